@@ -1,0 +1,18 @@
+# The container runs against a Postgres of its own: the embedded one is for laptops and refused in production.
+FROM node:26-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# --omit=optional leaves out the embedded Postgres, --omit=dev the Node that laptops get.
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force
+COPY bin ./bin
+COPY migrations ./migrations
+COPY src ./src
+COPY openapi.yaml LICENSE ./
+RUN mkdir /data && chown node:node /data
+USER node
+EXPOSE 4000 4001
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself is process 1 and handles SIGTERM: /readyz turns 503, requests under way are answered, then it ends.
+CMD ["node", "bin/remit.js", "serve"]

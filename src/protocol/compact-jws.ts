@@ -1,0 +1,54 @@
+import { OAuthError } from './errors.ts'
+import { isJsonObject, type JsonObject, parseStrictJson } from './json.ts'
+
+export type CompactJws = { header: JsonObject & { alg: string }; payload: JsonObject; signingInput: string }
+
+const MAX_LENGTH = 16_384
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+const BASE64URL = /^[A-Za-z0-9_-]+$/
+const KID = /^[\x20-\x7e]{1,128}$/
+/** Extensions that we do not implement and key locations that a sender must not choose (RFC 8725 section 3.10). */
+const REFUSED_HEADERS = ['crit', 'b64', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256'] as const
+
+/** Whether the text is base64url without padding in the one spelling that its bytes have (RFC 4648 section 3.5). */
+export function isCanonicalBase64url(text: string): boolean {
+  return BASE64URL.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text
+}
+
+/** Whether a value is a `kid` that we look up: 1 to 128 printable ASCII characters. */
+export function isKid(value: unknown): value is string {
+  return typeof value === 'string' && KID.test(value)
+}
+
+/**
+ * Reads a JWS in compact form without judging its signature, so that one token has one spelling (RFC 8725 section 3;
+ * RFC 7515 section 7.1). Throws `invalid_request`; callers answer with their own code.
+ */
+export function parseCompactJws(token: string): CompactJws {
+  if (token.length > MAX_LENGTH || !COMPACT.test(token)) throw refusal('malformed_jws')
+  const parts = token.split('.')
+  const [encodedHeader = '', encodedPayload = ''] = parts
+  if (!parts.every(isCanonicalBase64url)) throw refusal('malformed_jws')
+  const header = readObject(encodedHeader)
+  const payload = readObject(encodedPayload)
+  const { alg, typ, kid } = header
+  if (REFUSED_HEADERS.some(name => Object.hasOwn(header, name))) throw refusal('jws_header_refused')
+  if (typeof alg !== 'string' || (typ !== undefined && typeof typ !== 'string')) throw refusal('jws_header_refused')
+  if (kid !== undefined && !isKid(kid)) throw refusal('jws_kid')
+  return { header: { ...header, alg }, payload, signingInput: `${encodedHeader}.${encodedPayload}` }
+}
+
+function readObject(encoded: string): JsonObject {
+  let value: unknown
+  try {
+    value = parseStrictJson(Buffer.from(encoded, 'base64url'))
+  } catch (cause) {
+    throw refusal('malformed_jws', cause)
+  }
+  if (!isJsonObject(value)) throw refusal('malformed_jws')
+  return value
+}
+
+function refusal(reason: string, cause?: unknown): OAuthError {
+  return new OAuthError('invalid_request', 'The token is not a compact JWS in its strict form.', { reason, cause })
+}

@@ -1,0 +1,137 @@
+/**
+ * Error codes as they stand on the wire: RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8707, RFC 9396, RFC 9449,
+ * and the codes of draft-goswami-agentic-jwt-00. protocol.md section 10.
+ */
+export type ErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'invalid_authorization_details'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'temporarily_unavailable'
+  | 'server_error'
+  | 'unknown_agent'
+  | 'agent_checksum_mismatch'
+  | 'invalid_shim'
+  | 'workflow_step_unauthorized'
+  | 'delegation_unauthorized'
+  | 'duplicate_agent'
+
+/** The precise cause beside a general code, told only to the client whose agent it is (protocol.md section 10). */
+export type AjwtError =
+  | 'unknown_agent'
+  | 'agent_checksum_mismatch'
+  | 'agent_key_mismatch'
+  | 'invalid_shim'
+  | 'workflow_step_unauthorized'
+  | 'approval_pending'
+  | 'approval_required'
+  | 'limit_exceeded'
+  | 'workflow_required'
+  | 'delegation_unauthorized'
+  | 'token_too_large'
+
+export type ErrorDetails = {
+  /** What failed, for audit and metrics only: a literal from the code, never input. Default: ajwt_error, else the code. */
+  reason?: string
+  ajwt_error?: AjwtError
+  missing_steps?: readonly string[]
+  approval_id?: string
+  /** Owner-only members of a registration answer (protocol.md section 4). */
+  registration_id?: string
+  existing_agent_id?: string
+  /** Seconds for Retry-After, with 429 and 503. */
+  retry_after?: number
+  status?: 429 | 503
+  cause?: unknown
+}
+
+/** A refusal with its wire code and one plain sentence. Everything else that is thrown is a bug (500) or storage (503). */
+export class OAuthError extends Error {
+  override readonly name = 'OAuthError'
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, description: string, details: ErrorDetails = {}) {
+    super(description, { cause: details.cause })
+    this.code = code
+    this.reason = details.reason ?? details.ajwt_error ?? code
+    this.details = details
+  }
+}
+
+/** The two token endpoints answer in different vocabularies (protocol.md section 6, table). */
+export type Dialect = 'oauth' | 'intent'
+
+export type WireError = {
+  status: number
+  body: {
+    error: ErrorCode
+    error_description: string
+    ajwt_error?: AjwtError
+    missing_steps?: readonly string[]
+    approval_id?: string
+    registration_id?: string
+    existing_agent_id?: string
+  }
+}
+
+const INTENT_STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  invalid_client: 401,
+  invalid_grant: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
+  invalid_target: 400,
+  invalid_authorization_details: 400,
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
+  invalid_token: 401,
+  insufficient_scope: 403,
+  temporarily_unavailable: 503,
+  server_error: 500,
+  unknown_agent: 401,
+  agent_checksum_mismatch: 401,
+  invalid_shim: 400,
+  workflow_step_unauthorized: 403,
+  delegation_unauthorized: 403,
+  duplicate_agent: 400,
+}
+
+/** Codes that stock clients do not know, and what stands for them at /oauth/token (400). */
+const OAUTH_CODE: Partial<Record<ErrorCode, { error: ErrorCode; ajwt_error: AjwtError }>> = {
+  unknown_agent: { error: 'invalid_grant', ajwt_error: 'unknown_agent' },
+  agent_checksum_mismatch: { error: 'invalid_grant', ajwt_error: 'agent_checksum_mismatch' },
+  invalid_shim: { error: 'invalid_grant', ajwt_error: 'invalid_shim' },
+  workflow_step_unauthorized: { error: 'invalid_authorization_details', ajwt_error: 'workflow_step_unauthorized' },
+  delegation_unauthorized: { error: 'invalid_grant', ajwt_error: 'delegation_unauthorized' },
+}
+
+/** Status and JSON body of a refusal in the vocabulary of one endpoint. protocol.md section 10. */
+export function wireError(error: OAuthError, dialect: Dialect): WireError {
+  const stock = dialect === 'oauth' ? OAUTH_CODE[error.code] : undefined
+  const code = stock?.error ?? error.code
+  const ajwt_error = error.details.ajwt_error ?? stock?.ajwt_error
+  const { missing_steps, approval_id, registration_id, existing_agent_id } = error.details
+  return {
+    status: error.details.status ?? INTENT_STATUS[code],
+    body: {
+      error: code,
+      error_description: error.message,
+      ...(ajwt_error && ajwt_error !== code && { ajwt_error }),
+      ...(missing_steps && { missing_steps }),
+      ...(approval_id && { approval_id }),
+      ...(registration_id && { registration_id }),
+      ...(existing_agent_id && { existing_agent_id }),
+    },
+  }
+}

@@ -1,0 +1,7 @@
+/** RFC 6749 section 4.4. */
+export const CLIENT_CREDENTIALS_GRANT = 'client_credentials'
+/** The agent grant in both spellings of draft-goswami-agentic-jwt-00 (protocol.md section 3). */
+export const AGENT_GRANT = 'urn:ietf:params:oauth:grant-type:agent_checksum'
+export const AGENT_GRANT_SHORT = 'agent_checksum'
+
+export type GrantType = typeof CLIENT_CREDENTIALS_GRANT | typeof AGENT_GRANT

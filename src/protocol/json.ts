@@ -1,0 +1,134 @@
+import { OAuthError } from './errors.ts'
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject
+export type JsonObject = { [name: string]: JsonValue }
+
+const MAX_DEPTH = 32
+const MAX_MEMBERS = 10_000
+const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y
+
+/** An object, not null and not an array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * Parses UTF-8 JSON as I-JSON (RFC 7493) and refuses what two parsers could read differently: invalid UTF-8, a BOM,
+ * duplicate members, lone surrogates, U+0000, unsafe integers, overflowing numbers, prototype names, deep nesting,
+ * more than 10,000 members.
+ * Throws `invalid_request`.
+ */
+export function parseStrictJson(bytes: Uint8Array, limits?: { maxDepth?: number }): JsonValue {
+  return parseChecked(decodeUtf8(bytes), limits?.maxDepth ?? MAX_DEPTH)
+}
+
+/** `parseStrictJson` for text that is already decoded. Throws `invalid_request`. */
+export function parseStrictJsonText(text: string): JsonValue {
+  return parseChecked(text, MAX_DEPTH)
+}
+
+/** Fatal UTF-8; a BOM stays in the text. Throws `invalid_request`. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (cause) {
+    throw new OAuthError('invalid_request', 'The text is not valid UTF-8.', { reason: 'invalid_utf8', cause })
+  }
+}
+
+function parseChecked(text: string, maxDepth: number): JsonValue {
+  if (text.charCodeAt(0) === 0xfeff) throw refusal('The JSON text starts with a byte order mark.', 'json_bom')
+  scan(text, maxDepth)
+  return parseNative(text)
+}
+
+function parseNative(text: string): JsonValue {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw refusal('The JSON text is malformed.', 'json_malformed', cause)
+  }
+}
+
+/** One open `{` or `[`: the member that holds it, its member names so far, and the last of them. */
+type Frame = { heldBy: string | undefined; names: Set<string>; last: string | undefined }
+
+/**
+ * Looks only for what JSON.parse lets pass, in one pass and without recursion; the grammar itself is left to
+ * JSON.parse, which runs after. In well-formed JSON a string before a colon is always a member name.
+ */
+function scan(text: string, maxDepth: number): void {
+  const open: Frame[] = []
+  let members = 0
+  let at = 0
+  while (at < text.length) {
+    const char = text[at]
+    if (char === '{' || char === '[') {
+      if (open.length === maxDepth) throw refusal('The JSON text is nested too deeply.', 'json_depth')
+      open.push({ heldBy: open.at(-1)?.last, names: new Set(), last: undefined })
+      at += 1
+    } else if (char === '}' || char === ']') {
+      open.pop()
+      at += 1
+    } else if (char === '"') {
+      const end = endOfString(text, at)
+      const value = readString(text.slice(at, end))
+      at = skipSpace(text, end)
+      const frame = open.at(-1)
+      if (text[at] === ':' && frame) {
+        members += 1
+        if (members > MAX_MEMBERS) throw refusal('The JSON text has too many members.', 'json_members')
+        enterMember(frame, value)
+      }
+    } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
+      at = endOfNumber(text, at)
+    } else {
+      at += 1
+    }
+  }
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return at + 1
+}
+
+function skipSpace(text: string, start: number): number {
+  let at = start
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at += 1
+  return at
+}
+
+function readString(literal: string): string {
+  const value = literal.includes('\\') ? parseNative(literal) : literal.slice(1, -1)
+  if (typeof value !== 'string') throw refusal('The JSON text is malformed.', 'json_malformed')
+  if (value.includes('\u0000')) throw refusal('The JSON text contains U+0000.', 'json_nul')
+  if (!value.isWellFormed()) throw refusal('The JSON text contains a lone surrogate.', 'json_lone_surrogate')
+  return value
+}
+
+function enterMember(frame: Frame, name: string): void {
+  if (frame.names.has(name)) throw refusal('A JSON object has two members of one name.', 'json_duplicate_member')
+  if (name === '__proto__' || (name === 'prototype' && frame.heldBy === 'constructor')) {
+    throw refusal('A JSON object has a member of a forbidden name.', 'json_forbidden_member')
+  }
+  frame.names.add(name)
+  frame.last = name
+}
+
+function endOfNumber(text: string, start: number): number {
+  NUMBER.lastIndex = start
+  const match = NUMBER.exec(text)
+  if (!match) return start + 1
+  const value = Number(match[0])
+  const isInteger = match[1] === undefined && match[2] === undefined
+  if (isInteger ? !Number.isSafeInteger(value) : !Number.isFinite(value)) {
+    throw refusal('A JSON number is outside the range that every reader keeps exactly.', 'json_number')
+  }
+  return start + match[0].length
+}
+
+function refusal(description: string, reason: string, cause?: unknown): OAuthError {
+  return new OAuthError('invalid_request', description, { reason, cause })
+}

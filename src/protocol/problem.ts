@@ -1,0 +1,30 @@
+/** Codes of the admin API's problem documents; each has one status. RFC 9457. */
+const STATUS = {
+  invalid_request: 400,
+  not_built: 400,
+  unauthorized: 401,
+  insufficient_scope: 403,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  idempotency_key_reused: 422,
+  too_many_requests: 429,
+  temporarily_unavailable: 503,
+} as const
+
+export type ProblemCode = keyof typeof STATUS
+
+/** A refusal of the admin API: its code, one plain sentence that says what to do next, and the reason for the audit. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly status: number
+  readonly reason: string
+
+  constructor(code: ProblemCode, detail: string, reason: string = code) {
+    super(detail)
+    this.code = code
+    this.status = STATUS[code]
+    this.reason = reason
+  }
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { CompactSign, SignJWT } from 'jose'
+import type { PublicJwk } from './jwk.ts'
+
+/** A caller's own key: what signs, and the public half that stands in a proof. */
+export type HolderKey = { readonly alg: string; readonly privateKey: CryptoKey; readonly publicJwk: PublicJwk }
+
+/** What a DPoP proof says (RFC 9449 section 4.2); `iat` in epoch seconds, `jti` fresh for each request. */
+export type ProofClaims = {
+  readonly htm: string
+  readonly htu: string
+  readonly iat: number
+  readonly jti: string
+  readonly nonce?: string
+  readonly access_token?: string
+}
+
+/** Signs one DPoP proof for one request. */
+export async function signDpopProof(key: HolderKey, claims: ProofClaims): Promise<string> {
+  const { access_token, ...rest } = claims
+  const payload = { ...rest, ...(access_token !== undefined && { ath: accessTokenHash(access_token) }) }
+  return await new CompactSign(Buffer.from(JSON.stringify(payload)))
+    .setProtectedHeader({ typ: 'dpop+jwt', alg: key.alg, jwk: { ...key.publicJwk } })
+    .sign(key.privateKey)
+}
+
+/** Signs one client assertion (RFC 7523 section 3, audience by RFC 10070), good for 60 s; `iat` in epoch seconds. */
+export async function signClientAssertion(
+  key: HolderKey,
+  claims: { readonly client_id: string; readonly issuer: string; readonly iat: number; readonly jti: string },
+): Promise<string> {
+  const { client_id, issuer, iat, jti } = claims
+  return await new SignJWT({ iss: client_id, sub: client_id, aud: issuer, iat, exp: iat + 60, jti })
+    .setProtectedHeader({ typ: 'client-authentication+jwt', alg: key.alg })
+    .sign(key.privateKey)
+}
+
+/** `ath` of RFC 9449 section 4.2: base64url SHA-256 of the access token's ASCII. */
+export function accessTokenHash(access_token: string): string {
+  return createHash('sha256').update(access_token, 'ascii').digest('base64url')
+}

@@ -1,0 +1,109 @@
+import swagger from '@fastify/swagger'
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
+import type { Context } from './context.ts'
+import { adminRoutes } from './http/admin/index.ts'
+import type { App } from './http/app-type.ts'
+import { authorizeRoute } from './http/authorize.ts'
+import { authenticateCallers } from './http/bearer-auth.ts'
+import { discoveryRoutes } from './http/discovery.ts'
+import { docsRoutes } from './http/docs.ts'
+import { answerErrors, sendError } from './http/errors.ts'
+import { healthRoutes } from './http/health.ts'
+import { intentReadRoutes } from './http/intent-read.ts'
+import { jwksRoute } from './http/jwks.ts'
+import { metricsRoute } from './http/metrics.ts'
+import { mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
+import { registerRoutes } from './http/register.ts'
+import { guardRequests, hostNames } from './http/request-guard.ts'
+import { hardenResponses, logRequests } from './http/responses.ts'
+import { type DeclaredRoute, declareRoutes, type RouteTable, refuseOtherMethods } from './http/route-table.ts'
+import { acceptJson, acceptNothing, BODY_LIMIT, REGISTRATION_BODY_LIMIT } from './http/strict-body.ts'
+import { pathOf } from './http/surface.ts'
+import { intentTokenRoute, oauthRoutes } from './http/token.ts'
+
+export type Listeners = {
+  readonly public: App
+  readonly admin: App
+  readonly routes: { readonly public: readonly DeclaredRoute[]; readonly admin: readonly DeclaredRoute[] }
+}
+
+/**
+ * Puts plugins and routes together for the public and the admin listener, which are one with adminListen `same`. Does
+ * not listen and touches no database. Throws when a route declares no permission.
+ */
+export async function buildApp(ctx: Context): Promise<Listeners> {
+  const { config } = ctx
+  const isShared = config.adminListen === 'same'
+  const main = await createListener(ctx, isShared ? [config.issuer, config.adminUrl] : [config.issuer])
+  const admin = isShared ? main : await createListener(ctx, [config.adminUrl])
+  await main.app.register(healthRoutes, { ctx })
+  await main.app.register(discoveryRoutes, { ctx })
+  await main.app.register(publicRoutes, { ctx, prefix: pathOf(config.issuer), document: () => mergedDocument(apps) })
+  await admin.app.register(metricsRoute, { ctx })
+  if (!isShared) await admin.app.register(healthRoutes, { ctx })
+  await admin.app.register(adminApi, { ctx, prefix: pathOf(config.adminUrl) })
+  const listeners = isShared ? [main] : [main, admin]
+  const apps = listeners.map(({ app }) => app)
+  const tables = listeners.map(({ app, routes }) => {
+    const declared = routes()
+    refuseOtherMethods(app, ctx, declared)
+    return declared
+  })
+  await Promise.all(apps.map(app => app.ready()))
+  return { public: main.app, admin: admin.app, routes: { public: tables[0] ?? [], admin: tables.at(-1) ?? [] } }
+}
+
+async function createListener(ctx: Context, urls: readonly string[]): Promise<{ app: App; routes: RouteTable }> {
+  const loggerInstance: FastifyBaseLogger = ctx.log
+  const app = Fastify({
+    loggerInstance,
+    disableRequestLogging: true,
+    genReqId: () => ctx.timeId(),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 10_000,
+    connectionTimeout: 15_000,
+    keepAliveTimeout: 5_000,
+    maxRequestsPerSocket: 1_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16_384 },
+    routerOptions: { maxParamLength: 128, caseSensitive: true },
+    trustProxy: ctx.config.trustProxy.length === 0 ? false : [...ctx.config.trustProxy],
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => sendError(ctx, error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>()
+  app.server.maxHeadersCount = 100
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  acceptNothing(app)
+  answerErrors(app, ctx)
+  hardenResponses(app)
+  logRequests(app, ctx)
+  guardRequests(app, hostNames(urls))
+  authenticateCallers(app, ctx)
+  const routes = declareRoutes(app)
+  await app.register(swagger, { openapi: OPENAPI_BASE, transform: jsonSchemaTransform })
+  return { app, routes }
+}
+
+/** What stands below the issuer's path. */
+async function publicRoutes(app: App, { ctx, document }: { ctx: Context; document: () => Record<string, unknown> }) {
+  await app.register(jwksRoute, { ctx })
+  await app.register(authorizeRoute)
+  await app.register(oauthRoutes, { ctx })
+  await app.register(intentTokenRoute, { ctx })
+  await app.register(registration, { ctx })
+  await app.register(intentReadRoutes, { ctx })
+  await app.register(docsRoutes, { document })
+}
+
+async function registration(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app, REGISTRATION_BODY_LIMIT)
+  await app.register(registerRoutes, opts)
+}
+
+async function adminApi(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app)
+  await app.register(adminRoutes, opts)
+}

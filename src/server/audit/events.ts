@@ -1,0 +1,139 @@
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { insertAuditRow } from '../store/audit.ts'
+import type { UnauthenticatedRefusal } from './unauthenticated.ts'
+
+/*
+ * One function an event; nobody else writes audit rows. Call them inside the transaction of what they record.
+ */
+
+const NOTHING = { client_id: null, agent_id: null, execution_id: null, jti: null }
+
+/** Where a request came from: joins the log line and the audit row. */
+export type Origin = { readonly request_id: string; readonly address: string }
+
+export type TokenEvent = Origin & {
+  readonly client_id: string
+  readonly agent_id: string | null
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export async function auditTokenIssued(tx: Context, event: TokenEvent & { jti: string; sub: string }): Promise<void> {
+  const { client_id, agent_id, jti, request_id, address, details } = event
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'token.issue',
+    outcome: 'success',
+    reason: null,
+    actor: event.sub,
+    client_id,
+    agent_id,
+    jti,
+    request_id,
+    address,
+    details,
+  })
+}
+
+export async function auditTokenRefused(tx: Context, event: TokenEvent & { reason: string }): Promise<void> {
+  const { client_id, agent_id, reason, request_id, address, details } = event
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'token.issue',
+    outcome: 'refused',
+    reason,
+    actor: client_id,
+    client_id,
+    agent_id,
+    request_id,
+    address,
+    details,
+  })
+}
+
+/** Requests that nobody was authenticated for: one row a second for all of them, never one a request. */
+export async function auditUnauthenticated(
+  ctx: Context,
+  counts: readonly (UnauthenticatedRefusal & { n: number })[],
+): Promise<void> {
+  await insertAuditRow(ctx, {
+    ...NOTHING,
+    action: 'request.refuse',
+    outcome: 'refused',
+    reason: 'unauthenticated',
+    actor: 'unauthenticated',
+    request_id: '',
+    address: null,
+    details: { counts },
+  })
+}
+
+export async function auditTokenRevoked(
+  tx: Context,
+  event: Origin & { client_id: string; jti: string; revoked: Readonly<Record<string, number>> },
+): Promise<void> {
+  const { client_id, jti, request_id, address, revoked } = event
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'token.revoke',
+    outcome: 'success',
+    reason: null,
+    actor: client_id,
+    client_id,
+    jti,
+    request_id,
+    address,
+    details: { revoked },
+  })
+}
+
+/** Everything an authenticated caller does or is refused at the registration and admin APIs. */
+export type ActEvent = {
+  readonly action:
+    | 'agent.register'
+    | 'agent.approve'
+    | 'workflow.register'
+    | 'workflow.approve'
+    | 'client.create'
+    | 'resource.create'
+    | 'revocation.create'
+    | 'read'
+  readonly client_id?: string
+  readonly agent_id?: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export async function auditAct(tx: Context, caller: Caller, event: ActEvent): Promise<void> {
+  await insertAuditRow(tx, { ...actRow(caller, event), outcome: 'success', reason: null })
+}
+
+export async function auditActRefused(tx: Context, caller: Caller, event: ActEvent, reason: string): Promise<void> {
+  await insertAuditRow(tx, { ...actRow(caller, event), outcome: 'refused', reason })
+}
+
+export async function auditBootstrap(tx: Context, origin: Origin, client_id: string, owner: string): Promise<void> {
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'bootstrap',
+    outcome: 'success',
+    reason: null,
+    actor: owner,
+    client_id,
+    request_id: origin.request_id,
+    address: origin.address,
+    details: {},
+  })
+}
+
+function actRow(caller: Caller, event: ActEvent) {
+  return {
+    ...NOTHING,
+    action: event.action,
+    actor: caller.sub,
+    client_id: event.client_id ?? caller.client_id,
+    agent_id: event.agent_id ?? null,
+    request_id: caller.request_id,
+    address: caller.address,
+    details: { ...event.details, caller: caller.client_id, acting_owner: caller.acting_owner },
+  }
+}

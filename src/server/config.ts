@@ -1,0 +1,255 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { z } from 'zod'
+
+export type ListenAddress = { readonly host: string; readonly port: number }
+
+/** Everything that can be set from outside, parsed and frozen (protocol.md section 11). */
+export type Config = {
+  readonly issuer: string
+  readonly host: string
+  readonly port: number
+  readonly adminListen: ListenAddress | 'same'
+  /** Base of admin `htu` and Host, which is not the audience. */
+  readonly adminUrl: string
+  readonly adminAudience: string
+  readonly database: { readonly url: string } | { readonly dataDir: string }
+  readonly dataDir: string
+  readonly kekFile?: string
+  readonly bootstrapTokenFile: string
+  readonly trustProxy: readonly string[]
+  readonly allowPrivateFetch: boolean
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+  readonly production: boolean
+}
+
+/** All that is wrong with the environment, a sentence each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const WILDCARD_HOSTS = ['0.0.0.0', '::']
+
+const environment = z.object({
+  NODE_ENV: z
+    .enum(['production', 'development', 'test'], 'NODE_ENV must be production, development or test, or absent.')
+    .default('development'),
+  REMIT_ISSUER: z.string().superRefine(reportWith(issuerProblem)).optional(),
+  REMIT_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]+$/, 'REMIT_HOST must be an address or a host name, without brackets or a port.')
+    .default('127.0.0.1'),
+  REMIT_PORT: z
+    .string()
+    .refine(isPort, 'REMIT_PORT must be a number from 1 to 65535.')
+    .default('4000')
+    .transform(Number),
+  REMIT_ADMIN_LISTEN: z
+    .string()
+    .refine(text => text === 'same' || parseListen(text), 'REMIT_ADMIN_LISTEN must be host:port, or same.')
+    .default('127.0.0.1:4001'),
+  REMIT_ADMIN_URL: z.string().superRefine(reportWith(adminUrlProblem)).optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/./, 'DATABASE_URL must begin with postgres:// or postgresql://.')
+    .optional(),
+  REMIT_DATA_DIR: z.string().default('./data'),
+  REMIT_KEK_FILE: z.string().optional(),
+  REMIT_BOOTSTRAP_TOKEN_FILE: z.string().optional(),
+  REMIT_WORKERS: z
+    .literal('1', 'REMIT_WORKERS must be 1 or absent: several workers come with a later release.')
+    .optional(),
+  REMIT_TRUST_PROXY: z
+    .string()
+    .default('')
+    .transform(text => text.split(',').map(entry => entry.trim()))
+    .transform(entries => entries.filter(entry => entry !== ''))
+    .superRefine((entries, check) => report(entries.map(trustProblem).find(Boolean), check)),
+  REMIT_ALLOW_PRIVATE_FETCH: z
+    .enum(['true', '1', 'false', '0'], 'REMIT_ALLOW_PRIVATE_FETCH must be true or false.')
+    .default('false')
+    .transform(text => text === 'true' || text === '1'),
+  REMIT_LOG_LEVEL: z.enum(LOG_LEVELS, `REMIT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`).default('info'),
+})
+
+/** Reads the configuration out of an environment. Throws ConfigError with every problem it finds. */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  // A variable that is set to nothing counts as absent: compose files pass them so.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = environment.safeParse(given)
+  const problems = [
+    ...unknownVariables(given),
+    ...(parsed.error?.issues.map(issue => issue.message) ?? []),
+    ...(given.NODE_ENV === 'production' ? productionProblems(given) : []),
+  ]
+  if (!parsed.success) throw new ConfigError(problems)
+  const config = configOf(parsed.data)
+  problems.push(...addressProblems(config, given))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+/** The environment of the process, with `.env` of the working directory beneath it. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  return { ...readDotEnv(), ...process.env }
+}
+
+function readDotEnv(): NodeJS.ProcessEnv {
+  try {
+    return parseEnv(readFileSync('.env', 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new ConfigError(['The file .env in the working directory cannot be read: mend its permissions or remove it.'])
+  }
+}
+
+function configOf(env: z.infer<typeof environment>): Config {
+  const issuer = env.REMIT_ISSUER ?? localUrl(env.REMIT_HOST, env.REMIT_PORT)
+  const adminListen = parseListen(env.REMIT_ADMIN_LISTEN) ?? 'same'
+  const defaultAdminUrl = adminListen === 'same' ? issuer : localUrl(adminListen.host, adminListen.port)
+  const dataDir = resolve(env.REMIT_DATA_DIR)
+  return Object.freeze({
+    issuer,
+    host: env.REMIT_HOST,
+    port: env.REMIT_PORT,
+    adminListen: adminListen === 'same' ? adminListen : Object.freeze(adminListen),
+    adminUrl: env.REMIT_ADMIN_URL ?? defaultAdminUrl,
+    adminAudience: `${issuer}/admin`,
+    database: Object.freeze(env.DATABASE_URL ? { url: env.DATABASE_URL } : { dataDir }),
+    dataDir,
+    ...(env.REMIT_KEK_FILE && { kekFile: resolve(env.REMIT_KEK_FILE) }),
+    bootstrapTokenFile: resolve(env.REMIT_BOOTSTRAP_TOKEN_FILE ?? join(dataDir, 'bootstrap-token')),
+    trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
+    allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH,
+    logLevel: env.REMIT_LOG_LEVEL,
+    production: env.NODE_ENV === 'production',
+  })
+}
+
+/** A misspelt name would otherwise be a setting that silently does nothing. */
+function unknownVariables(given: Record<string, unknown>): string[] {
+  const known = Object.keys(environment.shape)
+  const unknown = Object.keys(given).filter(name => name.startsWith('REMIT_') && !known.includes(name))
+  return unknown.sort().map(name => `${name} is not a setting of Remit: correct its name or remove it.`)
+}
+
+/** Production has no development default (protocol.md section 11). */
+function productionProblems(given: Record<string, string | undefined>): string[] {
+  const missing = {
+    DATABASE_URL: 'DATABASE_URL is required in production: the embedded Postgres is for development.',
+    REMIT_ISSUER: 'REMIT_ISSUER is required in production: the https URL under which clients reach this server.',
+    REMIT_KEK_FILE: 'REMIT_KEK_FILE is required in production: a file with 32 random bytes in hex, mode 0600.',
+    REMIT_BOOTSTRAP_TOKEN_FILE:
+      'REMIT_BOOTSTRAP_TOKEN_FILE is required in production: a file with the one-time token, mode 0600.',
+  }
+  const problems = Object.entries(missing).flatMap(([name, sentence]) => (given[name] ? [] : [sentence]))
+  if (given.REMIT_ISSUER?.startsWith('http:')) problems.push('REMIT_ISSUER must be an https URL in production.')
+  if (given.REMIT_ADMIN_LISTEN === 'same') {
+    problems.push('REMIT_ADMIN_LISTEN=same is refused in production: give the admin API a listener of its own.')
+  }
+  if (given.REMIT_ALLOW_PRIVATE_FETCH === 'true' || given.REMIT_ALLOW_PRIVATE_FETCH === '1') {
+    problems.push('REMIT_ALLOW_PRIVATE_FETCH is refused in production: remove it.')
+  }
+  return problems
+}
+
+/** What only shows once both listeners are known. */
+function addressProblems(config: Config, given: Record<string, string | undefined>): string[] {
+  const problems: string[] = []
+  const { adminListen } = config
+  if (!given.REMIT_ISSUER && issuerProblem(config.issuer)) {
+    problems.push('REMIT_ISSUER is required when REMIT_HOST is not a loopback address: an https URL.')
+  }
+  if (!given.REMIT_ADMIN_URL && adminListen !== 'same' && adminUrlProblem(config.adminUrl)) {
+    problems.push('REMIT_ADMIN_URL is required when REMIT_ADMIN_LISTEN is not a loopback address: an https URL.')
+  }
+  if (adminListen !== 'same' && adminListen.port === config.port && sharesHost(adminListen.host, config.host)) {
+    problems.push('REMIT_ADMIN_LISTEN and REMIT_PORT name the same address: choose another port, or write same.')
+  }
+  if (adminListen === 'same' && config.adminUrl !== config.issuer) {
+    problems.push('REMIT_ADMIN_URL must be absent with REMIT_ADMIN_LISTEN=same: the issuer is the admin base then.')
+  }
+  return problems
+}
+
+function issuerProblem(text: string): string | undefined {
+  return urlProblem('REMIT_ISSUER', text)
+}
+
+function adminUrlProblem(text: string): string | undefined {
+  return urlProblem('REMIT_ADMIN_URL', text)
+}
+
+/** Issuer and `htu` are compared as strings (RFC 8414 section 3.3): one spelling only. */
+function urlProblem(name: string, text: string): string | undefined {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol)) return `${name} must be an absolute https URL.`
+  if (url.username || url.password) return `${name} must not contain a user name or password.`
+  if (/[?#]/.test(text)) return `${name} must not have a query or fragment.`
+  if (text.endsWith('/')) return `${name} must not end with a slash.`
+  const canonical = url.href.replace(/\/$/, '')
+  if (canonical !== text) return `${name} must be written in its normal form, ${canonical}.`
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    return `${name} must be an https URL, because its host is not a loopback address.`
+  }
+  return undefined
+}
+
+/** An entry of the trust list. `::ffff:` forms match more than they seem to (attacks.md 30). */
+function trustProblem(entry: string): string | undefined {
+  const [address = '', prefix, ...rest] = entry.split('/')
+  const version = isIP(address)
+  const size = version === 4 ? 32 : 128
+  const prefixFits =
+    prefix === undefined || (/^[0-9]{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= size)
+  if (version === 0 || address.includes('%') || rest.length > 0 || !prefixFits) {
+    return 'REMIT_TRUST_PROXY must be a comma list of addresses or ranges such as 10.0.0.0/8, never everybody (/0).'
+  }
+  if (version === 6 && URL.parse(`http://[${address}]`)?.hostname.startsWith('[::ffff:')) {
+    return 'REMIT_TRUST_PROXY must name IPv4 proxies in IPv4 form, not as ::ffff: addresses.'
+  }
+  return undefined
+}
+
+function parseListen(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})$/.exec(text)
+  const [, address, name, port] = match ?? []
+  const host = address ?? name
+  return host && port && isPort(port) ? { host, port: Number(port) } : undefined
+}
+
+function isPort(text: string): boolean {
+  return /^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 65_535
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+}
+
+/** The URL of a listener seen from this machine. */
+function localUrl(host: string, port: number): string {
+  const name = WILDCARD_HOSTS.includes(host) ? '127.0.0.1' : host
+  const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${port}`
+  return URL.parse(`http://${authority}`)?.href.replace(/\/$/, '') ?? `http://${authority}`
+}
+
+function sharesHost(one: string, other: string): boolean {
+  return one === other || WILDCARD_HOSTS.includes(one) || WILDCARD_HOSTS.includes(other)
+}
+
+function reportWith(problemOf: (text: string) => string | undefined) {
+  return (text: string, check: z.RefinementCtx) => report(problemOf(text), check)
+}
+
+function report(problem: string | undefined, check: z.RefinementCtx): void {
+  if (problem) check.addIssue({ code: 'custom', message: problem })
+}

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
+import type { Brake } from './brake.ts'
+import type { Config } from './config.ts'
+import type { Keyring } from './keys/keyring.ts'
+import type { Sealer } from './keys/sealing.ts'
+import type { Metrics } from './metrics.ts'
+import type { Database } from './store/schema.ts'
+
+/** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */
+export type Context = {
+  readonly config: Config
+  readonly db: Kysely<Database>
+  readonly keys: Keyring
+  readonly sealer: Sealer
+  readonly metrics: Metrics
+  readonly brake: Brake
+  readonly unauthenticated: UnauthenticatedCounter
+  readonly log: Logger
+  readonly now: () => Date
+  /** 128 random bits, base64url. */
+  readonly randomId: () => string
+  /** UUID of version 7 (RFC 9562 section 5.7): sorts by time, for rows that are only ever appended. */
+  readonly timeId: () => string
+}
+
+export function systemClock(): Date {
+  return new Date()
+}
+
+export function randomId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+export function timeIdAt(now: Date, random: Buffer = randomBytes(10)): string {
+  const bytes = Buffer.alloc(16)
+  bytes.writeUIntBE(now.getTime(), 0, 6)
+  random.copy(bytes, 6)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** Runs `fn` in one READ COMMITTED transaction; its context writes and reads inside it. A throw rolls back. */
+export async function transaction<T>(ctx: Context, fn: (tx: Context) => Promise<T>): Promise<T> {
+  return await ctx.db
+    .transaction()
+    .setIsolationLevel('read committed')
+    .execute(db => fn({ ...ctx, db }))
+}

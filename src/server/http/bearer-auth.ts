@@ -1,0 +1,139 @@
+import type { FastifyRequest } from 'fastify'
+import type { AccessTokenClaims } from '../../protocol/claims.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { type Client, findClient } from '../store/clients.ts'
+import { claimReplays } from '../store/replay.ts'
+import { revocationRefs, standingRevocation } from '../store/revocations.ts'
+import type { App } from './app-type.ts'
+import { publicUrl } from './own-urls.ts'
+import type { Permission } from './permission.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller?: Caller | undefined
+  }
+}
+
+type TokenPermission = Exclude<Permission, string>
+type Verifiers = { readonly issuer: Verifier; readonly admin: Verifier }
+
+/**
+ * Deny by default: before a body is read, a request to a route that demands a token is refused without a good one, and
+ * one to a route that declares nothing is always refused (attacks.md 106, 118).
+ */
+export function authenticateCallers(app: App, ctx: Context): void {
+  const verifiers = { issuer: verifierOf(ctx, 'issuer'), admin: verifierOf(ctx, 'admin') }
+  app.decorateRequest('caller')
+  app.addHook('onRequest', async request => {
+    if (request.is404) return
+    const { permission } = request.routeOptions.config
+    if (permission === undefined) throw new Error('A route without a permission was reached.')
+    if (typeof permission === 'object') request.caller = await authenticate(ctx, verifiers, request, permission)
+  })
+}
+
+/** The authenticated caller of a guarded route. Throws on a route that demands no token: that is a bug. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === undefined) throw new Error('The route has no caller.')
+  return request.caller
+}
+
+/**
+ * Takes the caller's proof once, for a request that changes nothing else (RFC 9449 section 11.1). Acts claim it in
+ * their own transaction instead. Throws `invalid_dpop_proof`.
+ */
+export async function claimForRead(ctx: Context, caller: Caller): Promise<void> {
+  const taken = caller.proof === undefined ? [] : await claimReplays(ctx, [caller.proof])
+  if (taken.length > 0) {
+    throw new OAuthError('invalid_dpop_proof', 'The DPoP proof was used before.', { reason: 'proof_replayed' })
+  }
+}
+
+/** A Bearer token that stands for its client at the token endpoints (protocol.md section 6). Throws `invalid_token`. */
+export async function verifyBearerClient(ctx: Context, token: string): Promise<{ client_id: string }> {
+  const url = `${ctx.config.issuer}/intent/token`
+  const verified = await verifierOf(ctx, 'issuer').verify({ authorization: `Bearer ${token}`, method: 'POST', url })
+  const { client_id, sub, scope } = verified.claims
+  if (!isClientLevel(verified.claims) || sub !== client_id) throw refusal('not_a_client_token')
+  if (!scope.split(' ').includes('generate:intent-token')) throw refusal('token_scope')
+  await refuseRevoked(ctx, verified)
+  return { client_id }
+}
+
+async function authenticate(
+  ctx: Context,
+  verifiers: Verifiers,
+  request: FastifyRequest,
+  permission: TokenPermission,
+): Promise<Caller> {
+  const { authorization, dpop } = request.raw.headers
+  const base = permission.audience === 'admin' ? ctx.config.adminUrl : ctx.config.issuer
+  const verified = await verifiers[permission.audience].verify({
+    authorization,
+    dpop: typeof dpop === 'string' ? dpop : undefined,
+    method: request.method,
+    url: publicUrl(base, request.raw.url ?? ''),
+  })
+  if (!isClientLevel(verified.claims)) throw refusal('not_a_client_token')
+  const client = await findClient(ctx, verified.claims.client_id)
+  if (client?.status !== 'active') throw refusal('client_not_active')
+  await refuseRevoked(ctx, verified)
+  if (permission.audience === 'admin' && !verified.proof && !client.policies.allow_bearer_admin) {
+    throw refusal('admin_token_not_bound')
+  }
+  const scope = verified.claims.scope.split(' ')
+  if (!scope.includes(permission.scope)) {
+    throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
+  }
+  return readCaller(request, verified, client, scope)
+}
+
+function readCaller(
+  request: FastifyRequest,
+  { claims, proof }: Verified,
+  client: Client,
+  scope: readonly string[],
+): Caller {
+  return {
+    client_id: client.client_id,
+    sub: claims.sub,
+    acting_owner: claims.sub.startsWith('user:') ? claims.sub : client.owner,
+    scope,
+    registers_for: client.registers_for,
+    ...(proof && {
+      proof: { kind: 'dpop', owner: proof.jkt, jti: proof.jti, expires_at: new Date(proof.expires_at * 1000) },
+    }),
+    request_id: request.id,
+    address: request.ip,
+  }
+}
+
+/** A client's own token, or a person's who uses it; never an agent's (protocol.md section 2). */
+function isClientLevel({ client_id, sub, act, intent, agent_proof }: AccessTokenClaims): boolean {
+  if (act !== undefined || intent !== undefined || agent_proof !== undefined) return false
+  return sub === client_id || sub.startsWith('user:')
+}
+
+/** Every entry that could match a client-level token (protocol.md section 9). */
+async function refuseRevoked(ctx: Context, { claims, kid, proof }: Verified): Promise<void> {
+  const { jti, client_id, sub } = claims
+  const none = { agent_id: null, registration_id: null, initiated_by: null, execution_id: null }
+  const refs = revocationRefs({ jti, client_id, sub, kid, jkt: proof?.jkt ?? null, ...none })
+  if (await standingRevocation(ctx, refs, ctx.now())) throw refusal('token_revoked')
+}
+
+function verifierOf(ctx: Context, audience: TokenPermission['audience']): Verifier {
+  return createVerifier({
+    issuer: ctx.config.issuer,
+    audience: audience === 'admin' ? ctx.config.adminAudience : ctx.config.issuer,
+    jwks: () => ctx.keys.published(),
+    now: ctx.now,
+  })
+}
+
+function refusal(reason: string): OAuthError {
+  return new OAuthError('invalid_token', 'The access token is not valid for this request.', { reason })
+}

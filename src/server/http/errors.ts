@@ -1,0 +1,79 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Context } from '../context.ts'
+import type { App } from './app-type.ts'
+import { plainText, type Refusal, readRefusal } from './refusal.ts'
+import { type Surface, surfaceOf } from './surface.ts'
+import { wwwAuthenticate } from './www-authenticate.ts'
+
+const BUG: Refusal = {
+  status: 500,
+  error: 'server_error',
+  description: 'The server made a mistake. It has been logged under the request id.',
+  reason: 'server_error',
+  members: {},
+}
+
+/** One way to fail a surface: OAuth error bodies, or RFC 9457 problem documents (protocol.md section 10). */
+export function answerErrors(app: App, ctx: Context): void {
+  app.setErrorHandler((error, request, reply) => sendError(ctx, error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    sendRefusal(ctx, request, reply, {
+      status: 404,
+      error: 'not_found',
+      description: 'There is nothing here.',
+      reason: 'not_found',
+      members: {},
+    })
+  })
+}
+
+/** Answers whatever was thrown. */
+export function sendError(ctx: Context, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const surface = surfaceOf(request, ctx.config)
+  const refusal = readRefusal(error, surface === 'oauth' ? 'oauth' : 'intent')
+  if (refusal === undefined) request.log.error({ err: describeBug(error) }, 'unexpected error')
+  else if (refusal.status === 503) request.log.warn({ err: describeBug(error) }, 'cannot answer now')
+  const challenge = refusal && wwwAuthenticate(ctx, request, surface, error, refusal)
+  if (challenge) reply.header('www-authenticate', challenge.value)
+  sendRefusal(ctx, request, reply, challenge ? { ...refusal, status: challenge.status } : (refusal ?? BUG))
+}
+
+/** Answers 405 for a known path (RFC 9110 section 15.5.6). */
+export function sendMethodNotAllowed(
+  ctx: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  allow: readonly string[],
+): void {
+  reply.header('allow', allow.join(', '))
+  const description = `This endpoint takes ${allow.join(', ')} only.`
+  const error = surfaceOf(request, ctx.config) === 'problem' ? 'method_not_allowed' : 'invalid_request'
+  sendRefusal(ctx, request, reply, { status: 405, error, description, reason: 'method_not_allowed', members: {} })
+}
+
+function sendRefusal(ctx: Context, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
+  ctx.metrics.refusals.inc({ reason: refusal.reason })
+  request.log.info({ status: refusal.status, reason: refusal.reason }, 'refused')
+  if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
+  reply.header('cache-control', 'no-store').header('pragma', 'no-cache').code(refusal.status)
+  const surface = surfaceOf(request, ctx.config)
+  // A serializer of our own: the answer must not depend on the route's response schema.
+  reply.serializer((body: unknown) => JSON.stringify(body))
+  reply.type(surface === 'problem' ? 'application/problem+json' : 'application/json; charset=utf-8')
+  reply.send(errorBody(surface, refusal, request.id))
+}
+
+function errorBody(surface: Surface, refusal: Refusal, request_id: string) {
+  const { status, error, description, members } = refusal
+  if (surface !== 'problem') return { error, error_description: plainText(description), ...members }
+  const title = STATUS_CODES[status] ?? 'Error'
+  return { type: 'about:blank', title, status, code: error, detail: plainText(description), request_id, ...members }
+}
+
+/** Of an error only what cannot hold input: database drivers put values into `detail`. */
+function describeBug(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const code = 'code' in error ? error.code : undefined
+  return { type: error.name, message: error.message, code, stack: error.stack }
+}

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { jwksSchema } from '../../protocol/metadata.ts'
+import type { Context } from '../context.ts'
+import type { App } from './app-type.ts'
+
+/** Far below half the lead with which a key is published before it signs (protocol.md section 9). */
+const CACHE = 'public, max-age=300'
+
+/** Our token keys, from memory: also while the database is away. */
+export async function jwksRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  const schema = {
+    summary: 'Token keys (RFC 7517)',
+    tags: ['discovery'],
+    response: { 200: jwksSchema, 304: z.undefined() },
+  }
+  app.get('/.well-known/jwks.json', { config: { permission: 'public' }, schema }, async (request, reply) => {
+    const set = jwksSchema.parse({ keys: ctx.keys.published() })
+    const etag = `"${createHash('sha256').update(JSON.stringify(set)).digest('base64url')}"`
+    reply.header('cache-control', CACHE).header('etag', etag)
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    return set
+  })
+}
+
+/** Weak comparison, as RFC 9110 section 13.1.2 asks. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  const sent = (ifNoneMatch ?? '').split(',').map(tag => tag.trim().replace(/^W\//, ''))
+  return sent.includes(etag) || sent.includes('*')
+}

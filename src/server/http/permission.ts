@@ -1,0 +1,22 @@
+import type {} from 'fastify'
+import type { AdminScope, IssuerScope } from '../../protocol/own-resources.ts'
+
+/**
+ * What a route demands. Every route declares one, or the server does not start (deny by default).
+ * - `public`: anyone; the answer holds nothing that is not public;
+ * - `client`: OAuth client authentication, done by the token, introspection and revocation endpoints themselves;
+ * - `bootstrap`: the one-time token;
+ * - an access token of ours for `<issuer>` or `<issuer>/admin` with this scope.
+ */
+export type Permission =
+  | 'public'
+  | 'client'
+  | 'bootstrap'
+  | { readonly audience: 'issuer'; readonly scope: IssuerScope }
+  | { readonly audience: 'admin'; readonly scope: AdminScope }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    permission?: Permission
+  }
+}

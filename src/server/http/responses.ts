@@ -1,0 +1,21 @@
+import type { Context } from '../context.ts'
+import type { App } from './app-type.ts'
+
+/** What every answer carries unless its route said otherwise: nothing is cached, sniffed or framed (attacks.md 113). */
+export function hardenResponses(app: App): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+    reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer')
+  })
+}
+
+/** One line and one count a request. Never the query: it may hold what should have been in the body. */
+export function logRequests(app: App, ctx: Context): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unmatched'
+    const status = reply.statusCode
+    ctx.metrics.requests.inc({ route, status })
+    const milliseconds = Math.round(reply.elapsedTime)
+    request.log.info({ method: request.method, route, status, milliseconds, address: request.ip }, 'request')
+  })
+}

@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Dialect } from '../../protocol/errors.ts'
+import { oauthErrorSchema } from '../../protocol/metadata.ts'
+import { epochSeconds } from '../../protocol/time.ts'
+import type { Context } from '../context.ts'
+import { issueNonce } from '../token/dpop-nonce.ts'
+import { tokenEndpoint } from '../token/endpoint.ts'
+import { introspect } from '../token/introspect.ts'
+import { revokeToken } from '../token/revoke.ts'
+import type { TokenHttp } from '../token/token-http.ts'
+import type { App } from './app-type.ts'
+import { verifyBearerClient } from './bearer-auth.ts'
+import { acceptForm, acceptJson, bodyMembers } from './strict-body.ts'
+
+const tokenAnswerSchema = z.looseObject({
+  access_token: z.string(),
+  token_type: z.enum(['DPoP', 'Bearer']),
+  expires_in: z.int(),
+  scope: z.string(),
+})
+const formSchema = z.looseObject({}).meta({ description: 'Parameters of the grant, each at most once.' })
+const jsonSchema = z.looseObject({}).meta({ description: 'Parameters of the agent grant (draft section 4).' })
+const introspectionSchema = z.looseObject({ active: z.boolean() })
+const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthErrorSchema }
+
+/** POST /oauth/token, /oauth/introspect, /oauth/revoke: forms, in the words of stock OAuth. */
+export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  acceptForm(app)
+  const config = { permission: 'client' } as const
+  const about = { tags: ['tokens'], consumes: ['application/x-www-form-urlencoded'], body: formSchema }
+  const token = { ...about, summary: 'Token endpoint (RFC 6749)', response: { 200: tokenAnswerSchema, ...refusals } }
+  app.post('/oauth/token', { config, schema: token, onSend: offerNonce(ctx) }, async request => {
+    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(ctx, request, 'oauth'))).body)
+  })
+  const introspection = { ...about, summary: 'Introspection (RFC 7662)', response: { 200: introspectionSchema, ...refusals } }
+  app.post('/oauth/introspect', { config, schema: introspection }, async request => {
+    return introspectionSchema.parse((await introspect(ctx, readHttp(ctx, request, 'oauth'))).body)
+  })
+  const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
+  app.post('/oauth/revoke', { config, schema: revocation }, async request => {
+    return { ...(await revokeToken(ctx, readHttp(ctx, request, 'oauth'))).body }
+  })
+}
+
+/** POST /intent/token: the agent grant as JSON, in the draft's words. */
+export async function intentTokenRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  acceptJson(app)
+  const config = { permission: 'client' } as const
+  const response = { 200: tokenAnswerSchema, ...refusals, 403: oauthErrorSchema }
+  const schema = { summary: 'Intent token endpoint (A-JWT)', tags: ['tokens'], body: jsonSchema, response }
+  app.post('/intent/token', { config, schema, onSend: offerNonce(ctx) }, async request => {
+    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(ctx, request, 'intent'))).body)
+  })
+}
+
+/** A nonce with every answer, refusals too (RFC 9449 section 8.2). */
+function offerNonce(ctx: Context) {
+  return async (_request: FastifyRequest, reply: { header: (name: string, value: string) => unknown }) => {
+    reply.header('dpop-nonce', issueNonce(ctx.keys.dpopNonceKey, epochSeconds(ctx.now())))
+  }
+}
+
+function readHttp(ctx: Context, request: FastifyRequest, dialect: Dialect): TokenHttp {
+  const { authorization, dpop } = request.raw.headers
+  return {
+    dialect,
+    body: bodyMembers(request.body),
+    ...(authorization !== undefined && { authorization }),
+    ...(typeof dpop === 'string' && { dpop }),
+    htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,
+    origin: { request_id: request.id, address: request.ip },
+    verifyBearer: token => verifyBearerClient(ctx, token),
+  }
+}

@@ -1,0 +1,44 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** The server's metrics in a registry of its own. Labels come from fixed sets only, never from input. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Counter({
+      name: 'remit_requests_total',
+      help: 'HTTP requests by route and status',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    mints: new Counter({
+      name: 'remit_tokens_issued_total',
+      help: 'Tokens issued by grant and profile',
+      labelNames: ['grant', 'token_profile'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'remit_refusals_total',
+      help: 'Refusals by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    mintSeconds: new Histogram({
+      name: 'remit_mint_duration_seconds',
+      help: 'Time of an issued token, request to answer',
+      labelNames: ['grant'],
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3],
+      registers,
+    }),
+    pool: new Gauge({
+      name: 'remit_db_pool_connections',
+      help: 'Database connections by state',
+      labelNames: ['state'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,36 @@
+import { type Access, grants, isWithin } from '../../protocol/access.ts'
+import type { Config } from '../config.ts'
+
+type Rights = { readonly access: Access; readonly outside_workflow: boolean }
+type OwnNames = Pick<Config, 'issuer' | 'adminAudience'>
+
+/** Whether a resource is ours: `<issuer>`, or anything below it, in any spelling of the same URL. */
+export function isOwnResource(resource: string, { issuer }: OwnNames): boolean {
+  const spellings = [resource, URL.parse(resource)?.href ?? resource]
+  return spellings.some(
+    spelling => spelling === issuer || [`${issuer}/`, `${issuer}?`].some(prefix => spelling.startsWith(prefix)),
+  )
+}
+
+/** What a client may hand on: its access without our own two resources (protocol.md section 3). */
+export function grantableAccess(access: Access, own: OwnNames): Access {
+  return access.filter(entry => entry.resource !== own.issuer && entry.resource !== own.adminAudience)
+}
+
+/** Whether a grant asks for nothing that the agent does not have already. */
+export function isNoWider(next: Rights, held: Rights): boolean {
+  return isWithin(next.access, held.access) && (held.outside_workflow || !next.outside_workflow)
+}
+
+/**
+ * In production a client that mints intent tokens registers agents or workflows itself only with `require_approval`
+ * (protocol.md section 4).
+ */
+export function registersUnapproved(
+  client: { access: Access; policies: { require_approval: boolean } },
+  { issuer, production }: Pick<Config, 'issuer' | 'production'>,
+): boolean {
+  const registers = ['register:intent', 'register:workflow'].some(scope => grants(client.access, issuer, scope))
+  const mints = grants(client.access, issuer, 'generate:intent-token')
+  return production && registers && mints && !client.policies.require_approval
+}

@@ -1,0 +1,27 @@
+import { Problem } from '../../protocol/problem.ts'
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { findHoldersOf } from '../store/clients.ts'
+
+/** Who holds one of these can approve, or can make a client that does: an administrator. */
+const ADMINISTRATES = ['approve:agents', 'admin:clients'] as const
+
+/**
+ * The approver's owner differs from the registering and the owning client's (protocol.md section 4). While there is
+ * exactly one administrator, an active client with one of the scopes above, it may approve its own acts (section 11).
+ * Throws Problem `forbidden`.
+ */
+export async function checkFourEyes(
+  tx: Context,
+  caller: Caller,
+  { registered_owner, owner }: { registered_owner: string; owner: string },
+): Promise<void> {
+  if (caller.acting_owner !== registered_owner && caller.acting_owner !== owner) return
+  const administrators = await findHoldersOf(tx, tx.config.adminAudience, ADMINISTRATES)
+  if (administrators.length === 1) return
+  throw new Problem(
+    'forbidden',
+    'Somebody else must approve: the acting owner registered this version or owns the client.',
+    'own_proposal',
+  )
+}

@@ -1,0 +1,96 @@
+import type { Selectable } from 'kysely'
+import type { Grant } from '../../protocol/agent.ts'
+import type { Context } from '../context.ts'
+import type { AgentTable } from './schema.ts'
+
+export type Agent = Selectable<AgentTable>
+
+const COLUMNS = ['client_id', 'agent_id', 'status', 'access', 'outside_workflow', 'suspended_by', 'created_at'] as const
+
+/** One agent of one client, revoked ones too (primary key). */
+export async function findAgent(ctx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
+  return await ctx.db
+    .selectFrom('agent')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .executeTakeFirst()
+}
+
+/** `findAgent` with the row locked until the transaction ends: one change of an agent at a time. */
+export async function lockAgent(tx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
+  return await tx.db
+    .selectFrom('agent')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Agents of a client in the order of their ids, those after `after` (primary key). */
+export async function listAgents(
+  ctx: Context,
+  client_id: string,
+  page: { after?: string; limit: number },
+): Promise<readonly Agent[]> {
+  return await ctx.db
+    .selectFrom('agent')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .$if(page.after !== undefined, query => query.where('agent_id', '>', page.after ?? ''))
+    .orderBy('agent_id')
+    .limit(page.limit)
+    .execute()
+}
+
+/** Which of these ids are agents of the client that are not revoked (primary key). */
+export async function knownAgentIds(
+  ctx: Context,
+  client_id: string,
+  agent_ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (agent_ids.length === 0) return new Set()
+  const rows = await ctx.db
+    .selectFrom('agent')
+    .select('agent_id')
+    .where('client_id', '=', client_id)
+    .where('agent_id', 'in', agent_ids)
+    .where('status', '<>', 'revoked')
+    .orderBy('agent_id')
+    .limit(256)
+    .execute()
+  return new Set(rows.map(row => row.agent_id))
+}
+
+/** @returns false where the id, or one that differs only in case, is taken (agent primary key, agent_id_caseless) */
+export async function insertAgent(tx: Context, row: Agent): Promise<boolean> {
+  const inserted = await tx.db
+    .insertInto('agent')
+    .values({ ...row, access: JSON.stringify(row.access) })
+    .onConflict(conflict => conflict.doNothing())
+    .returning('agent_id')
+    .executeTakeFirst()
+  return inserted !== undefined
+}
+
+export async function updateGrant(tx: Context, client_id: string, agent_id: string, grant: Grant): Promise<void> {
+  await tx.db
+    .updateTable('agent')
+    .set({ access: JSON.stringify(grant.access), outside_workflow: grant.outside_workflow })
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .execute()
+}
+
+/** Revoked is final (protocol.md section 9). @returns false where there is no such agent */
+export async function revokeAgent(tx: Context, client_id: string, agent_id: string): Promise<boolean> {
+  const updated = await tx.db
+    .updateTable('agent')
+    .set({ status: 'revoked' })
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .returning('agent_id')
+    .executeTakeFirst()
+  return updated !== undefined
+}

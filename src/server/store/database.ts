@@ -1,0 +1,82 @@
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Database } from './schema.ts'
+import { StartRefused } from './start-refused.ts'
+import { isReadTimeout } from './storage-trouble.ts'
+
+/** Where Postgres is: a URL, or a UNIX socket (`host` is then its directory). */
+export type Connection = { connectionString: string } | { host: string; port: number; user: string; database: string }
+
+const TIMEOUTS = {
+  connectionTimeoutMillis: 1_000,
+  query_timeout: 2_000,
+  statement_timeout: 2_000,
+  idle_in_transaction_session_timeout: 5_000,
+  lock_timeout: 1_000,
+}
+
+const pools = new WeakMap<Kysely<Database>, pg.Pool>()
+
+/**
+ * The pool every request shares (attacks.md section 7: a hung or lost database costs seconds, never the process).
+ * `report` hears of connections that broke while nobody was using them.
+ */
+export function openDatabase(connection: Connection, report: (error: unknown) => void = () => {}): Kysely<Database> {
+  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max: 10, allowExitOnIdle: false, application_name: 'remit' })
+  pool.on('error', report)
+  // A connection that breaks between two statements of a transaction belongs to no query and, checked out, not to the
+  // pool either: without a listener of its own that is an uncaught exception.
+  pool.on('connect', client => client.on('error', report))
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardHungConnections(pool) }) })
+  pools.set(db, pool)
+  return db
+}
+
+/** Connections of the pool behind `db`, for metrics: open, idle, and requests that wait for one. */
+export function poolStats(db: Kysely<Database>): { total: number; idle: number; waiting: number } {
+  const pool = pools.get(db)
+  return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }
+}
+
+/**
+ * Refuses a server that cannot keep our promises: older than PostgreSQL 15, or, in production, one that may lose what
+ * it acknowledged (reliability.md R2). Throws StartRefused.
+ */
+export async function checkServer(db: Kysely<Database>, production: boolean): Promise<void> {
+  const { rows } = await sql<{ version: string; server_version: string; fsync: string; full_page_writes: string }>`
+    select current_setting('server_version_num') as version, current_setting('server_version') as server_version,
+      current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes`.execute(db)
+  const [server] = rows
+  if (!server || Number(server.version) < 150_000) {
+    throw new StartRefused(`PostgreSQL ${server?.server_version} is too old: use version 15 or newer.`)
+  }
+  if (production && (server.fsync !== 'on' || server.full_page_writes !== 'on')) {
+    throw new StartRefused('The database runs with fsync or full_page_writes off and can lose data: turn both on.')
+  }
+}
+
+/**
+ * A query that timed out on our side still occupies its connection, and a ROLLBACK behind it may never be sent: the
+ * connection is closed instead of handed to the next request with a transaction open.
+ */
+function discardHungConnections(pool: pg.Pool): PostgresPool {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    async connect(): Promise<PostgresPoolClient> {
+      const client = await pool.connect()
+      let hung = false
+      function query<R>(text: string, parameters: ReadonlyArray<unknown>): Promise<PostgresQueryResult<R>>
+      function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
+      function query(text: unknown, parameters: ReadonlyArray<unknown> = []): unknown {
+        if (typeof text !== 'string') throw new TypeError('no cursors here')
+        return client.query(text, [...parameters]).catch((error: unknown) => {
+          hung ||= isReadTimeout(error)
+          throw error
+        })
+      }
+      return { query, release: destroy => client.release(hung || destroy) }
+    },
+  }
+}

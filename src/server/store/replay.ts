@@ -1,0 +1,51 @@
+import type { Context } from '../context.ts'
+import type { ReplayKind } from './schema.ts'
+
+/** One single use: who signed (client_id or jkt), and until when a copy could still be accepted. */
+export type ReplayClaim = {
+  readonly kind: ReplayKind
+  readonly owner: string
+  readonly jti: string
+  readonly expires_at: Date
+}
+
+/**
+ * Claims single uses inside the caller's transaction; what RETURNING does not name was taken before (RFC 9449
+ * section 11.1, RFC 7523 section 3). Sorted, so that two requests never wait for each other crosswise.
+ * @returns the kinds that were already taken
+ */
+export async function claimReplays(tx: Context, claims: readonly ReplayClaim[]): Promise<readonly ReplayKind[]> {
+  if (claims.length === 0) return []
+  const sorted = claims.toSorted(
+    (a, b) => compare(a.kind, b.kind) || compare(a.owner, b.owner) || compare(a.jti, b.jti),
+  )
+  const claimed = await tx.db
+    .insertInto('replay')
+    .values(sorted.map(({ kind, owner, jti, expires_at }) => ({ kind, owner, jti, expires_at })))
+    .onConflict(conflict => conflict.doNothing())
+    .returning('kind')
+    .execute()
+  const fresh = new Set(claimed.map(row => row.kind))
+  return sorted.map(claim => claim.kind).filter(kind => !fresh.has(kind))
+}
+
+/** Clocks of nodes may differ by this much before a node stops minting (reliability.md R14), and once more for rest. */
+const PURGE_MARGIN_MS = 120_000
+
+/** Removes claims that no node can need any more, a bounded piece at a time (index replay_by_expiry). */
+export async function purgeReplays(ctx: Context): Promise<void> {
+  const dead = ctx.db
+    .selectFrom('replay')
+    .select(['kind', 'owner', 'jti'])
+    .where('expires_at', '<', new Date(ctx.now().getTime() - PURGE_MARGIN_MS))
+    .orderBy('expires_at')
+    .limit(5000)
+  await ctx.db
+    .deleteFrom('replay')
+    .where(eb => eb(eb.refTuple('kind', 'owner', 'jti'), 'in', dead.$asTuple('kind', 'owner', 'jti')))
+    .execute()
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,49 @@
+import type { Confirmation, Intent } from '../../protocol/claims.ts'
+import type { DpopProof } from '../../protocol/dpop.ts'
+import type { SigningAlg, TokenProfile } from '../../protocol/resource.ts'
+import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
+import type { Client } from '../store/clients.ts'
+
+/** The API a token is for: a registered resource, or one of our own two. */
+export type Target = {
+  readonly resource: string
+  readonly kind: 'registered' | 'issuer' | 'admin'
+  readonly token_profile: TokenProfile
+  readonly signing_alg: SigningAlg
+  readonly max_token_lifetime: number
+  readonly allow_bearer: boolean
+}
+
+/** The agent side of an authorization: what the agent grant proved. */
+export type AgentAuthorization = {
+  readonly agent_id: string
+  readonly registration_id: string
+  readonly version: number
+  readonly checksum: string
+  readonly intent: Intent
+  readonly workflow?: WorkflowRequest & { readonly version: number }
+  /** Set where the possession of an admitted key was proven. */
+  readonly key: 'registered' | 'none'
+  /** A draft token without a proof carries the agent's one registered key. */
+  readonly registered_jwk?: Readonly<Record<string, unknown>>
+}
+
+/** What a grant proved: plain data, read but not yet written. Policy may narrow it, nothing widens it. */
+export type Authorization = {
+  readonly grant: 'client_credentials' | 'agent'
+  readonly client: Client
+  readonly target: Target
+  readonly scope: readonly string[]
+  readonly sub: string
+  readonly sub_profile: 'client' | 'ai_agent'
+  readonly agent?: AgentAuthorization
+}
+
+/** An authorization that policy let pass: how long, bound to what. */
+export type Permitted = Authorization & {
+  /** Seconds. */
+  readonly lifetime: number
+  readonly token_type: 'DPoP' | 'Bearer'
+  readonly confirmation?: Confirmation
+  readonly proof?: DpopProof
+}

@@ -1,0 +1,38 @@
+import type { AccessTokenClaims } from '../../protocol/claims.ts'
+import { formatScope } from '../../protocol/scope.ts'
+import { grantedDetails } from '../../protocol/workflow-request.ts'
+import type { Permitted } from './authorization.ts'
+
+/**
+ * The claims of protocol.md section 7 in the target's profile; `iat` in epoch seconds. A draft token has the agent's
+ * bare id as `sub` and no `sub_profile`.
+ */
+export function accessTokenClaims(
+  permitted: Permitted,
+  token: { iss: string; iat: number; jti: string },
+): AccessTokenClaims {
+  const { target, agent, confirmation } = permitted
+  const draft = target.token_profile === 'draft'
+  return {
+    iss: token.iss,
+    aud: target.resource,
+    client_id: permitted.client.client_id,
+    sub: draft && agent ? agent.agent_id : permitted.sub,
+    ...(!draft && { sub_profile: permitted.sub_profile }),
+    exp: token.iat + permitted.lifetime,
+    iat: token.iat,
+    jti: token.jti,
+    scope: formatScope(permitted.scope),
+    ...(confirmation && { cnf: confirmation }),
+    ...(agent && {
+      intent: agent.intent,
+      agent_proof: {
+        agent_checksum: `sha256:${agent.checksum}`,
+        registration_id: agent.registration_id,
+        version: agent.version,
+        key: agent.key,
+      },
+    }),
+    ...(agent?.workflow?.as_details && { authorization_details: grantedDetails(agent.workflow).map(d => ({ ...d })) }),
+  }
+}

@@ -1,0 +1,106 @@
+import { grants } from '../../protocol/access.ts'
+import type { DpopProof } from '../../protocol/dpop.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import {
+  formAsJson,
+  INTENT_GRANTS,
+  OAUTH_GRANTS,
+  parseTokenRequest,
+  type TokenRequest,
+} from '../../protocol/token-request.ts'
+import type { Context } from '../context.ts'
+import type { Authorization } from './authorization.ts'
+import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
+import { agentGrant } from './grants/agent.ts'
+import { clientCredentialsGrant } from './grants/client-credentials.ts'
+import { issue, type PreparedToken, prepareToken } from './issue.ts'
+import { applyPolicy } from './policy.ts'
+import { recordRefusal } from './refusal.ts'
+import { proofClaim, senderConstraint } from './sender-constraint.ts'
+import type { TokenAnswer, TokenHttp } from './token-http.ts'
+import { unauthenticatedPart } from './unauthenticated.ts'
+
+/**
+ * The one pass of both token endpoints (architecture.md section 3): parse, sender constraint, client, grant, policy,
+ * then one write that claims, records and audits, and the signature. Throws OAuthError; 503 when storage is in doubt.
+ */
+export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
+  const stopTimer = ctx.metrics.mintSeconds.startTimer()
+  const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, 'token', async () => {
+    const request = parseRequest(http)
+    const proof = await senderConstraint(ctx, http)
+    const bearerAllowed = request.grant_type === AGENT_GRANT
+    return { request, proof, authenticated: await authenticateClient(ctx, http, request.credentials, bearerAllowed) }
+  })
+  const claims = [...authenticated.claims, ...(proof ? [proofClaim(proof)] : [])]
+  const decision = await decide(ctx, request, authenticated, proof)
+  if (decision instanceof OAuthError) {
+    const agent_id = request.grant_type === AGENT_GRANT ? request.agent_id : null
+    const client_id = authenticated.client.client_id
+    throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, origin: http.origin })
+  }
+  const answer = await issue(ctx, decision, claims, http.origin)
+  stopTimer({ grant: decision.permitted.grant })
+  return answer
+}
+
+function parseRequest(http: TokenHttp): TokenRequest {
+  return http.dialect === 'oauth'
+    ? parseTokenRequest(formAsJson(http.body), OAUTH_GRANTS)
+    : parseTokenRequest(http.body, INTENT_GRANTS)
+}
+
+/** Everything between authentication and the write: a token to issue, or why not. Reads only. */
+async function decide(
+  ctx: Context,
+  request: TokenRequest,
+  authenticated: AuthenticatedClient,
+  proof: DpopProof | undefined,
+): Promise<PreparedToken | OAuthError> {
+  try {
+    checkClientMayAsk(ctx, request, authenticated, proof)
+    const proven = await authorizeGrant(ctx, request, authenticated, proof)
+    return await prepareToken(ctx, applyPolicy(proven, proof))
+  } catch (error) {
+    if (error instanceof OAuthError) return error
+    throw error
+  }
+}
+
+/** Row 3 of protocol.md section 6: the grant in the client's record, and a nonce where its policy asks for one. */
+function checkClientMayAsk(
+  ctx: Context,
+  request: TokenRequest,
+  { client }: AuthenticatedClient,
+  proof: DpopProof | undefined,
+): void {
+  const isAgentGrant = request.grant_type === AGENT_GRANT
+  if (!client.grant_types.includes(request.grant_type)) {
+    throw new OAuthError('unauthorized_client', 'The client is not registered for this grant.')
+  }
+  if (isAgentGrant && !grants(client.access, ctx.config.issuer, 'generate:intent-token')) {
+    throw new OAuthError('unauthorized_client', 'The client may not mint intent tokens.', {
+      reason: 'no_intent_token_scope',
+    })
+  }
+  if (proof && proof.nonce === undefined && client.policies.dpop_nonce === 'required') {
+    throw new OAuthError('use_dpop_nonce', 'The client must send a nonce; repeat with the DPoP-Nonce of this answer.', {
+      reason: 'dpop_nonce_missing',
+    })
+  }
+}
+
+async function authorizeGrant(
+  ctx: Context,
+  request: TokenRequest,
+  { client }: AuthenticatedClient,
+  proof: DpopProof | undefined,
+): Promise<Authorization> {
+  switch (request.grant_type) {
+    case CLIENT_CREDENTIALS_GRANT:
+      return await clientCredentialsGrant(ctx, request, client, proof)
+    case AGENT_GRANT:
+      return await agentGrant(ctx, request, client, proof)
+  }
+}

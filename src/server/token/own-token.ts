@@ -1,0 +1,31 @@
+import { type AccessTokenClaims, accessTokenClaimsSchema } from '../../protocol/claims.ts'
+import { parseCompactJws } from '../../protocol/compact-jws.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import { epochSeconds } from '../../protocol/time.ts'
+import { verifyCompactJws } from '../../protocol/verify-jws.ts'
+import type { Context } from '../context.ts'
+import { findToken, type TokenRow } from '../store/tokens.ts'
+
+/** A token that we signed, recorded and that has not expired. Whether it was revoked is another question. */
+export type OwnToken = { readonly claims: AccessTokenClaims; readonly record: TokenRow }
+
+/** Reads a presented token; undefined for everything that is not a live one of ours. Storage trouble throws. */
+export async function readOwnToken(ctx: Context, token: string): Promise<OwnToken | undefined> {
+  const claims = await verifiedClaims(ctx, token)
+  if (!claims || claims.iss !== ctx.config.issuer || claims.exp <= epochSeconds(ctx.now())) return undefined
+  const record = await findToken(ctx, claims.jti)
+  return record?.client_id === claims.client_id ? { claims, record } : undefined
+}
+
+async function verifiedClaims(ctx: Context, token: string): Promise<AccessTokenClaims | undefined> {
+  try {
+    const { kid } = parseCompactJws(token).header
+    const verifier = typeof kid === 'string' ? ctx.keys.verifier(kid) : undefined
+    if (!verifier) return undefined
+    const { payload } = await verifyCompactJws(token, verifier.key, { alg: verifier.alg, typ: ['at+jwt', 'JWT'] })
+    return accessTokenClaimsSchema.safeParse(payload).data
+  } catch (error) {
+    if (error instanceof OAuthError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,38 @@
+import type { DpopProof } from '../../protocol/dpop.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import { TOKEN_LIFETIME_DEFAULT, TOKEN_LIFETIME_HARD_LIMIT } from '../../protocol/time.ts'
+import type { Authorization, Permitted } from './authorization.ts'
+
+/**
+ * Applies the policies of client and resource to what a grant proved: lifetime, and whether the token may go unbound
+ * (protocol.md sections 3, 6 and 7). Only narrows. Throws `invalid_dpop_proof` where a proof is due.
+ */
+export function applyPolicy(proven: Authorization, proof: DpopProof | undefined): Permitted {
+  const { target } = proven
+  const lifetime = Math.min(target.max_token_lifetime, TOKEN_LIFETIME_HARD_LIMIT)
+  if (proof) {
+    const confirmation = target.token_profile === 'draft' ? { jwk: { ...proof.jwk } } : { jkt: proof.jkt }
+    return { ...proven, lifetime, token_type: 'DPoP', confirmation, proof }
+  }
+  const registered_jwk = proven.agent?.registered_jwk
+  if (target.token_profile === 'draft' && registered_jwk) {
+    return { ...proven, lifetime, token_type: 'Bearer', confirmation: { jwk: { ...registered_jwk } } }
+  }
+  if (!mayGoUnbound(proven)) {
+    throw new OAuthError('invalid_dpop_proof', 'A DPoP proof is required for this token; send one.', {
+      reason: 'proof_required',
+    })
+  }
+  return { ...proven, lifetime: Math.min(lifetime, TOKEN_LIFETIME_DEFAULT), token_type: 'Bearer' }
+}
+
+function mayGoUnbound({ target, client }: Authorization): boolean {
+  switch (target.kind) {
+    case 'issuer':
+      return true
+    case 'admin':
+      return client.policies.allow_bearer_admin
+    case 'registered':
+      return target.allow_bearer && client.policies.allow_bearer
+  }
+}

@@ -1,0 +1,44 @@
+import { OAuthError } from '../../protocol/errors.ts'
+import { auditTokenRefused, type Origin } from '../audit/events.ts'
+import { type Context, transaction } from '../context.ts'
+import { claimReplays, type ReplayClaim } from '../store/replay.ts'
+import type { ReplayKind } from '../store/schema.ts'
+
+export type Refusal = {
+  readonly error: OAuthError
+  readonly claims: readonly ReplayClaim[]
+  readonly client_id: string
+  readonly agent_id: string | null
+  readonly origin: Origin
+}
+
+/**
+ * The one write of a refused request whose client was authenticated: claims its single uses and audits (protocol.md
+ * section 3). What was taken before answers instead, whatever else was wrong.
+ * @returns the refusal to answer with
+ */
+export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAuthError> {
+  return await transaction(ctx, async tx => {
+    const error = replayRefusal(await claimReplays(tx, refusal.claims)) ?? refusal.error
+    await auditRefusal(tx, { ...refusal, error })
+    return error
+  })
+}
+
+export async function auditRefusal(tx: Context, { error, client_id, agent_id, origin }: Refusal): Promise<void> {
+  tx.metrics.refusals.inc({ reason: error.reason })
+  await auditTokenRefused(tx, { ...origin, client_id, agent_id, reason: error.reason, details: { error: error.code } })
+}
+
+/** How a second use is refused: the assertion first, then the proof. */
+export function replayRefusal(taken: readonly ReplayKind[]): OAuthError | undefined {
+  if (taken.includes('client_assertion')) {
+    return new OAuthError('invalid_client', 'Client authentication failed.', { reason: 'assertion_replayed' })
+  }
+  if (taken.includes('dpop')) {
+    return new OAuthError('invalid_dpop_proof', 'The DPoP proof is not valid for this request.', {
+      reason: 'dpop_replayed',
+    })
+  }
+  return undefined
+}

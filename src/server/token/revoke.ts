@@ -1,0 +1,59 @@
+import { OAuthError } from '../../protocol/errors.ts'
+import { auditTokenRevoked } from '../audit/events.ts'
+import { type Context, transaction } from '../context.ts'
+import { enterGateExclusive } from '../store/gate.ts'
+import { claimReplays } from '../store/replay.ts'
+import { insertRevocations, liveDescendants } from '../store/revocations.ts'
+import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
+import { type OwnToken, readOwnToken } from './own-token.ts'
+import { recordRefusal, replayRefusal } from './refusal.ts'
+import type { TokenAnswer, TokenHttp } from './token-http.ts'
+import { readTokenParameter } from './token-parameter.ts'
+import { unauthenticatedPart } from './unauthenticated.ts'
+
+/**
+ * RFC 7009: kills a token of the caller's and everything delegated from it; 200 also for what is none. Another
+ * client's token is refused and lives on. 503 when storage is in doubt: 200 means it is done.
+ */
+export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
+  const { token, authenticated } = await unauthenticatedPart(ctx, http, 'revoke', async () => {
+    const { token, credentials } = readTokenParameter(http.body)
+    return { token, authenticated: await authenticateClient(ctx, http, credentials, false) }
+  })
+  const own = await readOwnToken(ctx, token)
+  const { client_id } = authenticated.client
+  if (own && own.record.client_id !== client_id) {
+    const error = new OAuthError('unauthorized_client', 'The token was issued to another client.', {
+      reason: 'token_of_other_client',
+    })
+    throw await recordRefusal(ctx, {
+      error,
+      claims: authenticated.claims,
+      client_id,
+      agent_id: null,
+      origin: http.origin,
+    })
+  }
+  const refused = await transaction(ctx, tx => write(tx, authenticated, own, http))
+  if (refused) throw refused
+  return { body: {} }
+}
+
+async function write(
+  tx: Context,
+  { client, claims }: AuthenticatedClient,
+  own: OwnToken | undefined,
+  http: TokenHttp,
+): Promise<OAuthError | undefined> {
+  if (own) await enterGateExclusive(tx)
+  const refused = replayRefusal(await claimReplays(tx, claims))
+  if (refused || !own) return refused
+  const { jti } = own.record
+  const now = tx.now()
+  const entry = { kind: 'token', id: jti } as const
+  const descendants = await liveDescendants(tx, entry, now)
+  const entries = [entry, ...descendants.map(id => ({ kind: 'token' as const, id }))]
+  await insertRevocations(tx, entries, { reason: 'client', revoked_by: client.client_id, now })
+  await auditTokenRevoked(tx, { ...http.origin, client_id: client.client_id, jti, revoked: { token: entries.length } })
+  return undefined
+}

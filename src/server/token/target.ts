@@ -1,0 +1,55 @@
+import { type Access, grants } from '../../protocol/access.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import { TOKEN_LIFETIME_DEFAULT } from '../../protocol/time.ts'
+import type { Context } from '../context.ts'
+import { findResource } from '../store/resources.ts'
+import type { Target } from './authorization.ts'
+
+/** Our own two APIs as targets: always interop and ES256 (protocol.md section 2). */
+export function ownTarget(ctx: Context, resource: string): Target | undefined {
+  const { issuer, adminAudience } = ctx.config
+  if (resource !== issuer && resource !== adminAudience) return undefined
+  return {
+    resource,
+    kind: resource === issuer ? 'issuer' : 'admin',
+    token_profile: 'interop',
+    signing_alg: 'ES256',
+    max_token_lifetime: TOKEN_LIFETIME_DEFAULT,
+    allow_bearer: false,
+  }
+}
+
+/**
+ * The registered API that a token is asked for, with these scopes: all within every ceiling, as pairs, else refused,
+ * never narrowed (row 10 of protocol.md section 6). A scope that the API owner ties to a workflow or an approval needs
+ * a recorded step, which this release does not have. Throws `invalid_target`, `invalid_scope`.
+ */
+export async function registeredTarget(
+  ctx: Context,
+  resource: string,
+  scope: readonly string[],
+  ceilings: readonly Access[],
+): Promise<Target> {
+  const found = await findResource(ctx, resource)
+  const known = found?.status === 'active' && ceilings.every(access => access.some(pair => pair.resource === resource))
+  if (!found || !known) throw unknownTarget()
+  for (const name of scope) {
+    const marks = found.scopes.find(candidate => candidate.name === name)
+    if (!marks || !ceilings.every(access => grants(access, resource, name))) throw scopeRefused()
+    if (marks.workflow || marks.approval) {
+      throw new OAuthError('invalid_scope', 'The API gives a scope asked for only to a recorded workflow step.', {
+        ajwt_error: marks.approval ? 'approval_required' : 'workflow_required',
+      })
+    }
+  }
+  const { token_profile, signing_alg, max_token_lifetime, allow_bearer } = found
+  return { resource, kind: 'registered', token_profile, signing_alg, max_token_lifetime, allow_bearer }
+}
+
+export function unknownTarget(): OAuthError {
+  return new OAuthError('invalid_target', 'The resource is not one that this client may ask for.')
+}
+
+export function scopeRefused(): OAuthError {
+  return new OAuthError('invalid_scope', 'A scope asked for is outside what may be granted; ask for less.')
+}

@@ -1,0 +1,18 @@
+import type { Dialect } from '../../protocol/errors.ts'
+import type { JsonValue } from '../../protocol/json.ts'
+import type { Origin } from '../audit/events.ts'
+
+/** A request to the token, introspection or revocation endpoint, as the pass sees it: parsed, but nothing believed. */
+export type TokenHttp = {
+  readonly dialect: Dialect
+  readonly body: Readonly<Record<string, JsonValue>>
+  readonly authorization?: string
+  readonly dpop?: string
+  /** The endpoint's public URL from configuration, never from the Host header. */
+  readonly htu: string
+  readonly origin: Origin
+  /** Checks a Bearer token of ours that stands for its client ([D]). Throws `invalid_token`. */
+  readonly verifyBearer: (token: string) => Promise<{ client_id: string }>
+}
+
+export type TokenAnswer = { readonly body: Readonly<Record<string, unknown>> }

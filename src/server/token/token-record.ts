@@ -1,0 +1,54 @@
+import type { Insertable } from 'kysely'
+import { revocationRefs } from '../store/revocations.ts'
+import type { TokenTable } from '../store/schema.ts'
+import type { Standing } from '../store/standing.ts'
+import type { PreparedToken } from './issue.ts'
+
+/** The row a token leaves behind: enough to introspect, revoke and explain it, never the token itself. */
+export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken): Insertable<TokenTable> {
+  const { agent, client, target, proof, sub, lifetime } = permitted
+  return {
+    jti: claims.jti,
+    client_id: client.client_id,
+    sub,
+    resource: target.resource,
+    scope: claims.scope,
+    token_profile: target.token_profile,
+    kid: signer.kid,
+    jkt: proof?.jkt ?? null,
+    agent_id: agent?.agent_id ?? null,
+    registration_id: agent?.registration_id ?? null,
+    workflow_id: agent?.workflow?.workflow_id ?? null,
+    workflow_version: agent?.workflow?.version ?? null,
+    workflow_step: agent?.workflow?.workflow_step ?? null,
+    workflow_state: agent?.intent.state ?? 'none',
+    execution_id: null,
+    parent_jti: null,
+    initiated_by: agent?.intent.initiated_by ?? null,
+    issued_at,
+    expires_at: new Date(issued_at.getTime() + lifetime * 1000),
+  }
+}
+
+export function standingOf(token: PreparedToken): Standing {
+  const { agent, client, proof, sub } = token.permitted
+  const agent_id = agent?.agent_id ?? null
+  const registration_id = agent?.registration_id ?? null
+  return {
+    client_id: client.client_id,
+    agent_id,
+    registration_id,
+    agent_jkt: (agent && proof?.jkt) ?? null,
+    refs: revocationRefs({
+      jti: token.claims.jti,
+      client_id: client.client_id,
+      sub,
+      kid: token.signer.kid,
+      jkt: proof?.jkt ?? null,
+      agent_id,
+      registration_id,
+      execution_id: null,
+      initiated_by: agent?.intent.initiated_by ?? null,
+    }),
+  }
+}

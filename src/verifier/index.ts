@@ -1,0 +1,11 @@
+export { type ChallengeOptions, challenge } from './challenge.ts'
+export { type RemoteJwksOptions, remoteJwks } from './remote-jwks.ts'
+export {
+  createVerifier,
+  type KeySource,
+  type PresentedRequest,
+  type UsedProof,
+  type Verified,
+  type Verifier,
+  type VerifierOptions,
+} from './verify.ts'

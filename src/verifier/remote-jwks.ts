@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { OAuthError } from '../protocol/errors.ts'
+import { isJsonObject, parseStrictJson } from '../protocol/json.ts'
+import { importPublicJwk } from '../protocol/jwk.ts'
+import { SIGNING_ALGS } from '../protocol/resource.ts'
+import { JWKS_COOLDOWN, JWKS_OUTAGE_MAX_AGE } from '../protocol/time.ts'
+import type { KeySource } from './verify.ts'
+
+export type RemoteJwksOptions = {
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
+  readonly now?: () => Date
+}
+
+type KeySet = { readonly keys: readonly object[]; readonly fetchedAt: number }
+
+/** A set is asked for again after this many seconds even when every `kid` is known: keys also leave it. */
+const REFRESH_SECONDS = 300
+const TIMEOUT_MILLISECONDS = 2500
+const MAX_BYTES = 65_536
+const keySchema = z.looseObject({ kid: z.string().min(1).max(128), alg: z.enum(SIGNING_ALGS) })
+
+/**
+ * The key set behind a URL: one fetch at a time, none within 30 s of the last, and the last good set kept through an
+ * outage for at most 24 h, then replaced whole by the first good answer (protocol.md section 8). The source throws
+ * `temporarily_unavailable` when it has no set.
+ */
+export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySource {
+  const fetchUrl = options.fetch ?? fetch
+  const seconds = () => Math.floor((options.now?.() ?? new Date()).getTime() / 1000)
+  let current: KeySet | undefined
+  let lastAttempt = Number.NEGATIVE_INFINITY
+  let pending: Promise<void> | undefined
+
+  async function refresh(): Promise<void> {
+    lastAttempt = seconds()
+    try {
+      current = { keys: await fetchKeys(fetchUrl, url), fetchedAt: seconds() }
+    } catch {
+      // The last good set stands; without one the caller is told below.
+    } finally {
+      pending = undefined
+    }
+  }
+
+  return async kid => {
+    const age = current ? seconds() - current.fetchedAt : Number.POSITIVE_INFINITY
+    const isKnown = current?.keys.some(key => 'kid' in key && key.kid === kid) ?? false
+    const isDue = !isKnown || age >= REFRESH_SECONDS
+    if (pending === undefined && isDue && seconds() - lastAttempt >= JWKS_COOLDOWN) pending = refresh()
+    if (!isKnown || age > JWKS_OUTAGE_MAX_AGE) await pending
+    if (current && seconds() - current.fetchedAt <= JWKS_OUTAGE_MAX_AGE) return current.keys
+    throw new OAuthError('temporarily_unavailable', 'The keys of the issuer could not be fetched.', {
+      reason: 'jwks_unavailable',
+      status: 503,
+    })
+  }
+}
+
+async function fetchKeys(fetchUrl: NonNullable<RemoteJwksOptions['fetch']>, url: string): Promise<readonly object[]> {
+  const response = await fetchUrl(url, {
+    headers: { accept: 'application/jwk-set+json, application/json' },
+    redirect: 'error',
+    signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+  })
+  if (!response.ok) throw new Error('The key set was not served.')
+  const set = parseStrictJson(await readBounded(response))
+  const entries = isJsonObject(set) && Array.isArray(set.keys) ? set.keys : []
+  const keys: object[] = []
+  for (const entry of entries) {
+    const listed = keySchema.safeParse(entry)
+    // A key of a kind that we do not know is somebody else's business (RFC 7517 section 5).
+    if (!listed.success) continue
+    const { jwk } = await importPublicJwk(entry)
+    keys.push({ ...jwk, kid: listed.data.kid, alg: listed.data.alg })
+  }
+  if (keys.length === 0) throw new Error('The key set has no usable key.')
+  return keys
+}
+
+async function readBounded(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > MAX_BYTES) throw new Error('The key set is too large.')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
