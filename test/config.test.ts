@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { resolve } from 'node:path'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
-import { ConfigError, loadConfig } from '../src/server/config.ts'
+import { ConfigError, loadConfig, readEnvironment } from '../src/server/config.ts'
 
 const PRODUCTION = {
   NODE_ENV: 'production',
@@ -85,6 +87,21 @@ test('without REMIT_ISSUER the issuer follows host and port, and `same` the admi
 test('a variable that is set to nothing counts as absent', () => {
   assert.deepEqual(loadConfig({ REMIT_KEK_FILE: '', DATABASE_URL: '', REMIT_PORT: '' }), loadConfig({}))
   assert.match(problemsOf({ ...PRODUCTION, REMIT_KEK_FILE: '' }).join(), /REMIT_KEK_FILE is required/)
+})
+
+test('.env of the working directory stands beneath the real environment (issue 2 item 4)', context => {
+  const [before, directory] = [process.cwd(), mkdtempSync(join(tmpdir(), 'remit-env-'))]
+  context.after(() => {
+    process.chdir(before)
+    rmSync(directory, { recursive: true })
+  })
+  writeFileSync(join(directory, '.env'), 'REMIT_PORT=4100\nPATH=/from/file\n')
+  process.chdir(directory)
+
+  const env = readEnvironment()
+
+  assert.equal(env.REMIT_PORT, '4100')
+  assert.equal(env.PATH, process.env.PATH)
 })
 
 test('production has no development default, and one start names all that is missing (protocol.md section 11)', () => {

@@ -1,9 +1,8 @@
 import canonicalize from 'canonicalize'
 import { OAuthError } from './errors.ts'
-import type { JsonValue } from './json.ts'
 
 /** RFC 8785 JCS text of a JSON value. Throws `invalid_request` for a value that JSON cannot carry (NaN, lone surrogates). */
-export function canonicalJson(value: JsonValue): string {
+export function canonicalJson(value: unknown): string {
   try {
     const text = canonicalize(value)
     if (text !== undefined) return text

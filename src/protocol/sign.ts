@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { CompactSign, SignJWT } from 'jose'
+import { sha256Base64url } from './digest.ts'
 import type { PublicJwk } from './jwk.ts'
 
 /** A caller's own key: what signs, and the public half that stands in a proof. */
@@ -37,5 +37,5 @@ export async function signClientAssertion(
 
 /** `ath` of RFC 9449 section 4.2: base64url SHA-256 of the access token's ASCII. */
 export function accessTokenHash(access_token: string): string {
-  return createHash('sha256').update(access_token, 'ascii').digest('base64url')
+  return sha256Base64url(access_token)
 }

@@ -1,6 +1,11 @@
 import swagger from '@fastify/swagger'
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod'
-import Fastify, { type FastifyBaseLogger } from 'fastify'
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from '@fastify/type-provider-zod'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { Context } from './context.ts'
 import { adminRoutes } from './http/admin/index.ts'
 import type { App } from './http/app-type.ts'
@@ -58,7 +63,7 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
   const loggerInstance: FastifyBaseLogger = ctx.log
   const app = Fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => ctx.timeId(),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 10_000,

@@ -4,6 +4,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { read } from '../registry/act.ts'
 import { type Client, findClient } from '../store/clients.ts'
 import { claimReplays } from '../store/replay.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
@@ -84,24 +85,26 @@ async function authenticate(
   if (permission.audience === 'admin' && !verified.proof && !client.policies.allow_bearer_admin) {
     throw refusal('admin_token_not_bound')
   }
-  const scope = verified.claims.scope.split(' ')
-  if (!scope.includes(permission.scope)) {
-    throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
-  }
-  return readCaller(request, verified, client, scope)
+  const caller = readCaller(request, verified, client)
+  if (!caller.scope.includes(permission.scope)) await refuseScope(ctx, caller, request)
+  return caller
 }
 
-function readCaller(
-  request: FastifyRequest,
-  { claims, proof }: Verified,
-  client: Client,
-  scope: readonly string[],
-): Caller {
+/** Whoever asks for too much is known: the proof is claimed and the refusal is in the audit trail. */
+async function refuseScope(ctx: Context, caller: Caller, request: FastifyRequest): Promise<never> {
+  request.caller = caller
+  const endpoint = `${request.method} ${request.routeOptions.url}`
+  return await read(ctx, caller, { details: { endpoint } }, async () => {
+    throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
+  })
+}
+
+function readCaller(request: FastifyRequest, { claims, proof }: Verified, client: Client): Caller {
   return {
     client_id: client.client_id,
     sub: claims.sub,
     acting_owner: claims.sub.startsWith('user:') ? claims.sub : client.owner,
-    scope,
+    scope: claims.scope.split(' '),
     registers_for: client.registers_for,
     ...(proof && {
       proof: { kind: 'dpop', owner: proof.jkt, jti: proof.jti, expires_at: new Date(proof.expires_at * 1000) },

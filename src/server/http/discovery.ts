@@ -27,7 +27,11 @@ export async function discoveryRoutes(app: App, { ctx }: { ctx: Context }): Prom
     `${path}/.well-known/${name}`,
   ])
   for (const url of new Set(wellKnown)) {
-    const schema = { summary: 'Server metadata (RFC 8414)', tags: ['discovery'], response: { 200: serverMetadataSchema } }
+    const schema = {
+      summary: 'Server metadata (RFC 8414)',
+      tags: ['discovery'],
+      response: { 200: serverMetadataSchema },
+    }
     app.get(url, { config: { permission: 'public' }, schema }, async (_request, reply) => {
       reply.header('cache-control', CACHE)
       return metadata
@@ -35,7 +39,11 @@ export async function discoveryRoutes(app: App, { ctx }: { ctx: Context }): Prom
   }
   for (const document of [issuerResource(config), adminResource(config)]) {
     const url = `/.well-known/oauth-protected-resource${pathOf(document.resource)}`
-    const schema = { summary: 'Resource metadata (RFC 9728)', tags: ['discovery'], response: { 200: resourceMetadataSchema } }
+    const schema = {
+      summary: 'Resource metadata (RFC 9728)',
+      tags: ['discovery'],
+      response: { 200: resourceMetadataSchema },
+    }
     app.get(url, { config: { permission: 'public' }, schema }, async (_request, reply) => {
       reply.header('cache-control', CACHE)
       return document

@@ -6,6 +6,13 @@ import { plainText, type Refusal, readRefusal } from './refusal.ts'
 import { type Surface, surfaceOf } from './surface.ts'
 import { wwwAuthenticate } from './www-authenticate.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set once a request is in the hands of the token pass. */
+    reachedPass: boolean
+  }
+}
+
 const BUG: Refusal = {
   status: 500,
   error: 'server_error',
@@ -16,6 +23,7 @@ const BUG: Refusal = {
 
 /** One way to fail a surface: OAuth error bodies, or RFC 9457 problem documents (protocol.md section 10). */
 export function answerErrors(app: App, ctx: Context): void {
+  app.decorateRequest('reachedPass', false)
   app.setErrorHandler((error, request, reply) => sendError(ctx, error, request, reply))
   app.setNotFoundHandler((request, reply) => {
     sendRefusal(ctx, request, reply, {
@@ -53,7 +61,7 @@ export function sendMethodNotAllowed(
 }
 
 function sendRefusal(ctx: Context, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
-  ctx.metrics.refusals.inc({ reason: refusal.reason })
+  countRefusal(ctx, request, refusal)
   request.log.info({ status: refusal.status, reason: refusal.reason }, 'refused')
   if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache').code(refusal.status)
@@ -62,6 +70,16 @@ function sendRefusal(ctx: Context, request: FastifyRequest, reply: FastifyReply,
   reply.serializer((body: unknown) => JSON.stringify(body))
   reply.type(surface === 'problem' ? 'application/problem+json' : 'application/json; charset=utf-8')
   reply.send(errorBody(surface, refusal, request.id))
+}
+
+/** The token pass counts its own refusals, because it knows whom it authenticated. */
+function countRefusal(ctx: Context, request: FastifyRequest, { reason, status }: Refusal): void {
+  if (request.reachedPass) return
+  ctx.metrics.refusals.inc({ reason })
+  const { config, url } = request.routeOptions
+  const isPublic = config.permission === undefined || config.permission === 'public'
+  if (isPublic || request.caller !== undefined || status >= 500) return
+  ctx.unauthenticated.count({ endpoint: url ?? 'unmatched', reason, address: request.ip })
 }
 
 function errorBody(surface: Surface, refusal: Refusal, request_id: string) {

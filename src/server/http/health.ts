@@ -23,11 +23,15 @@ export async function healthRoutes(app: App, { ctx }: { ctx: Context }): Promise
     tags: ['operations'],
     response: { 200: readinessSchema, 503: readinessSchema },
   }
-  app.get('/readyz', { config: { permission: 'public', anyHost: true }, schema: readiness }, async (_request, reply) => {
-    const checks = await withinLimit(runChecks(ctx))
-    const isReady = Object.values(checks).every(Boolean)
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', checks })
-  })
+  app.get(
+    '/readyz',
+    { config: { permission: 'public', anyHost: true }, schema: readiness },
+    async (_request, reply) => {
+      const checks = await withinLimit(runChecks(ctx))
+      const isReady = Object.values(checks).every(Boolean)
+      return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not_ready', checks })
+    },
+  )
 }
 
 const NOTHING: Checks = { database: false, migrations: false, signing_key: false }

@@ -14,8 +14,16 @@ export const OPENAPI_BASE = {
   },
   components: {
     securitySchemes: {
-      dpop: { type: 'http', scheme: 'dpop', description: 'An access token of this server with a DPoP proof (RFC 9449)' },
-      bearer: { type: 'http', scheme: 'bearer', description: 'An access token of this server, where Bearer is allowed' },
+      dpop: {
+        type: 'http',
+        scheme: 'dpop',
+        description: 'An access token of this server with a DPoP proof (RFC 9449)',
+      },
+      bearer: {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'An access token of this server, where Bearer is allowed',
+      },
     },
   },
 } satisfies Partial<OpenAPIV3_1.Document>
@@ -23,7 +31,9 @@ export const OPENAPI_BASE = {
 /** One document for both listeners, paths in the order of their names. */
 export function mergedDocument(apps: readonly App[]): Record<string, unknown> {
   const documents = apps.map(app => app.swagger({ yaml: false }))
-  const paths: [string, object | undefined][] = documents.flatMap(({ paths = {} }) => Object.entries<Paths[string]>(paths))
+  const paths: [string, object | undefined][] = documents.flatMap(({ paths = {} }) =>
+    Object.entries<Paths[string]>(paths),
+  )
   return {
     ...OPENAPI_BASE,
     paths: Object.fromEntries(paths.toSorted(([a], [b]) => (a < b ? -1 : 1))),

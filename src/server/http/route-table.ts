@@ -4,7 +4,12 @@ import type { App } from './app-type.ts'
 import { sendMethodNotAllowed } from './errors.ts'
 import type { Permission } from './permission.ts'
 
-export type DeclaredRoute = { readonly method: string; readonly url: string; readonly permission: Permission }
+export type DeclaredRoute = {
+  readonly method: string
+  readonly url: string
+  readonly permission: Permission
+  readonly hidden: boolean
+}
 export type RouteTable = () => readonly DeclaredRoute[]
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
@@ -19,16 +24,18 @@ export function declareRoutes(app: App): RouteTable {
     routes.push(route)
   })
   return () =>
-    routes.flatMap(({ method, url, config }) => {
+    routes.flatMap(({ method, url, config, schema }) => {
       const permission = config?.permission
       if (permission === undefined) throw new Error(`The route ${method} ${url} declares no permission.`)
-      return [method].flat().map(name => ({ method: name, url, permission }))
+      return [method].flat().map(name => ({ method: name, url, permission, hidden: schema?.hide === true }))
     })
 }
 
 /** The other methods of known paths answer 405 with Allow. Called after every route is there. */
 export function refuseOtherMethods(app: App, ctx: Context, routes: readonly DeclaredRoute[]): void {
-  for (const url of new Set(routes.map(route => route.url))) {
+  // The documentation's own routes come from its plugin, which also registers them with a closing slash.
+  const known = routes.filter(route => !route.hidden).map(route => route.url)
+  for (const url of new Set(known)) {
     const allow = routes.filter(route => route.url === url).map(route => route.method)
     const refused = METHODS.filter(method => !allow.includes(method))
     if (refused.length === 0) continue

@@ -33,7 +33,11 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
   app.post('/oauth/token', { config, schema: token, onSend: offerNonce(ctx) }, async request => {
     return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(ctx, request, 'oauth'))).body)
   })
-  const introspection = { ...about, summary: 'Introspection (RFC 7662)', response: { 200: introspectionSchema, ...refusals } }
+  const introspection = {
+    ...about,
+    summary: 'Introspection (RFC 7662)',
+    response: { 200: introspectionSchema, ...refusals },
+  }
   app.post('/oauth/introspect', { config, schema: introspection }, async request => {
     return introspectionSchema.parse((await introspect(ctx, readHttp(ctx, request, 'oauth'))).body)
   })
@@ -63,9 +67,11 @@ function offerNonce(ctx: Context) {
 
 function readHttp(ctx: Context, request: FastifyRequest, dialect: Dialect): TokenHttp {
   const { authorization, dpop } = request.raw.headers
+  const body = bodyMembers(request.body)
+  request.reachedPass = true
   return {
     dialect,
-    body: bodyMembers(request.body),
+    body,
     ...(authorization !== undefined && { authorization }),
     ...(typeof dpop === 'string' && { dpop }),
     htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,

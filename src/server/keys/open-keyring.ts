@@ -71,7 +71,7 @@ async function createMissingKeys({ db, sealer, now }: Source): Promise<void> {
   const known = new Set((await readPublishedKeys(db)).filter(key => key.state === 'active').map(key => key.alg))
   for (const alg of SIGNING_ALGS) {
     if (known.has(alg)) continue
-    const pair = await generateKeyPair(alg, { extractable: true, crv: 'Ed25519', modulusLength: 2048 })
+    const pair = await generateKeyPair(alg, { extractable: true, modulusLength: 2048 })
     const public_jwk = await exportJWK(pair.publicKey)
     const kid = await calculateJwkThumbprint(public_jwk, 'sha256')
     const { jwk } = await importPublicJwk({ ...public_jwk })

@@ -45,51 +45,45 @@ export async function act<T>(
   request: ActRequest<T>,
   fn: (tx: Context) => Promise<Outcome<T>>,
 ): Promise<Answer<T>> {
-  return await recordingRefusal(ctx, caller, event, async tx => {
-    await request.before?.(tx)
-    await claimProof(tx, caller)
-    const replay = await claimIdempotency(tx, caller, request)
-    if (replay.stored) return replay.stored
-    const { status, body, replayBody, audit } = await fn(tx)
-    if (replay.claimed) await storeResponse(tx, replay.claimed, { status, body: replayBody ?? body })
-    await auditAct(tx, caller, { ...event, ...audit, details: { ...event.details, ...audit?.details } })
-    return { status, body, replayed: false }
-  })
+  try {
+    return await transaction(ctx, async tx => {
+      await request.before?.(tx)
+      await claimProof(tx, caller)
+      const replay = await claimIdempotency(tx, caller, request)
+      if (replay.stored) return replay.stored
+      const { status, body, replayBody, audit } = await fn(tx)
+      if (replay.claimed) await storeResponse(tx, replay.claimed, { status, body: replayBody ?? body })
+      await auditAct(tx, caller, { ...event, ...audit, details: { ...event.details, ...audit?.details } })
+      return { status, body, replayed: false }
+    })
+  } catch (error) {
+    await recordRefusal(ctx, caller, event, error)
+    throw error
+  }
 }
 
-/** A read of an authenticated caller: claims its proof and is audited like an act. */
+/** A read of an authenticated caller: takes its proof once; only a refusal leaves an audit row. Throws like `act`. */
 export async function read<T>(
   ctx: Context,
   caller: Caller,
   event: Omit<ActEvent, 'action'>,
-  fn: (tx: Context) => Promise<T>,
-): Promise<T> {
-  const readEvent: ActEvent = { ...event, action: 'read' }
-  return await recordingRefusal(ctx, caller, readEvent, async tx => {
-    await claimProof(tx, caller)
-    const found = await fn(tx)
-    await auditAct(tx, caller, readEvent)
-    return found
-  })
-}
-
-async function recordingRefusal<T>(
-  ctx: Context,
-  caller: Caller,
-  event: ActEvent,
-  fn: (tx: Context) => Promise<T>,
+  fn: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await transaction(ctx, fn)
+    await claimProof(ctx, caller)
+    return await fn()
   } catch (error) {
-    if (error instanceof OAuthError || error instanceof Problem) {
-      await transaction(ctx, async tx => {
-        if (caller.proof) await claimReplays(tx, [caller.proof])
-        await auditActRefused(tx, caller, event, error.reason)
-      })
-    }
+    await recordRefusal(ctx, caller, { ...event, action: 'read' }, error)
     throw error
   }
+}
+
+async function recordRefusal(ctx: Context, caller: Caller, event: ActEvent, error: unknown): Promise<void> {
+  if (!(error instanceof OAuthError || error instanceof Problem)) return
+  await transaction(ctx, async tx => {
+    if (caller.proof) await claimReplays(tx, [caller.proof])
+    await auditActRefused(tx, caller, event, error.reason)
+  })
 }
 
 async function claimProof(tx: Context, caller: Caller): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { canonicalJson } from '../../protocol/jcs.ts'
 import type { Context } from '../context.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
@@ -21,8 +21,8 @@ export type AuditRow = {
 export async function insertAuditRow(tx: Context, row: AuditRow): Promise<void> {
   const id = tx.timeId()
   const at = tx.now()
-  const leaf = canonicalize({ id, at: at.toISOString(), ...row })
-  const leaf_hash = createHash('sha256').update('\0').update(String(leaf), 'utf8').digest()
+  const leaf = canonicalJson({ id, at: at.toISOString(), ...row })
+  const leaf_hash = createHash('sha256').update('\0').update(leaf, 'utf8').digest()
   await tx.db
     .insertInto('audit_event')
     .values({ id, at, ...row, details: JSON.stringify(row.details), leaf_hash, seal_seq: null })

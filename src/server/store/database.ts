@@ -5,6 +5,8 @@ import type { Database } from './schema.ts'
 import { StartRefused } from './start-refused.ts'
 import { isReadTimeout } from './storage-trouble.ts'
 
+export { isStorageTrouble } from './storage-trouble.ts'
+
 /** Where Postgres is: a URL, or a UNIX socket (`host` is then its directory). */
 export type Connection = { connectionString: string } | { host: string; port: number; user: string; database: string }
 

@@ -147,6 +147,20 @@ export async function newestVersion(tx: Context, client_id: string, agent_id: st
   return row?.version ?? 0
 }
 
+/** Number of the newest version that waits, counts or drains (unique index on client_id, agent_id, version). */
+export async function newestLiveVersion(tx: Context, client_id: string, agent_id: string): Promise<number | undefined> {
+  const row = await tx.db
+    .selectFrom('registration')
+    .select('version')
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', 'in', LIVE)
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.version
+}
+
 /** @returns false on any conflict: the same content is live (registration_live_checksum), or the id is taken */
 export async function insertRegistration(
   tx: Context,
@@ -191,17 +205,13 @@ export async function activateRegistration(
     .execute()
 }
 
-/** Revoked is final (protocol.md section 9). @returns the version's agent, undefined where there is no such version */
-export async function revokeRegistrationRow(
-  tx: Context,
-  registration_id: string,
-): Promise<{ client_id: string; agent_id: string } | undefined> {
-  return await tx.db
+/** Revoked is final (protocol.md section 9). Lock the agent first: an approval must not pass by. */
+export async function revokeRegistration(tx: Context, registration_id: string): Promise<void> {
+  await tx.db
     .updateTable('registration')
     .set({ status: 'revoked' })
     .where('registration_id', '=', registration_id)
-    .returning(['client_id', 'agent_id'])
-    .executeTakeFirst()
+    .execute()
 }
 
 /** The sealed components of one version (primary key). */

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import type { AdminScope } from '../protocol/own-resources.ts'
+import { CliFailure } from './failure.ts'
+import { holderKey } from './keys.ts'
+import { readProfile } from './profile.ts'
+import { type ProtectedClient, protectedClient } from './protected-client.ts'
+import type { Session } from './session.ts'
+import { discover } from './token-client.ts'
+
+const recordSchema = z.record(z.string(), z.unknown())
+export type Row = z.output<typeof recordSchema>
+const pageSchema = z.object({ items: z.array(recordSchema), next_cursor: z.string().nullish() })
+
+/** The admin API for one command, as the administrator of the profile and with one scope. Throws CliFailure. */
+export async function adminClient(session: Session, scope: AdminScope): Promise<ProtectedClient> {
+  const { issuer, admin_url, client_id, private_jwk } = await readProfile(session)
+  const metadata = await discover(issuer)
+  const credential = { client_id, key: await holderKey(private_jwk) }
+  const resource = `${issuer}/admin`
+  return protectedClient(session, { metadata, credential, resource, scope, baseUrl: admin_url })
+}
+
+/** One record of the admin API. */
+export function readRecord(body: unknown): Row {
+  const record = recordSchema.safeParse(body)
+  if (record.success) return record.data
+  throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
+}
+
+/** All rows of a list, page by page. */
+export async function listAll(api: ProtectedClient, path: string): Promise<Row[]> {
+  const rows: Row[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = readPage(await api.get(path, cursor === undefined ? {} : { cursor }))
+    rows.push(...page.items)
+    if (!page.next_cursor || page.items.length === 0) return rows
+    cursor = page.next_cursor
+  }
+}
+
+export function readPage(body: unknown): z.output<typeof pageSchema> {
+  const page = pageSchema.safeParse(body)
+  if (page.success) return page.data
+  throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { adminClient, listAll, readRecord } from './admin-client.ts'
+import { readObject, writePrivately } from './files.ts'
+import { generateKeyFile } from './keys.ts'
+import { recordText, tableText } from './output.ts'
+import { openSession } from './session.ts'
+
+const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
+const EXAMPLE = `
+FILE holds the client as JSON or YAML, for example:
+  client_id: hello-app
+  client_name: Hello
+  owner: user:local:anna
+  kind: app
+  token_endpoint_auth_method: client_secret_basic
+  grant_types: [client_credentials, agent_checksum]
+  access:
+    - { resource: "https://api.example.test", scope: read write }`
+
+const createOptions = z.object({ generateKey: z.string().optional(), secretFile: z.string().optional() })
+
+export function addClientCommand(program: Command): void {
+  const client = program.command('client').description('the applications that host agents')
+  client
+    .command('create')
+    .description('create a client; its secret is shown this once')
+    .argument('<file>', 'JSON or YAML file, "-" for standard input')
+    .option('--generate-key <file>', 'make a P-256 key in this new file (0600) and give the client its public half')
+    .option('--secret-file <file>', 'write the secret to this new file (0600) instead of showing it')
+    .addHelpText('after', EXAMPLE)
+    .action(createClient)
+  client
+    .command('list')
+    .description('list the clients')
+    .action(async (_options, command: Command) => {
+      const session = openSession(command)
+      const rows = await listAll(await adminClient(session, 'admin:clients'), '/admin/v1/clients')
+      session.out.result(rows, tableText(COLUMNS, rows))
+    })
+  client
+    .command('show')
+    .description('show one client')
+    .argument('<client_id>')
+    .action(async (client_id: string, _options, command: Command) => {
+      const session = openSession(command)
+      const api = await adminClient(session, 'admin:clients')
+      const record = readRecord(await api.get(`/admin/v1/clients/${encodeURIComponent(client_id)}`))
+      session.out.result(record, recordText(record))
+    })
+}
+
+async function createClient(file: string, _options: unknown, command: Command): Promise<void> {
+  const session = openSession(command)
+  const { generateKey, secretFile } = createOptions.parse(command.opts())
+  const body = await readObject(file)
+  const api = await adminClient(session, 'admin:clients')
+  const key = generateKey === undefined ? undefined : await generateKeyFile(generateKey)
+  const created = await api.post('/admin/v1/clients', { ...body, ...(key && { jwks: { keys: [key.publicJwk] } }) })
+  const { client_secret, ...record } = readRecord(created)
+  if (typeof client_secret !== 'string') return session.out.result(record, recordText(record))
+  if (secretFile === undefined) {
+    const shown = { ...record, client_secret }
+    session.out.note('The secret is not shown again: keep it now.')
+    return session.out.result(shown, recordText(shown))
+  }
+  await writePrivately(secretFile, `${client_secret}\n`)
+  session.out.result({ ...record, secret_file: secretFile }, recordText({ ...record, secret_file: secretFile }))
+}

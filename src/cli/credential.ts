@@ -1,0 +1,28 @@
+import { type Command, Option } from 'commander'
+import { z } from 'zod'
+import { wrongUsage } from './failure.ts'
+import { readSecret } from './files.ts'
+import { readKeyFile } from './keys.ts'
+import type { ClientCredential } from './token-client.ts'
+
+const credentialOptions = z.object({
+  client: z.string(),
+  clientKey: z.string().optional(),
+  secretFile: z.string().optional(),
+})
+
+/** The options by which a command acts as one client. */
+export function addCredentialOptions(command: Command): Command {
+  return command
+    .requiredOption('--client <id>', 'client to act as')
+    .addOption(new Option('--client-key <file>', 'private JWK of a private_key_jwt client').conflicts('secretFile'))
+    .option('--secret-file <file>', 'file with the secret of a client_secret_basic client ("-": standard input)')
+}
+
+/** Throws CliFailure. */
+export async function readCredential(command: Command): Promise<ClientCredential> {
+  const { client, clientKey, secretFile } = credentialOptions.parse(command.opts())
+  if (clientKey !== undefined) return { client_id: client, key: await readKeyFile(clientKey) }
+  if (secretFile !== undefined) return { client_id: client, client_secret: await readSecret(secretFile) }
+  throw wrongUsage('Give --client-key FILE or --secret-file FILE.')
+}

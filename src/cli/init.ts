@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { parseSubjectName } from '../protocol/names.ts'
+import { createExample, type Example } from './example.ts'
+import { CliFailure, wrongUsage } from './failure.ts'
+import { readSecret, writePrivately } from './files.ts'
+import { fetchJson } from './http.ts'
+import { generateKey } from './keys.ts'
+import { recordText } from './output.ts'
+import { issuerOf, type Profile } from './profile.ts'
+import { openSession, type Session } from './session.ts'
+import { discover } from './token-client.ts'
+
+const initOptions = z.object({
+  owner: z.string(),
+  name: z.string(),
+  tokenFile: z.string().optional(),
+  adminUrl: z.string().transform(url => url.replace(/\/$/, '')),
+  example: z.boolean().default(false),
+})
+const bootstrappedSchema = z.object({ client_id: z.string() })
+
+export function addInitCommand(program: Command): void {
+  program
+    .command('init')
+    .description('become the first administrator of a server, once, and write the profile that other commands use')
+    .option('--owner <name>', 'who you are: user:local:NAME', defaultOwner())
+    .option('--name <text>', 'name of the client that is made for you', 'remit command line')
+    .option('--token-file <file>', 'one-time token of the server (default: bootstrap-token in the data directory)')
+    .option('--admin-url <url>', 'where the admin API listens', 'http://127.0.0.1:4001')
+    .option('--example', 'also make an example API and client, and print the curl lines to a first intent token')
+    .action(init)
+}
+
+async function init(_options: unknown, command: Command): Promise<void> {
+  const session = openSession(command)
+  const options = initOptions.parse(command.opts())
+  const { profileFile, out } = session
+  if (parseSubjectName(options.owner) === undefined) throw wrongUsage('The owner is written user:local:NAME.')
+  const hasProfile = existsSync(profileFile)
+  if (hasProfile && !options.example) {
+    throw new CliFailure('profile_exists', `There is a profile at ${profileFile} already; it is not overwritten.`, {
+      next: 'Use it, or name another file with --profile. Only the first administrator is made by "remit init".',
+    })
+  }
+  const profile = hasProfile ? {} : { profile_file: profileFile, ...(await becomeAdministrator(session, options)) }
+  out.note(hasProfile ? `You are an administrator by ${profileFile}.` : `Your profile is ${profileFile}; keep it secret.`)
+  const example: Example | undefined = options.example ? await createExample(session, options.owner) : undefined
+  out.result({ ...profile, ...(example && { example }) }, example ? example.curl.join('\n') : recordText(profile))
+}
+
+async function becomeAdministrator(session: Session, options: z.output<typeof initOptions>) {
+  const { profileFile, dataDir } = session
+  const token = await readBootstrapToken(options.tokenFile ?? join(dataDir, 'bootstrap-token'))
+  const { issuer } = await discover(await issuerOf(session))
+  const { key, private_jwk } = await generateKey()
+  const unfinished = { issuer, admin_url: options.adminUrl, private_jwk }
+  // Before the one-time token is spent: a file that cannot be written must not cost the only administrator.
+  await mkdir(dirname(profileFile), { recursive: true })
+  await writePrivately(profileFile, `${JSON.stringify(unfinished)}\n`)
+  try {
+    const { body } = await fetchJson(`${options.adminUrl}/admin/v1/bootstrap`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ client_name: options.name, owner: options.owner, jwks: { keys: [key.publicJwk] } }),
+    })
+    const { client_id } = bootstrappedSchema.parse(body)
+    const { kty, crv, x, y, d, alg } = private_jwk
+    const profile = { ...unfinished, client_id, private_jwk: z.record(z.string(), z.json()).parse({ kty, crv, x, y, d, alg }) }
+    await writeFile(profileFile, `${JSON.stringify(profile satisfies Profile, null, 2)}\n`)
+    return { issuer, admin_url: options.adminUrl, client_id }
+  } catch (error) {
+    await rm(profileFile, { force: true })
+    throw error
+  }
+}
+
+async function readBootstrapToken(path: string): Promise<string> {
+  if (existsSync(path)) return await readSecret(path)
+  throw new CliFailure('no_bootstrap_token', `There is no one-time token at ${path}.`, {
+    next: 'Start the server first ("npm start"); in development it writes the file while there is no administrator. Name another place with --token-file or --data-dir.',
+  })
+}
+
+function defaultOwner(): string {
+  const owner = `user:local:${userInfo().username}`
+  return parseSubjectName(owner) === undefined ? 'user:local:admin' : owner
+}

@@ -1,0 +1,51 @@
+import { exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import { OAuthError } from '../protocol/errors.ts'
+import { isJsonObject, type JsonObject } from '../protocol/json.ts'
+import { importPublicJwk } from '../protocol/jwk.ts'
+import type { HolderKey } from '../protocol/sign.ts'
+import { CliFailure } from './failure.ts'
+import { readObject, writePrivately } from './files.ts'
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'key_ops', 'ext']
+
+/** A fresh P-256 key: what signs, and the private JWK to keep. */
+export async function generateKey(): Promise<{ key: HolderKey; private_jwk: JWK }> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const private_jwk = { ...(await exportJWK(privateKey)), alg: 'ES256' }
+  return { key: await holderKey(private_jwk), private_jwk }
+}
+
+/** A fresh P-256 key in a new file of mode 0600. Throws CliFailure where the file exists. */
+export async function generateKeyFile(path: string): Promise<HolderKey> {
+  const { key, private_jwk } = await generateKey()
+  await writePrivately(path, `${JSON.stringify(private_jwk)}\n`)
+  return key
+}
+
+/** Reads a private JWK from a file. Throws CliFailure. */
+export async function readKeyFile(path: string): Promise<HolderKey> {
+  const jwk = await readObject(path)
+  try {
+    return await holderKey(jwk)
+  } catch (error) {
+    throw new CliFailure('key_malformed', `The file ${path} is not a usable private JWK: ${sentenceOf(error)}`, {
+      next: 'Make one with "remit agent create --generate-key FILE" or "remit client create --generate-key FILE".',
+    })
+  }
+}
+
+/** A private JWK as a key that signs. Throws Error or OAuthError. */
+export async function holderKey(jwk: JWK | JsonObject): Promise<HolderKey> {
+  const members: unknown = jwk
+  if (!isJsonObject(members) || typeof members.d !== 'string') throw new Error('it has no private part.')
+  const publicMembers = Object.entries(members).filter(([name]) => !PRIVATE_MEMBERS.includes(name))
+  const { jwk: publicJwk, algs } = await importPublicJwk(Object.fromEntries(publicMembers))
+  const [alg = ''] = algs
+  const privateKey = await importJWK(members, alg)
+  if (privateKey instanceof Uint8Array) throw new Error('it is a symmetric key.')
+  return { alg, privateKey, publicJwk }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof OAuthError || error instanceof Error ? error.message : 'it is malformed.'
+}

@@ -1,0 +1,22 @@
+/** What to do about a code, where the server's sentence cannot know it because it does not know this command line. */
+const NEXT: Readonly<Record<string, string>> = {
+  unreachable: 'Start the server with "npm start", or give its address with --url; "remit doctor" says more.',
+  invalid_client: 'Check the client id and its key or secret; a profile belongs to one server and one database.',
+  unauthorized_client: 'An administrator gives the client this grant and access with "remit client create".',
+  invalid_token: 'Check that this machine and the server have the same time, then run the command again.',
+  insufficient_scope: 'Use the profile of an administrator who has this scope.',
+  invalid_scope: 'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists them.',
+  invalid_target: 'Name a resource that is registered ("remit resource list") and in the access of the client.',
+  unknown_agent: 'Register the agent with "remit agent create".',
+  agent_checksum_mismatch: 'The components differ from every valid version: register them with "remit agent create".',
+  agent_key_mismatch: 'Sign with the key that was registered for this agent: --key FILE.',
+  invalid_dpop_proof: 'Give the key of the agent with --key FILE, and check the clock of this machine.',
+  duplicate_agent: 'This content is registered already; there is nothing to do.',
+  workflow_required: 'Name the step with --workflow and --step.',
+  temporarily_unavailable: 'Try again in some seconds; "remit doctor" on the host of the server says what is wrong.',
+  too_many_requests: 'Wait a little and try again.',
+}
+
+export function nextStep(code: string): string | undefined {
+  return NEXT[code]
+}

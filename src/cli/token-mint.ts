@@ -1,0 +1,95 @@
+import { type Command, Option } from 'commander'
+import { z } from 'zod'
+import { agentChecksum } from '../protocol/checksum.ts'
+import { AGENT_GRANT } from '../protocol/grant-types.ts'
+import { addCredentialOptions, readCredential } from './credential.ts'
+import { CliFailure, wrongUsage } from './failure.ts'
+import { readObject } from './files.ts'
+import { readKeyFile } from './keys.ts'
+import { issuerOf } from './profile.ts'
+import { openSession } from './session.ts'
+import { discover, requestToken } from './token-client.ts'
+
+const HELP = `
+Example:
+  remit token mint --client hello-app --secret-file secret --file agent.yaml --key agent-key.json \\
+    --resource https://api.example.test --scope read`
+
+const mintOptions = z.object({
+  agent: z.string().optional(),
+  file: z.string().optional(),
+  checksum: z.string().optional(),
+  scope: z.string(),
+  resource: z.string(),
+  key: z.string().optional(),
+  workflow: z.string().optional(),
+  step: z.string().optional(),
+  completed: z.string().optional(),
+})
+
+/** What the checksum covers; whether it is acceptable is the server's to say. */
+const componentsSchema = z.strictObject({
+  agent_id: z.string(),
+  prompt_template: z.string(),
+  tools: z.array(
+    z.strictObject({
+      name: z.string(),
+      description: z.string().optional(),
+      parameters: z.record(z.string(), z.json()).optional(),
+      source_digest: z.string().optional(),
+    }),
+  ),
+  configuration: z.record(z.string(), z.json()).optional(),
+})
+
+export function addTokenMint(token: Command): void {
+  addCredentialOptions(token.command('mint'))
+    .description('get an intent token for an agent; the token alone is written to standard output')
+    .addOption(new Option('--file <file>', 'components of the agent; their checksum is computed').conflicts('checksum'))
+    .option('--checksum <hex>', 'its checksum, where the components are not at hand')
+    .option('--agent <id>', 'agent_id (default: that of the components)')
+    .requiredOption('--scope <scopes>', 'scopes, separated by spaces')
+    .requiredOption('--resource <uri>', 'the API that the token is for')
+    .option('--key <file>', 'private JWK of the agent: the token is bound to it (DPoP)')
+    .option('--workflow <id>', 'the workflow that the agent acts in')
+    .option('--step <id>', 'the step that it acts in')
+    .option('--completed <ids>', 'steps done before, separated by commas')
+    .addHelpText('after', HELP)
+    .action(async (_options: unknown, command: Command) => {
+      const session = openSession(command)
+      const options = mintOptions.parse(command.opts())
+      const { agent_id, computed_checksum } = await identify(options)
+      const credential = await readCredential(command)
+      const key = options.key === undefined ? undefined : await readKeyFile(options.key)
+      const metadata = await discover(await issuerOf(session))
+      const { workflow, step, completed } = options
+      const parameters = {
+        grant_type: AGENT_GRANT,
+        agent_id,
+        computed_checksum,
+        scope: options.scope,
+        resource: options.resource,
+        ...(workflow !== undefined && { workflow_enabled: 'true', workflow_id: workflow }),
+        ...(step !== undefined && { workflow_step: step }),
+        ...(completed !== undefined && {
+          delegation_context: JSON.stringify({ completed_steps: completed.split(',').filter(id => id !== '') }),
+        }),
+      }
+      const answer = await requestToken(session, metadata, credential, parameters, key)
+      session.out.note(`${answer.token_type} token for ${options.resource}, good for ${answer.expires_in} s`)
+      session.out.result(answer, answer.access_token)
+    })
+}
+
+async function identify({ agent, file, checksum }: z.output<typeof mintOptions>) {
+  if (file === undefined) {
+    if (agent === undefined || checksum === undefined) throw wrongUsage('Give --file FILE, or --agent and --checksum.')
+    return { agent_id: agent, computed_checksum: checksum }
+  }
+  const parsed = componentsSchema.safeParse(await readObject(file))
+  if (parsed.success) {
+    return { agent_id: agent ?? parsed.data.agent_id, computed_checksum: agentChecksum(parsed.data) }
+  }
+  const [issue] = parsed.error.issues
+  throw new CliFailure('file_malformed', `The components in ${file}: ${issue?.path.join('.')}: ${issue?.message}`)
+}

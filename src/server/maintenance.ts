@@ -1,0 +1,36 @@
+import type { Context } from './context.ts'
+import { purgeIdempotency } from './store/idempotency.ts'
+import { purgeReplays } from './store/replay.ts'
+
+type Task = { readonly name: string; readonly seconds: number; readonly run: () => Promise<void> }
+
+/**
+ * What a node does between requests. A failure is logged and tried again at the next turn; no timer keeps the process
+ * alive. `stop` ends the timers and writes what was counted last.
+ */
+export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
+  const tasks: readonly Task[] = [
+    { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
+    { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
+    { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
+    { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
+  ]
+  const running = new Map<string, Promise<void>>()
+
+  function turn({ name, run }: Task): void {
+    if (running.has(name)) return
+    const done = run()
+      .catch(error => ctx.log.warn({ task: name, error: error instanceof Error ? error.message : 'unknown' }, 'failed'))
+      .finally(() => running.delete(name))
+    running.set(name, done)
+  }
+
+  const timers = tasks.map(task => setInterval(turn, task.seconds * 1000, task).unref())
+  return {
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      await Promise.all(running.values())
+      await ctx.unauthenticated.flush(ctx)
+    },
+  }
+}

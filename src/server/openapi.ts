@@ -1,0 +1,50 @@
+import { pino } from 'pino'
+import { stringify } from 'yaml'
+import { buildApp } from './app.ts'
+import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
+import { createBrake } from './brake.ts'
+import { loadConfig } from './config.ts'
+import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
+import { mergedDocument } from './http/openapi.ts'
+import { createSealer, namedKek } from './keys/sealing.ts'
+import { createMetrics } from './metrics.ts'
+import { openDatabase } from './store/database.ts'
+
+/** The OpenAPI document of both listeners as YAML, made from the schemas of the routes; the same text every time. */
+export async function generateOpenapi(): Promise<string> {
+  const ctx = unconnectedContext()
+  const { public: publicApp, admin } = await buildApp(ctx)
+  try {
+    return stringify(mergedDocument([publicApp, admin]), { lineWidth: 120, aliasDuplicateObjects: false })
+  } finally {
+    await Promise.all([publicApp.close(), admin.close()])
+    await ctx.db.destroy()
+  }
+}
+
+/** Routes are put together without a database or keys; a request would need both. */
+function unconnectedContext(): Context {
+  const noKeys = async () => {
+    throw new Error('This context only describes the routes.')
+  }
+  return {
+    config: loadConfig({}),
+    db: openDatabase({ connectionString: 'postgres://localhost/none' }),
+    keys: {
+      signer: noKeys,
+      published: () => [],
+      verifier: () => undefined,
+      refresh: noKeys,
+      dpopNonceKey: Buffer.alloc(0),
+      cursorKey: Buffer.alloc(0),
+    },
+    sealer: createSealer([namedKek(Buffer.alloc(32))]),
+    metrics: createMetrics(),
+    brake: createBrake(),
+    unauthenticated: createUnauthenticatedCounter(),
+    log: pino({ level: 'silent' }),
+    now: systemClock,
+    randomId,
+    timeId: () => timeIdAt(systemClock()),
+  }
+}

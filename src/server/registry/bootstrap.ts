@@ -1,0 +1,126 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { open, rm, writeFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { policiesSchema } from '../../protocol/client.ts'
+import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { subjectNameSchema } from '../../protocol/names.ts'
+import { ADMIN_SCOPES } from '../../protocol/own-resources.ts'
+import { Problem } from '../../protocol/problem.ts'
+import { auditBootstrap, type Origin } from '../audit/events.ts'
+import { type Context, transaction } from '../context.ts'
+import { claimBootstrap, isBootstrapped } from '../store/bootstrap.ts'
+import { insertClient } from '../store/clients.ts'
+import { clientJwks, newClientId } from './clients.ts'
+
+/** Body of POST /admin/v1/bootstrap (protocol.md section 11). */
+export const bootstrapSchema = z.strictObject({
+  client_name: z.string().min(1).max(200),
+  jwks: z.unknown(),
+  owner: subjectNameSchema,
+})
+export const bootstrapAnswerSchema = z.object({ client_id: z.string() })
+
+const GROUP_OR_OTHERS = 0o077
+/** Less cannot be random enough; an empty file must never open anything. */
+const TOKEN_MIN_LENGTH = 22
+
+/** In development: writes a one-time token, 256 bits, readable by its owner only, where none exists and none was used. */
+export async function prepareBootstrapToken(ctx: Context): Promise<void> {
+  const { production, bootstrapTokenFile } = ctx.config
+  if (production || (await isBootstrapped(ctx))) return
+  const token = `${ctx.randomId()}${ctx.randomId()}\n`
+  try {
+    await writeFile(bootstrapTokenFile, token, { mode: 0o600, flag: 'wx' })
+    ctx.log.info({ file: bootstrapTokenFile }, 'no administrator yet: the one-time bootstrap token is in this file')
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error
+  }
+}
+
+/**
+ * Makes the first administrator (protocol.md section 11). One row decides, for ever, on every node.
+ * Throws Problem `conflict` once it was used, `unauthorized` for a wrong token; 429 after too many of them;
+ * `invalid_request` for a weak key.
+ */
+export async function bootstrap(
+  ctx: Context,
+  token: string,
+  body: z.output<typeof bootstrapSchema>,
+  origin: Origin,
+): Promise<z.output<typeof bootstrapAnswerSchema>> {
+  if (await isBootstrapped(ctx)) throw closed()
+  await checkToken(ctx, token, origin.address)
+  const jwks = await clientJwks(ctx, body.jwks)
+  const client_id = newClientId(ctx)
+  await transaction(ctx, async tx => {
+    const now = tx.now()
+    await insertClient(tx, {
+      client_id,
+      client_name: body.client_name,
+      owner: body.owner,
+      kind: 'operator',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks,
+      grant_types: [CLIENT_CREDENTIALS_GRANT],
+      access: [{ resource: tx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
+      registers_for: [],
+      policies: policiesSchema.parse({}),
+      status: 'active',
+      created_at: now,
+      created_by: 'bootstrap',
+    })
+    if (!(await claimBootstrap(tx, client_id, now))) throw closed()
+    await auditBootstrap(tx, origin, client_id, body.owner)
+  })
+  await forgetToken(ctx)
+  return { client_id }
+}
+
+/** Digests are compared, so that neither content nor length shows in the time it takes. */
+async function checkToken(ctx: Context, token: string, address: string): Promise<void> {
+  const key = `bootstrap ${address}`
+  await ctx.brake.check(key)
+  const expected = await readToken(ctx)
+  if (expected !== undefined && timingSafeEqual(digest(token), digest(expected))) return
+  await ctx.brake.failed(key)
+  throw new Problem('unauthorized', 'The bootstrap token is wrong or not set up.', 'bootstrap_token')
+}
+
+async function readToken({ config, log }: Context): Promise<string | undefined> {
+  const file = await open(config.bootstrapTokenFile, 'r').catch(() => undefined)
+  if (!file) return undefined
+  try {
+    const { mode } = await file.stat()
+    if ((mode & GROUP_OR_OTHERS) !== 0) {
+      log.error(
+        { file: config.bootstrapTokenFile },
+        'the bootstrap token file must be readable by its owner only (0600)',
+      )
+      return undefined
+    }
+    const token = (await file.readFile('utf8')).trim()
+    return token.length >= TOKEN_MIN_LENGTH ? token : undefined
+  } finally {
+    await file.close()
+  }
+}
+
+/** A generated file has done its work; an operator's own is theirs to remove, and opens nothing any more. */
+async function forgetToken({ config, log }: Context): Promise<void> {
+  if (config.production) return
+  await rm(config.bootstrapTokenFile, { force: true }).catch(() => {
+    log.warn({ file: config.bootstrapTokenFile }, 'the used bootstrap token file could not be removed')
+  })
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest()
+}
+
+function closed(): Problem {
+  return new Problem('conflict', 'Bootstrap was used and is closed for ever.', 'bootstrap_closed')
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

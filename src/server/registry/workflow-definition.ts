@@ -1,0 +1,89 @@
+import { type Access, isWithin } from '../../protocol/access.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import type { WorkflowStep } from '../../protocol/workflow.ts'
+
+const MAX_STEPS = 256
+
+/**
+ * Whether a definition can be kept (protocol.md section 5): ids once, agents and dependencies known, no cycle, a gate
+ * before each step that requires approval, access within the client's, at most 256 steps. Throws `invalid_request`.
+ */
+export function validateDefinition(
+  steps: readonly WorkflowStep[],
+  knownAgents: ReadonlySet<string>,
+  clientAccess: Access,
+): void {
+  if (steps.length === 0 || steps.length > MAX_STEPS) throw refusal('A workflow has 1 to 256 steps.', 'step_count')
+  const ids = new Set(steps.map(step => step.step_id))
+  if (ids.size !== steps.length) throw refusal('Two steps have one step_id.', 'duplicate_step')
+  let gate = false
+  for (const { agent_id, dependencies, requires_approval, approval_gate, access } of steps) {
+    if (agent_id !== undefined && !knownAgents.has(agent_id)) {
+      throw refusal('A step is assigned to an agent that the client does not have; register it first.', 'unknown_agent')
+    }
+    if (new Set(dependencies).size !== dependencies.length) {
+      throw refusal('A step names a dependency twice.', 'duplicate_dependency')
+    }
+    if (!dependencies.every(id => ids.has(id))) {
+      throw refusal('A dependency is not a step of the workflow.', 'unknown_dependency')
+    }
+    if (requires_approval && !gate) {
+      throw refusal('A step that requires approval needs an approval_gate before it.', 'missing_gate')
+    }
+    if (access && !isWithin(access, clientAccess)) {
+      throw refusal(
+        "A step's access must lie within the client's own access to registered resources.",
+        'access_above_client',
+      )
+    }
+    gate ||= approval_gate
+  }
+  if (hasCycle(steps)) throw refusal('The dependencies form a cycle.', 'dependency_cycle')
+}
+
+/**
+ * Whether a new definition removes or loosens a gate, an assignment or an access of the old one (protocol.md section
+ * 5). In doubt it does: a step taken away, moved, handed to another agent, or added where its agent had less.
+ */
+export function loosens(previous: readonly WorkflowStep[], next: readonly WorkflowStep[]): boolean {
+  const before = new Map(previous.map(step => [step.step_id, step]))
+  const kept = next.filter(step => before.has(step.step_id)).map(step => step.step_id)
+  if (previous.some((step, index) => step.step_id !== kept[index])) return true
+  return next.some(step => {
+    const old = before.get(step.step_id)
+    return old ? stepLoosens(old, step) : additionLoosens(previous, step)
+  })
+}
+
+function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
+  return (
+    (old.approval_gate && !step.approval_gate) ||
+    (old.requires_approval && !step.requires_approval) ||
+    (old.required && !step.required) ||
+    (old.agent_id !== undefined && old.agent_id !== step.agent_id) ||
+    !old.dependencies.every(id => step.dependencies.includes(id)) ||
+    (old.access !== undefined && (step.access === undefined || !isWithin(step.access, old.access)))
+  )
+}
+
+/** A new step opens another way for an agent that had steps already, or for every agent. */
+function additionLoosens(previous: readonly WorkflowStep[], step: WorkflowStep): boolean {
+  if (step.approval_gate) return false
+  if (step.agent_id === undefined) return true
+  return previous.some(old => old.agent_id === undefined || old.agent_id === step.agent_id)
+}
+
+function hasCycle(steps: readonly WorkflowStep[]): boolean {
+  let waiting = steps
+  for (;;) {
+    const open = new Set(waiting.map(step => step.step_id))
+    const blocked = waiting.filter(step => step.dependencies.some(id => open.has(id)))
+    if (blocked.length === 0) return false
+    if (blocked.length === waiting.length) return true
+    waiting = blocked
+  }
+}
+
+function refusal(description: string, reason: string): OAuthError {
+  return new OAuthError('invalid_request', description, { reason })
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const DEMO = fileURLToPath(new URL('../demo/run.ts', import.meta.url))
+const BOUND = { timeout: 60_000 }
+
+const answerSchema = z.strictObject({
+  ok: z.boolean(),
+  steps: z.array(z.strictObject({ name: z.string(), ok: z.boolean() })),
+  refusals: z.array(z.strictObject({ name: z.string(), status: z.number(), error: z.string(), refused: z.boolean() })),
+})
+
+// Slow: each starts a server with a Postgres of its own.
+
+test('the demo does every step, sees every refusal and prints one JSON object (issue 2, item 13)', BOUND, async t => {
+  const { cwd, tmp, demo } = await startDemo(t)
+
+  const [code, stdout] = await Promise.all([demo.ended, demo.stdout])
+
+  const { ok, steps, refusals } = answerSchema.parse(JSON.parse(stdout))
+  assert.equal(code, 0)
+  assert.equal(ok, true)
+  assert.deepEqual(new Set(steps.map(step => step.ok)), new Set([true]))
+  assert.deepEqual(new Set(refusals.map(refusal => refusal.refused)), new Set([true]))
+  const names = new Set(refusals.map(refusal => refusal.name))
+  assert.ok(REQUIRED.isSubsetOf(names), `missing: ${[...REQUIRED.difference(names)]}`)
+  const report = await readFile(join(cwd, 'demo-report.html'), 'utf8')
+  assert.doesNotMatch(report, /<script|<link|<img| src=| href=|url\(|@import/)
+  assert.deepEqual(await readdir(tmp), [])
+})
+
+test('a demo that is stopped half-way leaves nothing behind (issue 2, item 13)', BOUND, async t => {
+  const { tmp, demo } = await startDemo(t)
+  await demo.says('first administrator')
+
+  demo.kill('SIGTERM')
+
+  assert.equal(await demo.ended, 143)
+  assert.deepEqual(await readdir(tmp), [])
+})
+
+/** What issue 2 names, and what keeps the API honest. */
+const REQUIRED = new Set([
+  'changed_prompt',
+  'changed_tool_description',
+  'copied_checksum_other_key',
+  'replayed_proof',
+  'skipped_step',
+  'widened_scope',
+  'wrong_audience',
+  'revoked_agent',
+  'token_without_proof',
+  'token_with_other_key',
+])
+
+async function startDemo(t: TestContext) {
+  const directory = await mkdtemp(join(tmpdir(), 'demo-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const [cwd, tmp] = [join(directory, 'cwd'), join(directory, 'tmp')]
+  await mkdir(cwd)
+  await mkdir(tmp)
+  // Started by root, Postgres runs under another account, which must be able to pass.
+  await chmod(directory, 0o711)
+  const child = spawn(process.execPath, [DEMO, '--json'], { cwd, env: { ...process.env, TMPDIR: tmp } })
+  t.after(() => child.kill('SIGTERM'))
+  child.stderr.setEncoding('utf8')
+  const says = (text: string) =>
+    new Promise<void>(resolve => {
+      let heard = ''
+      child.stderr.on('data', (chunk: string) => {
+        heard += chunk
+        if (heard.includes(text)) resolve()
+      })
+    })
+  const demo = {
+    ended: new Promise<number | null>(resolve => child.once('close', code => resolve(code))),
+    stdout: child.stdout
+      .setEncoding('utf8')
+      .toArray()
+      .then(chunks => chunks.join('')),
+    says,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+  }
+  child.stderr.resume()
+  return { cwd, tmp, demo }
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type WorkflowStep, workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
+import { loosens, validateDefinition } from '../../src/server/registry/workflow-definition.ts'
+import { CRM, MAIL, refusedNow } from './given.ts'
+
+const AGENTS = new Set(['planner', 'payer'])
+const ACCESS = [
+  { resource: CRM, scope: 'read' },
+  { resource: MAIL, scope: 'write' },
+]
+
+function steps(...parts: readonly object[]): readonly WorkflowStep[] {
+  return workflowRegistrationSchema.parse({ workflow_id: 'w', steps: parts }).steps
+}
+
+const GUARDED = steps(
+  { step_id: 'plan', agent_id: 'planner', required: true, access: [{ resource: CRM, scope: 'read' }] },
+  { step_id: 'gate', approval_gate: true },
+  { step_id: 'pay', agent_id: 'payer', requires_approval: true, dependencies: ['plan'] },
+)
+
+test('a sound definition passes (protocol.md section 5)', () => {
+  validateDefinition(GUARDED, AGENTS, ACCESS)
+})
+
+test('[attack 78] a definition that cannot be kept is refused with its cause', async () => {
+  const refusals: readonly (readonly [readonly WorkflowStep[], string])[] = [
+    [steps({ step_id: 'a' }, { step_id: 'a' }), 'duplicate_step'],
+    [steps({ step_id: 'a', agent_id: 'nobody' }), 'unknown_agent'],
+    [steps({ step_id: 'a', dependencies: ['b'] }), 'unknown_dependency'],
+    [steps({ step_id: 'a', dependencies: ['a'] }), 'dependency_cycle'],
+    [steps({ step_id: 'a', dependencies: ['b'] }, { step_id: 'b', dependencies: ['a'] }), 'dependency_cycle'],
+    [steps({ step_id: 'a', requires_approval: true }, { step_id: 'gate', approval_gate: true }), 'missing_gate'],
+    [steps({ step_id: 'a', requires_approval: true, approval_gate: true }), 'missing_gate'],
+    [steps({ step_id: 'a', access: [{ resource: CRM, scope: 'admin' }] }), 'access_above_client'],
+  ]
+  for (const [definition, reason] of refusals) {
+    const refusal = await refusedNow(() => validateDefinition(definition, AGENTS, ACCESS))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason })
+  }
+})
+
+test('[attack 124] a step asks for pairs of its client, never for the scope of one and the resource of another', async () => {
+  const crossed = steps({ step_id: 'a', access: [{ resource: CRM, scope: 'write' }] })
+  assert.deepEqual(await refusedNow(() => validateDefinition(crossed, AGENTS, ACCESS)), {
+    code: 'invalid_request',
+    reason: 'access_above_client',
+  })
+})
+
+test('[attack 78] more than 256 steps are refused, by the schema and by the rule', async () => {
+  const many = Array.from({ length: 257 }, (_, index) => ({ step_id: `s${index}` }))
+  assert.equal(workflowRegistrationSchema.safeParse({ workflow_id: 'w', steps: many }).success, false)
+  const parsed = steps(...many.slice(1))
+  const extra = [...parsed, ...steps({ step_id: 'last' })]
+  assert.deepEqual(await refusedNow(() => validateDefinition(extra, AGENTS, ACCESS)), {
+    code: 'invalid_request',
+    reason: 'step_count',
+  })
+})
+
+function changed(step_id: string, change: Partial<WorkflowStep>): readonly WorkflowStep[] {
+  return GUARDED.map(step => (step.step_id === step_id ? { ...step, ...change } : step))
+}
+
+test('what removes or loosens a gate, an assignment or an access is told apart (protocol.md section 5)', () => {
+  const [plan, gate, pay] = GUARDED
+  assert(plan && gate && pay)
+  const { agent_id: _, ...unassigned } = pay
+  const { access: __, ...unlimited } = plan
+  const looser: readonly (readonly WorkflowStep[])[] = [
+    [plan, pay],
+    [plan, pay, gate],
+    changed('gate', { approval_gate: false }),
+    changed('pay', { requires_approval: false }),
+    changed('plan', { required: false }),
+    changed('pay', { dependencies: [] }),
+    changed('pay', { agent_id: 'planner' }),
+    [plan, gate, unassigned],
+    [unlimited, gate, pay],
+    changed('plan', { access: ACCESS }),
+    [...GUARDED, ...steps({ step_id: 'more', agent_id: 'planner' })],
+    [...GUARDED, ...steps({ step_id: 'more' })],
+  ]
+  for (const next of looser) assert.equal(loosens(GUARDED, next), true)
+})
+
+test('what tightens needs no approval (protocol.md section 5)', () => {
+  const tighter: readonly (readonly WorkflowStep[])[] = [
+    GUARDED,
+    changed('pay', { required: true }),
+    changed('plan', { access: [] }),
+    [...GUARDED, ...steps({ step_id: 'late-gate', approval_gate: true })],
+    [...GUARDED, ...steps({ step_id: 'more', agent_id: 'auditor' })],
+  ]
+  for (const next of tighter) assert.equal(loosens(GUARDED, next), false)
+})

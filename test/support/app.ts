@@ -1,0 +1,120 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import pino from 'pino'
+import { buildApp, type Listeners } from '../../src/server/app.ts'
+import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
+import { createBrake } from '../../src/server/brake.ts'
+import { loadConfig } from '../../src/server/config.ts'
+import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
+import { loadServerSecret } from '../../src/server/keys/derive.ts'
+import { openKeyring } from '../../src/server/keys/open-keyring.ts'
+import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
+
+/** A clock that stands still unless told. */
+export type TestClock = {
+  readonly now: () => Date
+  readonly seconds: () => number
+  readonly advance: (seconds: number) => void
+}
+
+export type TestApp = {
+  readonly issuer: string
+  readonly adminUrl: string
+  readonly ctx: Context
+  readonly clock: TestClock
+  readonly database: TestDatabase
+  readonly listeners: Listeners
+  /** Every line that was logged. */
+  readonly log: readonly string[]
+  readonly close: () => Promise<void>
+}
+
+export type TestAppOptions = {
+  /** Settings on top of the test's own, by the names of the environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A whole server on two loopback ports with a database of its own; closed when the test file ends. */
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const database = await createTestDatabase()
+  const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))
+  const open: { close: () => Promise<unknown> }[] = []
+  let closed = false
+  async function close(): Promise<void> {
+    if (closed) return
+    closed = true
+    await Promise.all(open.map(app => app.close()))
+    // Run alone, a test file's own Postgres may have been stopped before.
+    await database.drop().catch(() => {})
+    await rm(directory, { recursive: true })
+  }
+  after(close)
+  const [port, adminPort] = await freePorts()
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    REMIT_PORT: String(port),
+    REMIT_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+    REMIT_DATA_DIR: directory,
+    ...options.env,
+  })
+  const clock = testClock()
+  const lines: string[] = []
+  const sealer = createSealer([namedKek(randomKey())])
+  const { db } = database
+  const { now } = clock
+  const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  const ctx: Context = {
+    config,
+    db,
+    keys,
+    sealer,
+    metrics: createMetrics(),
+    brake: createBrake(),
+    unauthenticated: createUnauthenticatedCounter(),
+    log: pino({ level: 'trace' }, { write: line => void lines.push(line) }),
+    now,
+    randomId,
+    timeId: () => timeIdAt(now()),
+  }
+  const listeners = await buildApp(ctx)
+  open.push(...new Set([listeners.public, listeners.admin]))
+  await listeners.public.listen({ host: config.host, port: config.port })
+  if (config.adminListen !== 'same') await listeners.admin.listen({ ...config.adminListen })
+  return { issuer: config.issuer, adminUrl: config.adminUrl, ctx, clock, database, listeners, log: lines, close }
+}
+
+function testClock(): TestClock {
+  // A whole second, so that a test may count in seconds.
+  let time = Math.floor(Date.now() / 1000) * 1000
+  return {
+    now: () => new Date(time),
+    seconds: () => time / 1000,
+    advance: seconds => {
+      time += seconds * 1000
+    },
+  }
+}
+
+/** Issuer and Host are configuration, so the ports must be known before anything listens. */
+async function freePorts(): Promise<readonly number[]> {
+  const servers = [createServer(), createServer()]
+  const ports: number[] = []
+  for (const server of servers) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.listen(0, '127.0.0.1', resolve)
+    await promise
+    const address = server.address()
+    if (typeof address === 'object' && address !== null) ports.push(address.port)
+  }
+  for (const server of servers) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.close(() => resolve())
+    await promise
+  }
+  return ports
+}
