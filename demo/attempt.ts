@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Answer } from './remit-client.ts'
 
 /** What a refusal must look like, to the letter: a demo in which it merely fails somehow has failed. */
@@ -26,6 +27,8 @@ export type Outcome = Attempt & {
   readonly status: number
   readonly error: string
   readonly description: string
+  /** What the server says beyond the code: its precise cause, the steps that are missing. */
+  readonly precisely: string
   /** Refused, and exactly as expected. */
   readonly refused: boolean
 }
@@ -36,10 +39,11 @@ export async function make(attempt: Attempt): Promise<Outcome> {
   // RFC 9457 problem documents of the admin API say `code` and `detail`.
   const error = String(body.error ?? body.code ?? 'none')
   const description = String(body.error_description ?? body.detail ?? '')
-  const seen = { ...body, status, error }
-  const refused = Object.entries(attempt.expected).every(
-    ([member, value]) =>
-      JSON.stringify(Object.entries(seen).find(([name]) => name === member)?.[1]) === JSON.stringify(value),
+  const { ajwt_error, missing_steps } = body
+  const precisely = [ajwt_error ?? [], missing_steps ?? []].flat().join(', ')
+  const seen = new Map<string, unknown>(Object.entries({ ...body, status, error }))
+  const refused = Object.entries(attempt.expected).every(([member, value]) =>
+    isDeepStrictEqual(seen.get(member), value),
   )
-  return { ...attempt, status, error, description, refused }
+  return { ...attempt, status, error, description, precisely, refused }
 }

@@ -25,7 +25,7 @@ export class Progress {
   }
 
   heading(text: string): void {
-    this.#line(`\n${this.#styled('bold', text)}\n`)
+    this.#line(`\n${this.#styled('bold', text)}`)
   }
 
   note(text: string): void {
@@ -40,7 +40,7 @@ export class Progress {
       this.steps.push({ name, title, ok, detail, started, milliseconds })
       const mark = ok ? this.#styled('green', 'ok     ') : this.#styled('red', 'FAILED ')
       const time = this.#styled('dim', `${(milliseconds / 1000).toFixed(2).padStart(6)} s`)
-      this.#line(`  ${mark} ${time}  ${title.padEnd(38)} ${detail}`)
+      this.#line(`  ${mark} ${time}  ${title.padEnd(40)} ${detail}`)
     }
     try {
       const { detail, result } = await act()

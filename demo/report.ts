@@ -101,10 +101,21 @@ function hashOf(items: readonly string[], hash = ''): Html {
   return html`<code>${hash}</code> <small>first 16 hex digits of SHA-256 of</small> <code>${items.join('|')}</code>`
 }
 
-function refusalRow({ name, attack, meaning, expected, status, error, description, refused }: Outcome): Html {
+function refusalRow({
+  name,
+  attack,
+  meaning,
+  expected,
+  status,
+  error,
+  precisely,
+  description,
+  refused,
+}: Outcome): Html {
+  const more = precisely === '' ? html`` : html`<br><code>(${precisely})</code>`
   const instead = refused ? html`` : html`<br><small>expected ${expected.status} ${expected.error}</small>`
   return html`<tr><td>${attack}<br><small><code>${name}</code></small></td>
-<td>${mark(refused, refused ? 'refused' : 'NOT refused as expected')}<br><code>${status} ${error}</code>${instead}<br><small>${description}</small></td>
+<td>${mark(refused, refused ? 'refused' : 'NOT refused as expected')}<br><code>${status} ${error}</code>${more}${instead}<br><small>${description}</small></td>
 <td>${meaning}</td></tr>
 `
 }

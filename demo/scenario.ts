@@ -128,17 +128,15 @@ async function setUp(stage: Stage, remit: Remit) {
 
 /** The real tool lists, by the servers' own `tools/list`. */
 async function readAgents({ dir, progress, findings, defer }: Stage): Promise<Scene['agents']> {
-  const make = (name: string) =>
-    progress.step(`read_tools_${name}`, `Ask the MCP server of the ${name}`, async () => {
-      const role = CAST.find(({ agent_id }) => agent_id === name)
-      if (!role) throw new Error(`Nobody plays the ${name}.`)
-      const args = role.mcp_server === 'server-filesystem' ? [dir] : []
-      const source = await readTools(role.mcp_server, args, defer)
-      const agent = await makeAgent(role.agent_id, role.prompt, source)
+  const meet = ({ agent_id, mcp_server, prompt }: (typeof CAST)[number]) =>
+    progress.step(`read_tools_${agent_id}`, `Ask the MCP server of the ${agent_id}`, async () => {
+      const source = await readTools(mcp_server, mcp_server === 'server-filesystem' ? [dir] : [], defer)
+      const agent = await makeAgent(agent_id, prompt, source)
       findings.agents.push(agent)
-      return { detail: `${source.tools.length} tools of ${role.mcp_server} ${source.version}`, result: agent }
+      return { detail: `${source.tools.length} tools of ${mcp_server} ${source.version}`, result: agent }
     })
-  return { reader: await make('reader'), librarian: await make('librarian'), publisher: await make('publisher') }
+  const [reader, librarian, publisher] = CAST
+  return { reader: await meet(reader), librarian: await meet(librarian), publisher: await meet(publisher) }
 }
 
 type PendingApproval = { readonly path: string; readonly body: { registration_id: string; checksum: string } }

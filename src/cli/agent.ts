@@ -12,7 +12,7 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['agent_id', 'status', 'version', 'registration_id', 'checksum']
 const EXAMPLE = `
-FILE holds what the agent is made of, as JSON or YAML, for example:
+FILE holds what the agent is made of,, in JSON or YAML, for example:
   agent_id: hello
   prompt_template: Say hello to {name}.
   tools: [{ name: greet, description: Greets one person, parameters: { type: object } }]`
@@ -31,8 +31,10 @@ export function addAgentCommand(program: Command): void {
     .description('register an agent, or a new version of it')
     .argument('<file>', 'JSON or YAML file, "-" for standard input')
     .addOption(
-      new Option('--generate-key <file>', 'make a P-256 key in this new file (0600) and register its public half')
-        .conflicts('key'),
+      new Option(
+        '--generate-key <file>',
+        'make a P-256 key in this new file (0600) and register its public half',
+      ).conflicts('key'),
     )
     .option('--key <file>', 'register the public half of this private JWK')
     .option('--access <pair>', 'what the agent may ask for, "RESOURCE SCOPE…"; several times', collectAccess)

@@ -8,7 +8,7 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
 const EXAMPLE = `
-FILE holds the client as JSON or YAML, for example:
+FILE holds the client, in JSON or YAML, for example:
   client_id: hello-app
   client_name: Hello
   owner: user:local:anna

@@ -48,7 +48,9 @@ async function init(_options: unknown, command: Command): Promise<void> {
     })
   }
   const profile = hasProfile ? {} : { profile_file: profileFile, ...(await becomeAdministrator(session, options)) }
-  out.note(hasProfile ? `You are an administrator by ${profileFile}.` : `Your profile is ${profileFile}; keep it secret.`)
+  out.note(
+    hasProfile ? `You are an administrator by ${profileFile}.` : `Your profile is ${profileFile}; keep it secret.`,
+  )
   const example: Example | undefined = options.example ? await createExample(session, options.owner) : undefined
   out.result({ ...profile, ...(example && { example }) }, example ? example.curl.join('\n') : recordText(profile))
 }
@@ -69,9 +71,8 @@ async function becomeAdministrator(session: Session, options: z.output<typeof in
       body: JSON.stringify({ client_name: options.name, owner: options.owner, jwks: { keys: [key.publicJwk] } }),
     })
     const { client_id } = bootstrappedSchema.parse(body)
-    const { kty, crv, x, y, d, alg } = private_jwk
-    const profile = { ...unfinished, client_id, private_jwk: z.record(z.string(), z.json()).parse({ kty, crv, x, y, d, alg }) }
-    await writeFile(profileFile, `${JSON.stringify(profile satisfies Profile, null, 2)}\n`)
+    const profile: Profile = { ...unfinished, client_id }
+    await writeFile(profileFile, `${JSON.stringify(profile, null, 2)}\n`)
     return { issuer, admin_url: options.adminUrl, client_id }
   } catch (error) {
     await rm(profileFile, { force: true })

@@ -1,6 +1,7 @@
-import { exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import { exportJWK, generateKeyPair, importJWK } from 'jose'
+import { z } from 'zod'
 import { OAuthError } from '../protocol/errors.ts'
-import { isJsonObject, type JsonObject } from '../protocol/json.ts'
+import type { JsonObject } from '../protocol/json.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
 import type { HolderKey } from '../protocol/sign.ts'
 import { CliFailure } from './failure.ts'
@@ -8,10 +9,12 @@ import { readObject, writePrivately } from './files.ts'
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'key_ops', 'ext']
 
+const privateJwkSchema = z.record(z.string(), z.string())
+
 /** A fresh P-256 key: what signs, and the private JWK to keep. */
-export async function generateKey(): Promise<{ key: HolderKey; private_jwk: JWK }> {
+export async function generateKey(): Promise<{ key: HolderKey; private_jwk: Record<string, string> }> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
-  const private_jwk = { ...(await exportJWK(privateKey)), alg: 'ES256' }
+  const private_jwk = privateJwkSchema.parse({ ...(await exportJWK(privateKey)), alg: 'ES256' })
   return { key: await holderKey(private_jwk), private_jwk }
 }
 
@@ -35,13 +38,12 @@ export async function readKeyFile(path: string): Promise<HolderKey> {
 }
 
 /** A private JWK as a key that signs. Throws Error or OAuthError. */
-export async function holderKey(jwk: JWK | JsonObject): Promise<HolderKey> {
-  const members: unknown = jwk
-  if (!isJsonObject(members) || typeof members.d !== 'string') throw new Error('it has no private part.')
-  const publicMembers = Object.entries(members).filter(([name]) => !PRIVATE_MEMBERS.includes(name))
+export async function holderKey(jwk: JsonObject): Promise<HolderKey> {
+  if (typeof jwk.d !== 'string') throw new Error('it has no private part.')
+  const publicMembers = Object.entries(jwk).filter(([name]) => !PRIVATE_MEMBERS.includes(name))
   const { jwk: publicJwk, algs } = await importPublicJwk(Object.fromEntries(publicMembers))
   const [alg = ''] = algs
-  const privateKey = await importJWK(members, alg)
+  const privateKey = await importJWK(jwk, alg)
   if (privateKey instanceof Uint8Array) throw new Error('it is a symmetric key.')
   return { alg, privateKey, publicJwk }
 }

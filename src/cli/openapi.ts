@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { Argument, type Command } from 'commander'
-import { stringify } from 'yaml'
 import { openSession } from './session.ts'
 
 export function addOpenapiCommand(program: Command): void {
@@ -10,8 +9,8 @@ export function addOpenapiCommand(program: Command): void {
     .addArgument(new Argument('[file]', 'where to').default('openapi.yaml'))
     .action(async (file: string, _options: unknown, command: Command) => {
       const { out } = openSession(command)
-      const { generateOpenapi } = await import('../server/http/openapi.ts')
-      await writeFile(file, stringify(await generateOpenapi(), { lineWidth: 0 }))
+      const { generateOpenapi } = await import('../server/openapi.ts')
+      await writeFile(file, await generateOpenapi())
       out.result({ file }, `Written: ${file}`)
     })
 }

@@ -20,7 +20,11 @@ export function tableText(columns: readonly string[], rows: readonly Readonly<Re
   if (rows.length === 0) return '(none)'
   const cells = rows.map(row => columns.map(column => cellText(row[column])))
   const widths = columns.map((column, at) => Math.max(column.length, ...cells.map(row => row[at]?.length ?? 0)))
-  const line = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()
   return [styleText('bold', line(columns)), ...cells.map(line)].join('\n')
 }
 

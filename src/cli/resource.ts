@@ -6,7 +6,7 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['resource', 'token_profile', 'signing_alg', 'max_token_lifetime', 'allow_bearer', 'status']
 const EXAMPLE = `
-FILE holds the resource as JSON or YAML, for example:
+FILE holds the resource, in JSON or YAML, for example:
   resource: https://api.example.test
   scopes: [{ name: read }, { name: write }]`
 

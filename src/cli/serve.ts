@@ -71,7 +71,9 @@ function announce(session: Session, config: Config): void {
 function initCommand({ issuer, adminUrl, dataDir, bootstrapTokenFile }: Config): string {
   const options = [
     ...(dataDir === resolve('data') ? [] : ['--data-dir', shortPath(dataDir)]),
-    ...(bootstrapTokenFile === resolve(dataDir, 'bootstrap-token') ? [] : ['--token-file', shortPath(bootstrapTokenFile)]),
+    ...(bootstrapTokenFile === resolve(dataDir, 'bootstrap-token')
+      ? []
+      : ['--token-file', shortPath(bootstrapTokenFile)]),
     ...(issuer === 'http://127.0.0.1:4000' ? [] : ['--url', issuer]),
     ...(adminUrl === 'http://127.0.0.1:4001' ? [] : ['--admin-url', adminUrl]),
   ]

@@ -69,7 +69,11 @@ export async function proofFor(
   return await signDpopProof(key, { ...claims, iat, jti: session.randomId(), ...(nonce !== undefined && { nonce }) })
 }
 
-async function authenticate(session: Session, issuer: string, credential: ClientCredential) {
+async function authenticate(
+  session: Session,
+  issuer: string,
+  credential: ClientCredential,
+): Promise<{ headers: Headers; body: Record<string, string> }> {
   const { client_id } = credential
   const headers = new Headers()
   if ('client_secret' in credential) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { OAuthError } from '../protocol/errors.ts'
 import { type CompactJws, parseCompactJws } from '../protocol/compact-jws.ts'
+import { OAuthError } from '../protocol/errors.ts'
 import { CliFailure } from './failure.ts'
 import { readSecret } from './files.ts'
 import { openSession } from './session.ts'

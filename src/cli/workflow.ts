@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { adminClient, listAll, readRecord } from './admin-client.ts'
-import { CliFailure } from './failure.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
+import { CliFailure } from './failure.ts'
 import { readObject } from './files.ts'
 import { recordText, tableText } from './output.ts'
 import { registrationClient } from './registration-client.ts'
@@ -9,7 +9,7 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['workflow_id', 'version', 'status', 'registered_at']
 const EXAMPLE = `
-FILE holds the workflow as JSON or YAML, for example:
+FILE holds the workflow, in JSON or YAML, for example:
   workflow_id: greeting
   steps:
     - { step_id: look, agent_id: hello, required: true }

@@ -64,22 +64,26 @@ export const jwksSchema = z.object({
 })
 
 /** Body of every OAuth refusal (RFC 6749 section 5.2 with the members of protocol.md section 10). */
-export const oauthErrorSchema = z.object({
-  error: z.string(),
-  error_description: z.string(),
-  ajwt_error: z.string().optional(),
-  missing_steps: z.array(z.string()).optional(),
-  approval_id: z.string().optional(),
-  registration_id: z.string().optional(),
-  existing_agent_id: z.string().optional(),
-})
+export const oauthErrorSchema = z
+  .object({
+    error: z.string(),
+    error_description: z.string(),
+    ajwt_error: z.string().optional(),
+    missing_steps: z.array(z.string()).optional(),
+    approval_id: z.string().optional(),
+    registration_id: z.string().optional(),
+    existing_agent_id: z.string().optional(),
+  })
+  .meta({ id: 'OAuthError' })
 
 /** A refusal of the admin API (RFC 9457). */
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  code: z.string(),
-  detail: z.string(),
-  request_id: z.string(),
-})
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Problem' })

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import {
-  jsonSchemaTransform,
+  jsonSchemaTransformObject,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -18,7 +18,7 @@ import { healthRoutes } from './http/health.ts'
 import { intentReadRoutes } from './http/intent-read.ts'
 import { jwksRoute } from './http/jwks.ts'
 import { metricsRoute } from './http/metrics.ts'
-import { mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
+import { describeRoute, mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
 import { registerRoutes } from './http/register.ts'
 import { guardRequests, hostNames } from './http/request-guard.ts'
 import { hardenResponses, logRequests } from './http/responses.ts'
@@ -88,7 +88,11 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
   guardRequests(app, hostNames(urls))
   authenticateCallers(app, ctx)
   const routes = declareRoutes(app)
-  await app.register(swagger, { openapi: OPENAPI_BASE, transform: jsonSchemaTransform })
+  await app.register(swagger, {
+    openapi: OPENAPI_BASE,
+    transform: describeRoute,
+    transformObject: jsonSchemaTransformObject,
+  })
   return { app, routes }
 }
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   auth,
   ClientCredentialsProvider,
+  DpopSession,
   discoverOAuthServerInfo,
   extractWWWAuthenticateParams,
   type FetchLike,
@@ -69,6 +70,21 @@ test('the MCP client gets a client_credentials token with a secret, by HTTP Basi
   assert.match(sent.authorization ?? '', /^Basic /)
   assert.equal(sent.form.get('client_secret'), null)
   assertToken(provider, client_id)
+})
+
+test('the MCP client gets a DPoP-bound token from a client that must send a nonce (RFC 9449 sections 5 and 8)', async () => {
+  const policies = { dpop_nonce: 'required' }
+  const { client_id, key } = await setting.createKeyClient({ access, policies })
+  const privateKey = { ...(await exportJWK(key.privateKey)) }
+  const options = { clientId: client_id, privateKey, algorithm: 'ES256', scope: 'tools:call' }
+  const provider = new PrivateKeyJwtProvider({ ...options, expectedIssuer: setting.issuer })
+  const session = await DpopSession.create()
+
+  assert.equal(await auth(Object.assign(provider, { dpop: () => session }), { serverUrl }), 'AUTHORIZED')
+
+  const tokens = provider.tokens()
+  assert.equal(tokens?.token_type, 'DPoP')
+  assert.deepEqual(decodeJwt(tokens.access_token).cnf, { jkt: session.thumbprint })
 })
 
 /** Runs the client's whole flow: resource metadata, server metadata, token. */

@@ -77,6 +77,13 @@ test("[attack 76] another agent's step and a twin of a step id are refused", asy
   })
 })
 
+test('nothing is minted for an approval gate that is assigned to no agent', async () => {
+  assert.deepEqual(await refusedNow(() => check('gate', 'planner', ['plan'])), {
+    code: 'workflow_step_unauthorized',
+    reason: 'step_is_gate',
+  })
+})
+
 test('an asserted chain ends with the agent, knows each element, has each once and at most 5 hops (section 6)', async () => {
   const known = new Set(['a', 'b', 'c', 'd', 'e', 'f'])
   assert.deepEqual(checkAssertedChain(['a'], 'b', known), ['a', 'b'])

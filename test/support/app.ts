@@ -39,7 +39,10 @@ export type TestAppOptions = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A whole server on two loopback ports with a database of its own; closed when the test file ends. */
+/**
+ * A whole server on two loopback ports with a database of its own. Call it at the top of a file, where it is closed when
+ * the file ends, or inside a test; not in a `before` hook, at whose end it would be closed.
+ */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))

@@ -6,7 +6,6 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { read } from '../registry/act.ts'
 import { type Client, findClient } from '../store/clients.ts'
-import { claimReplays } from '../store/replay.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import type { App } from './app-type.ts'
 import { publicUrl } from './own-urls.ts'
@@ -40,17 +39,6 @@ export function authenticateCallers(app: App, ctx: Context): void {
 export function callerOf(request: FastifyRequest): Caller {
   if (request.caller === undefined) throw new Error('The route has no caller.')
   return request.caller
-}
-
-/**
- * Takes the caller's proof once, for a request that changes nothing else (RFC 9449 section 11.1). Acts claim it in
- * their own transaction instead. Throws `invalid_dpop_proof`.
- */
-export async function claimForRead(ctx: Context, caller: Caller): Promise<void> {
-  const taken = caller.proof === undefined ? [] : await claimReplays(ctx, [caller.proof])
-  if (taken.length > 0) {
-    throw new OAuthError('invalid_dpop_proof', 'The DPoP proof was used before.', { reason: 'proof_replayed' })
-  }
 }
 
 /** A Bearer token that stands for its client at the token endpoints (protocol.md section 6). Throws `invalid_token`. */

@@ -1,7 +1,8 @@
+import type { SwaggerTransform } from '@fastify/swagger'
+import { jsonSchemaTransform } from '@fastify/type-provider-zod'
 import type { OpenAPIV3_1 } from 'openapi-types'
 import type { App } from './app-type.ts'
-
-type Paths = Readonly<Record<string, object | undefined>>
+import type { Permission } from './permission.ts'
 
 /** What each listener's document starts from. No server is named: the document is the same for every deployment. */
 export const OPENAPI_BASE = {
@@ -24,18 +25,39 @@ export const OPENAPI_BASE = {
         scheme: 'bearer',
         description: 'An access token of this server, where Bearer is allowed',
       },
+      bootstrap: { type: 'http', scheme: 'bearer', description: 'The one-time bootstrap token' },
     },
   },
 } satisfies Partial<OpenAPIV3_1.Document>
 
+/** The schemas of a route, and what it demands as its `security`. */
+export const describeRoute: SwaggerTransform = route => {
+  const { schema, url } = jsonSchemaTransform(route)
+  const security = securityOf(route.route.config?.permission)
+  return { schema: { ...schema, ...(security && { security }) }, url }
+}
+
 /** One document for both listeners, paths in the order of their names. */
 export function mergedDocument(apps: readonly App[]): Record<string, unknown> {
-  const documents = apps.map(app => app.swagger({ yaml: false }))
-  const paths: [string, object | undefined][] = documents.flatMap(({ paths = {} }) =>
-    Object.entries<Paths[string]>(paths),
+  const documents = apps.map(app => app.swagger())
+  const paths = documents.flatMap(document => Object.entries<object | undefined>(document.paths ?? {}))
+  const schemas = documents.flatMap(document =>
+    'components' in document ? Object.entries<object>(document.components?.schemas ?? {}) : [],
   )
   return {
     ...OPENAPI_BASE,
-    paths: Object.fromEntries(paths.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    components: { ...OPENAPI_BASE.components, schemas: sorted(schemas) },
+    paths: sorted(paths),
   }
+}
+
+/** Client authentication has too many forms for this vocabulary; RFC 8414 metadata names them. */
+function securityOf(permission: Permission | undefined): Readonly<Record<string, readonly string[]>>[] | undefined {
+  if (permission === 'bootstrap') return [{ bootstrap: [] }]
+  if (typeof permission !== 'object') return undefined
+  return [{ dpop: [permission.scope] }, { bearer: [permission.scope] }]
+}
+
+function sorted<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
 }

@@ -68,9 +68,8 @@ function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
 
 /** A new step opens another way for an agent that had steps already, or for every agent. */
 function additionLoosens(previous: readonly WorkflowStep[], step: WorkflowStep): boolean {
-  if (step.approval_gate) return false
-  if (step.agent_id === undefined) return true
-  return previous.some(old => old.agent_id === undefined || old.agent_id === step.agent_id)
+  if (step.agent_id === undefined) return !step.approval_gate
+  return previous.some(old => old.agent_id === step.agent_id || (old.agent_id === undefined && !old.approval_gate))
 }
 
 function hasCycle(steps: readonly WorkflowStep[]): boolean {

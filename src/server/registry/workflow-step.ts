@@ -14,7 +14,7 @@ export type AssertedStep = {
 
 /**
  * The rules for a step in asserted mode (protocol.md section 6; draft-goswami-agentic-jwt-00 section 4.3.3): the step
- * is this agent's or nobody's; `completed_steps` names known steps once, none that only this one makes possible; done
+ * is this agent's or nobody's, and no gate of nobody's: that is an approval, not work; `completed_steps` names known steps once, none that only this one makes possible; done
  * are the required steps before it, its dependencies, and for `requires_approval` every gate before it.
  * Throws `workflow_step_unauthorized`. @returns the step's ceiling, where it has one
  */
@@ -26,6 +26,9 @@ export function checkAssertedStep({ steps, workflow_step, agent_id, completed_st
   if (!current) throw refusal('The workflow has no step of this id.', 'unknown_step')
   if (current.agent_id !== undefined && current.agent_id !== agent_id) {
     throw refusal('The step is assigned to another agent.', 'step_of_other_agent')
+  }
+  if (current.agent_id === undefined && current.approval_gate) {
+    throw refusal('The step is an approval gate of no agent; nothing is minted for it.', 'step_is_gate')
   }
   checkCompleted(steps, workflow_step, completed_steps)
   const done = new Set(completed_steps)

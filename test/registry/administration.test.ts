@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { clientCreateSchema, policiesSchema } from '../../src/protocol/client.ts'
+import { resourceCreateSchema } from '../../src/protocol/resource.ts'
+import type { Context } from '../../src/server/context.ts'
+import { createClient, getClient, getClients } from '../../src/server/registry/clients.ts'
+import { createResource } from '../../src/server/registry/resources.ts'
+import { findSecrets, revokeClient } from '../../src/server/store/clients.ts'
+import { startTestApp } from '../support/app.ts'
+import { generateKey } from '../support/dpop.ts'
+import {
+  agentBody,
+  approve,
+  CRM,
+  caller,
+  givenClient,
+  givenResources,
+  refused,
+  register,
+  run,
+  sha256,
+} from './given.ts'
+
+const { ctx } = await startTestApp()
+await givenResources(ctx)
+
+function clientBody(over: object = {}) {
+  return clientCreateSchema.parse({
+    client_name: 'App',
+    owner: 'user:local:anna',
+    kind: 'app',
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'],
+    access: [{ resource: CRM, scope: 'read' }],
+    ...over,
+  })
+}
+
+// First in the file: it needs a server with exactly one administrator.
+test('the only administrator may approve its own acts, until there is a second one (section 11)', async () => {
+  const admin = { access: [{ resource: ctx.config.adminAudience, scope: 'admin:clients approve:agents' }] }
+  const root = await givenClient(ctx, 'root', { ...admin, owner: 'user:local:root', kind: 'operator' })
+  const policies = { require_approval: true }
+  const app = await givenClient(ctx, 'roots-app', { owner: 'user:local:root', policies })
+  const first = await register(ctx, app, agentBody('roots-app'))
+  assert.equal((await approve(ctx, root, 'roots-app', first)).status, 'active')
+  await givenClient(ctx, 'second-admin', { ...admin, owner: 'user:local:root', kind: 'operator' })
+  const second = await register(ctx, app, agentBody('roots-app', { prompt: 'B' }))
+  const own = { code: 'forbidden', reason: 'own_proposal' }
+  assert.deepEqual(await refused(approve(ctx, root, 'roots-app', second)), own)
+})
+
+test('a client is created as asked, its secret shown once and kept as a digest (section 11)', async () => {
+  const { status, body, replayBody } = await createClient(ctx, caller(), clientBody({ client_id: 'shop' }))
+  assert.equal(status, 201)
+  const { client_secret = '', ...view } = body
+  assert.match(client_secret, /^[A-Za-z0-9_-]{44}$/)
+  assert.deepEqual(replayBody, view)
+  assert.deepEqual(view, {
+    client_id: 'shop',
+    client_name: 'App',
+    owner: 'user:local:anna',
+    kind: 'app',
+    token_endpoint_auth_method: 'client_secret_basic',
+    jwks: null,
+    grant_types: ['client_credentials'],
+    access: [{ resource: CRM, scope: 'read' }],
+    registers_for: [],
+    policies: policiesSchema.parse({}),
+    status: 'active',
+    created_at: ctx.now().toISOString(),
+  })
+  assert.deepEqual(await getClient(ctx, 'shop'), view)
+  assert.deepEqual(await findSecrets(ctx, 'shop', ctx.now()), [{ secret_digest: sha256(client_secret) }])
+})
+
+test('a client with a key set has no secret, and only the canonical members of its keys (section 11)', async () => {
+  const key = await generateKey()
+  const keys = [{ ...key.jwk, kid: 'k1', use: 'sig' }]
+  const body = clientBody({ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys } })
+  const created = await run(ctx, tx => createClient(tx, caller(), body))
+  assert.match(created.client_id, /^cli_[A-Za-z0-9_-]{22}$/)
+  assert.deepEqual(created.jwks, { keys: [{ ...key.jwk, kid: 'k1' }] })
+  assert.equal('client_secret' in created, false)
+})
+
+test('[attack 118] a caller gives only admin scopes that its own token has (section 11)', async () => {
+  const body = clientBody({ access: [{ resource: ctx.config.adminAudience, scope: 'admin:clients approve:agents' }] })
+  const some = caller({ scope: ['admin:clients'] })
+  const refusal = await refused(run(ctx, tx => createClient(tx, some, body)))
+  assert.deepEqual(refusal, { code: 'forbidden', reason: 'admin_scope_not_held' })
+})
+
+test('access names registered resources and scopes that exist, of ours too (section 11)', async () => {
+  const refusals = [
+    [{ resource: 'https://unknown.example', scope: 'read' }, 'unknown_resource'],
+    [{ resource: CRM, scope: 'read delete' }, 'unknown_scope'],
+    [{ resource: ctx.config.issuer, scope: 'register:everything' }, 'unknown_scope'],
+    [{ resource: `${ctx.config.issuer}/`, scope: 'register:intent' }, 'unknown_resource'],
+    [{ resource: ctx.config.adminAudience, scope: 'admin:everything' }, 'unknown_scope'],
+  ] as const
+  for (const [entry, reason] of refusals) {
+    const refusal = await refused(run(ctx, tx => createClient(tx, caller(), clientBody({ access: [entry] }))))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason })
+  }
+})
+
+test('[attack 94] a name is given out once, also after its client was revoked (section 9)', async () => {
+  await givenClient(ctx, 'gone')
+  await revokeClient(ctx, 'gone')
+  const again = clientBody({ client_id: 'gone' })
+  const refusal = await refused(run(ctx, tx => createClient(tx, caller(), again)))
+  assert.deepEqual(refusal, { code: 'conflict', reason: 'client_id_taken' })
+})
+
+test('[attack 97] members that are not the caller’s to set, or not built, are refused (section 11)', () => {
+  for (const member of ['status', 'created_by', 'client_secret', 'scopes', 'jwks_uri', 'role']) {
+    assert.throws(() => clientBody({ [member]: 'x' }))
+  }
+  for (const policy of ['limits', 'shim', 'agent_keys', 'max_drain_seconds']) {
+    assert.throws(() => clientBody({ policies: { [policy]: 1 } }))
+  }
+  assert.throws(() => clientBody({ policies: { workflow_state: 'recorded' } }))
+})
+
+test('[attack 98] policies are not coerced into another type', () => {
+  for (const require_approval of ['true', 1, null, [true]])
+    assert.throws(() => clientBody({ policies: { require_approval } }))
+})
+
+test('in production a client that mints registers itself only with require_approval (section 4)', async () => {
+  const production: Context = { ...ctx, config: { ...ctx.config, production: true } }
+  const access = [{ resource: ctx.config.issuer, scope: 'generate:intent-token register:intent' }]
+  const refusal = await refused(createClient(production, caller(), clientBody({ access })))
+  assert.deepEqual(refusal, { code: 'invalid_request', reason: 'approval_policy_missing' })
+  const approved = clientBody({ access, policies: { require_approval: true } })
+  assert.equal((await createClient(production, caller(), approved)).status, 201)
+  assert.equal((await createClient(ctx, caller(), clientBody({ access }))).status, 201)
+})
+
+test('in production it cannot register either where it was created elsewhere (section 4)', async () => {
+  const app = await givenClient(ctx, 'from-development')
+  const production: Context = { ...ctx, config: { ...ctx.config, production: true } }
+  const refusal = await refused(register(production, app, agentBody('from-development')))
+  assert.deepEqual(refusal, { code: 'unauthorized_client', reason: 'approval_policy_missing' })
+})
+
+test('[attack 118] our own resources are nobody’s to register, in no spelling (section 3)', async () => {
+  const { issuer } = ctx.config
+  for (const resource of [
+    issuer,
+    `${issuer}/`,
+    `${issuer}/admin`,
+    `${issuer}/admin/v1`,
+    `${issuer}?x=1`,
+    issuer.toUpperCase(),
+  ]) {
+    const body = resourceCreateSchema.parse({ resource, scopes: [{ name: 'read' }] })
+    const refusal = await refused(run(ctx, tx => createResource(tx, caller(), body)))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason: 'own_resource' })
+  }
+})
+
+test('a resource is registered once; the client that introspects for it must exist (section 11)', async () => {
+  const twice = resourceCreateSchema.parse({ resource: CRM, scopes: [{ name: 'read' }] })
+  const taken = { code: 'conflict', reason: 'resource_taken' }
+  assert.deepEqual(await refused(run(ctx, tx => createResource(tx, caller(), twice))), taken)
+  const lost = resourceCreateSchema.parse({ resource: 'https://x.example', scopes: [{ name: 'a' }], client_id: 'none' })
+  const unknown = { code: 'invalid_request', reason: 'unknown_client' }
+  assert.deepEqual(await refused(run(ctx, tx => createResource(tx, caller(), lost))), unknown)
+})
+
+test('[attack 109] lists go on where they stopped, and only by a cursor of ours', async () => {
+  const ids: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await getClients(ctx, { limit: 2, ...(cursor !== undefined && { cursor }) })
+    assert(page.items.length <= 2)
+    ids.push(...page.items.map(item => item.client_id))
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
+  assert.equal(new Set(ids).size, ids.length)
+  const { rows } = { rows: await ctx.db.selectFrom('client').select('client_id').execute() }
+  assert.equal(ids.length, rows.length)
+  assert.equal((await refused(getClients(ctx, { limit: 2, cursor: 'c2hvcA' }))).reason, 'forged_cursor')
+})
