@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { accessSchema } from '../protocol/access.ts'
+import type { HolderKey } from '../protocol/sign.ts'
 import { collectAccess } from './access-option.ts'
 import { adminClient, listAll, readRecord } from './admin-client.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { readObject } from './files.ts'
-import { generateKeyFile, readKeyFile } from './keys.ts'
+import { readKeyFile, withNewKeyFile } from './keys.ts'
 import { recordText, tableText } from './output.ts'
 import { registrationClient } from './registration-client.ts'
 import { openSession } from './session.ts'
@@ -81,21 +82,21 @@ export function addAgentCommand(program: Command): void {
 
 async function createAgent(file: string, _options: unknown, command: Command): Promise<void> {
   const session = openSession(command)
-  const options = createOptions.parse(command.opts())
+  const { generateKey, key, access, outsideWorkflow } = createOptions.parse(command.opts())
   const agent_components = await readObject(file)
   const credential = await readCredential(command)
   const api = await registrationClient(session, credential, 'register:intent')
-  const key = options.generateKey
-    ? await generateKeyFile(options.generateKey)
-    : options.key && (await readKeyFile(options.key))
-  const record = readRecord(
+  const register = async (holder?: HolderKey) =>
     await api.post('/intent/register/agent', {
       app_id: credential.client_id,
       agent_components,
-      ...(key && { public_key: key.publicJwk }),
-      ...(options.access && { grant: { access: options.access, outside_workflow: options.outsideWorkflow } }),
-    }),
-  )
+      ...(holder && { public_key: holder.publicJwk }),
+      ...(access && { grant: { access, outside_workflow: outsideWorkflow } }),
+    })
+  const registered = await (generateKey === undefined
+    ? register(key === undefined ? undefined : await readKeyFile(key))
+    : withNewKeyFile(generateKey, register))
+  const record = readRecord(registered)
   if (record.status === 'pending') session.out.note('It is pending: an administrator runs "remit agent approve".')
   session.out.result(record, recordText(record))
 }

@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { adminClient, type Row, readPage } from './admin-client.ts'
 import { tableText } from './output.ts'
-import { readProfile } from './profile.ts'
 import type { ProtectedClient } from './protected-client.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -35,17 +34,16 @@ async function tail(_options: unknown, command: Command): Promise<void> {
   await followFrom(session, api, filter, next_cursor ?? undefined)
 }
 
-/** Until the process is ended. To look is itself an entry: our own looks are left out. */
+/** Until the process is ended. */
 async function followFrom(
   session: Session,
   api: ProtectedClient,
   filter: Readonly<Record<string, string>>,
   start: string | undefined,
 ): Promise<never> {
-  const { client_id } = await readProfile(session)
   for (let after = start; ; await sleep(POLL_MILLISECONDS)) {
     const { items, next_cursor } = readPage(await api.get('/admin/v1/audit', { ...filter, ...(after && { after }) }))
-    for (const row of items) if (row.action !== 'read' || row.actor !== client_id) writeLine(session, row)
+    for (const row of items) writeLine(session, row)
     after = next_cursor ?? after
   }
 }

@@ -1,10 +1,11 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
-import { adminClient, listAll, readRecord } from './admin-client.ts'
-import { readObject, writePrivately } from './files.ts'
-import { generateKeyFile } from './keys.ts'
+import type { HolderKey } from '../protocol/sign.ts'
+import { adminClient, listAll, type Row, readRecord } from './admin-client.ts'
+import { readObject, withNewFile } from './files.ts'
+import { withNewKeyFile } from './keys.ts'
 import { recordText, tableText } from './output.ts'
-import { openSession } from './session.ts'
+import { openSession, type Session } from './session.ts'
 
 const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
 const EXAMPLE = `
@@ -26,7 +27,12 @@ export function addClientCommand(program: Command): void {
     .command('create')
     .description('create a client; its secret is shown this once')
     .argument('<file>', 'JSON or YAML file, "-" for standard input')
-    .option('--generate-key <file>', 'make a P-256 key in this new file (0600) and give the client its public half')
+    .addOption(
+      new Option(
+        '--generate-key <file>',
+        'make a P-256 key in this new file (0600), its public half for the client',
+      ).conflicts('secretFile'),
+    )
     .option('--secret-file <file>', 'write the secret to this new file (0600) instead of showing it')
     .addHelpText('after', EXAMPLE)
     .action(createClient)
@@ -55,15 +61,18 @@ async function createClient(file: string, _options: unknown, command: Command): 
   const { generateKey, secretFile } = createOptions.parse(command.opts())
   const body = await readObject(file)
   const api = await adminClient(session, 'admin:clients')
-  const key = generateKey === undefined ? undefined : await generateKeyFile(generateKey)
-  const created = await api.post('/admin/v1/clients', { ...body, ...(key && { jwks: { keys: [key.publicJwk] } }) })
-  const { client_secret, ...record } = readRecord(created)
-  if (typeof client_secret !== 'string') return session.out.result(record, recordText(record))
-  if (secretFile === undefined) {
-    const shown = { ...record, client_secret }
-    session.out.note('The secret is not shown again: keep it now.')
-    return session.out.result(shown, recordText(shown))
-  }
-  await writePrivately(secretFile, `${client_secret}\n`)
-  session.out.result({ ...record, secret_file: secretFile }, recordText({ ...record, secret_file: secretFile }))
+  const create = async (key?: HolderKey) =>
+    readRecord(await api.post('/admin/v1/clients', { ...body, ...(key && { jwks: { keys: [key.publicJwk] } }) }))
+  if (generateKey !== undefined) return show(session, await withNewKeyFile(generateKey, create))
+  if (secretFile === undefined) return show(session, await create())
+  await withNewFile(secretFile, async secret => {
+    const { client_secret, ...record } = await create()
+    if (typeof client_secret === 'string') await secret.write(`${client_secret}\n`)
+    show(session, { ...record, secret_file: secretFile })
+  })
+}
+
+function show({ out }: Session, record: Row): void {
+  if (record.client_secret !== undefined) out.note('The secret is not shown again: keep it now.')
+  out.result(record, recordText(record))
 }

@@ -40,3 +40,16 @@ export function asFailure(error: unknown): CliFailure {
   // A bug: whoever reports it needs the place.
   return new CliFailure('unexpected', error.stack ?? error.message)
 }
+
+/** What the system said when a server or its database did not start; anything else stays what it is. */
+export function startFailure(error: unknown): CliFailure {
+  const failure = asFailure(error)
+  if (failure.code !== 'unexpected' || !(error instanceof Error) || !('code' in error)) return failure
+  if (error.code === 'EADDRINUSE' || error.code === 'EADDRNOTAVAIL') {
+    const port = 'port' in error ? `Port ${error.port}` : 'A port'
+    const next = 'End the program that listens there, or set REMIT_PORT or REMIT_ADMIN_LISTEN to another.'
+    return new CliFailure('start_failed', `${port} cannot be listened on (${error.code}).`, { next })
+  }
+  const next = 'See that the database runs and that DATABASE_URL is right; "remit doctor" says more.'
+  return new CliFailure('start_failed', `The database cannot be used (${error.code}).`, { next })
+}

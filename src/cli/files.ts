@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -27,16 +27,40 @@ export async function readObject(path: string): Promise<JsonObject> {
 /** A secret on one line of a file. Throws CliFailure. */
 export async function readSecret(path: string): Promise<string> {
   const secret = (await readText(path)).trim()
-  if (secret !== '') return secret
-  throw new CliFailure('file_malformed', `The file ${path} is empty.`)
+  if (/^[\x21-\x7e]+$/.test(secret)) return secret
+  throw new CliFailure('file_malformed', `The file ${path} does not hold one line of ASCII without spaces.`)
 }
 
-/** Makes a file that only its owner reads; never overwrites one. Throws CliFailure. */
-export async function writePrivately(path: string, content: string): Promise<void> {
+/** A file that did not exist before. */
+export type NewFile = { readonly write: (content: string) => Promise<void> }
+
+/**
+ * Makes a file that only its owner reads (0600) before `fn` does what cannot be done twice, so that its outcome has a
+ * place. The file is removed when `fn` fails, unless it holds something and nobody knows whether the server acted.
+ * Throws CliFailure, also where the file exists.
+ */
+export async function withNewFile<T>(path: string, fn: (file: NewFile) => Promise<T>): Promise<T> {
+  let isEmpty = true
+  const file = await openNew(path)
   try {
-    const file = await open(path, 'wx', 0o600)
-    await file.writeFile(content)
+    return await fn({
+      async write(content) {
+        isEmpty = false
+        await file.writeFile(content)
+      },
+    })
+  } catch (error) {
+    const mayHaveActed = error instanceof CliFailure && error.code === 'unreachable'
+    if (isEmpty || !mayHaveActed) await rm(path, { force: true })
+    throw error
+  } finally {
     await file.close()
+  }
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600)
   } catch (error) {
     if (codeOf(error) === 'EEXIST') {
       throw new CliFailure('file_exists', `The file ${path} exists and is not overwritten.`, {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { parseSubjectName } from '../protocol/names.ts'
 import { createExample, type Example } from './example.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
-import { readSecret, writePrivately } from './files.ts'
+import { readSecret, withNewFile } from './files.ts'
 import { fetchJson } from './http.ts'
 import { generateKey } from './keys.ts'
 import { recordText } from './output.ts'
@@ -60,24 +60,19 @@ async function becomeAdministrator(session: Session, options: z.output<typeof in
   const token = await readBootstrapToken(options.tokenFile ?? join(dataDir, 'bootstrap-token'))
   const { issuer } = await discover(await issuerOf(session))
   const { key, private_jwk } = await generateKey()
-  const unfinished = { issuer, admin_url: options.adminUrl, private_jwk }
-  // Before the one-time token is spent: a file that cannot be written must not cost the only administrator.
+  const { adminUrl: admin_url } = options
   await mkdir(dirname(profileFile), { recursive: true })
-  await writePrivately(profileFile, `${JSON.stringify(unfinished)}\n`)
-  try {
-    const { body } = await fetchJson(`${options.adminUrl}/admin/v1/bootstrap`, {
+  return await withNewFile(profileFile, async file => {
+    const { body } = await fetchJson(`${admin_url}/admin/v1/bootstrap`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ client_name: options.name, owner: options.owner, jwks: { keys: [key.publicJwk] } }),
     })
     const { client_id } = bootstrappedSchema.parse(body)
-    const profile: Profile = { ...unfinished, client_id }
-    await writeFile(profileFile, `${JSON.stringify(profile, null, 2)}\n`)
-    return { issuer, admin_url: options.adminUrl, client_id }
-  } catch (error) {
-    await rm(profileFile, { force: true })
-    throw error
-  }
+    const profile: Profile = { issuer, admin_url, client_id, private_jwk }
+    await file.write(`${JSON.stringify(profile, null, 2)}\n`)
+    return { issuer, admin_url, client_id }
+  })
 }
 
 async function readBootstrapToken(path: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { JsonObject } from '../protocol/json.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
 import type { HolderKey } from '../protocol/sign.ts'
 import { CliFailure } from './failure.ts'
-import { readObject, writePrivately } from './files.ts'
+import { readObject, withNewFile } from './files.ts'
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'key_ops', 'ext']
 
@@ -18,11 +18,13 @@ export async function generateKey(): Promise<{ key: HolderKey; private_jwk: Reco
   return { key: await holderKey(private_jwk), private_jwk }
 }
 
-/** A fresh P-256 key in a new file of mode 0600. Throws CliFailure where the file exists. */
-export async function generateKeyFile(path: string): Promise<HolderKey> {
+/** Runs `fn` with a fresh P-256 key that is in a new file of mode 0600 by then. Throws CliFailure where it exists. */
+export async function withNewKeyFile<T>(path: string, fn: (key: HolderKey) => Promise<T>): Promise<T> {
   const { key, private_jwk } = await generateKey()
-  await writePrivately(path, `${JSON.stringify(private_jwk)}\n`)
-  return key
+  return await withNewFile(path, async file => {
+    await file.write(`${JSON.stringify(private_jwk)}\n`)
+    return await fn(key)
+  })
 }
 
 /** Reads a private JWK from a file. Throws CliFailure. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Config } from '../server/config.ts'
 import type { Connection } from '../server/store/database.ts'
+import { startFailure } from './failure.ts'
 import { openSession, type Session } from './session.ts'
 
 export function addMigrateCommand(program: Command): void {
@@ -14,6 +15,8 @@ export function addMigrateCommand(program: Command): void {
       const migrated = await onDatabase(session, config, async connection => {
         const { migrateToLatest } = await import('../server/store/migrate.ts')
         return await migrateToLatest(connection, session.out.note)
+      }).catch((error: unknown) => {
+        throw startFailure(error)
       })
       const text = migrated.length === 0 ? 'The database is up to date.' : `Done: ${migrated.join(', ')}`
       session.out.result({ migrated }, text)

@@ -8,7 +8,8 @@ const NEXT: Readonly<Record<string, string>> = {
   invalid_scope: 'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists them.',
   invalid_target: 'Name a resource that is registered ("remit resource list") and in the access of the client.',
   unknown_agent: 'Register the agent with "remit agent create".',
-  agent_checksum_mismatch: 'The components differ from every valid version: register them with "remit agent create".',
+  agent_checksum_mismatch:
+    'Register these components with "remit agent create"; where that version is pending, an administrator approves it.',
   agent_key_mismatch: 'Sign with the key that was registered for this agent: --key FILE.',
   invalid_dpop_proof: 'Give the key of the agent with --key FILE, and check the clock of this machine.',
   duplicate_agent: 'This content is registered already; there is nothing to do.',

@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import type { Command } from 'commander'
 import { destination, pino } from 'pino'
 import type { Config } from '../server/config.ts'
+import { startFailure } from './failure.ts'
 import { openSession, type Session } from './session.ts'
 
 /** A graceful stop that takes longer will not come to an end. */
@@ -29,7 +30,10 @@ async function serve(_options: unknown, command: Command): Promise<void> {
   }
   const { startServer } = await import('../server/main.ts')
   // Standard output is the result's alone.
-  const server = await startServer(config, pino({ level: config.logLevel }, destination(2)))
+  const log = pino({ level: config.logLevel }, destination(2))
+  const server = await startServer(config, log).catch((error: unknown) => {
+    throw startFailure(error)
+  })
   announce(session, config)
   await stopAsked
   session.out.note('Stopping; once more to stop at once.')

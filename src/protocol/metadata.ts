@@ -22,6 +22,7 @@ export const serverMetadataSchema = z.object({
   revocation_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   code_challenge_methods_supported: z.array(z.string()),
   dpop_signing_alg_values_supported: z.array(z.string()),
+  authorization_details_types_supported: z.array(z.string()),
   protected_resources: z.array(z.string()),
   service_documentation: z.string(),
   ajwt_intent_token_endpoint: z.string(),

@@ -11,6 +11,7 @@ import { adminRoutes } from './http/admin/index.ts'
 import type { App } from './http/app-type.ts'
 import { authorizeRoute } from './http/authorize.ts'
 import { authenticateCallers } from './http/bearer-auth.ts'
+import { refuseUnparsed } from './http/client-error.ts'
 import { discoveryRoutes } from './http/discovery.ts'
 import { docsRoutes } from './http/docs.ts'
 import { answerErrors, sendError } from './http/errors.ts'
@@ -76,6 +77,7 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: true,
+    clientErrorHandler: refuseUnparsed,
     frameworkErrors: (error, request, reply) => sendError(ctx, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>()
   app.server.maxHeadersCount = 100

@@ -75,7 +75,7 @@ test('a draft token has the members of the draft and no others (protocol.md sect
 
 const OWN = LISTED.own.split(' ')
 const marked = (mark: object) => ({ resource: { ...LISTED.resource, scopes: [{ name: 'repo:write', ...mark }] } })
-const MISSING: readonly [string, Partial<Listed>, readonly [string, number, string]][] = [
+const MISSING: readonly (readonly [string, Partial<Listed>, readonly [string, number, string]])[] = [
   [
     'agent_proof: optional',
     { policies: { ...policies, agent_proof: 'required' } },
@@ -114,6 +114,13 @@ for (const [missing, change, stop] of MISSING) {
     assert.deepEqual(stopOf(await runDraftClient(await draftClient({ ...LISTED, ...change }))), stop)
   })
 }
+
+const NONCE = { todo: 'the nonce policy binds only requests that carry a proof; see README.md' }
+test('the literal client of the draft fails without dpop_nonce off (protocol.md section 6)', NONCE, async () => {
+  const required = { ...LISTED, policies: { ...policies, dpop_nonce: 'required' } }
+  const stop = stopOf(await runDraftClient(await draftClient(required)))
+  assert.deepEqual(stop, ['/oauth/token', 400, 'use_dpop_nonce'])
+})
 
 test('workflow_state recorded, which is not built yet, is refused when a client is created (protocol.md section 6)', async () => {
   const body = { ...LISTED, policies: { ...policies, workflow_state: 'recorded' } }

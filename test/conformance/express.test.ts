@@ -10,10 +10,14 @@ import { callWithProof, mint, tokenOf } from './minting.ts'
 import { startSetting } from './setting.ts'
 
 const API = 'https://api.example.com/patches'
-const ACCESS = [{ resource: API, scope: 'repo:read repo:write' }]
+const APIS = { ES256: API, EdDSA: `${API}/eddsa`, PS256: `${API}/ps256`, RS256: `${API}/rs256` }
+const ACCESS = Object.values(APIS).map(resource => ({ resource, scope: 'repo:read repo:write' }))
 
 const setting = await startSetting()
-await setting.createResource({ resource: API, scopes: [{ name: 'repo:read' }, { name: 'repo:write' }] })
+const scopes = [{ name: 'repo:read' }, { name: 'repo:write' }]
+for (const [signing_alg, resource] of Object.entries(APIS)) {
+  await setting.createResource({ resource, scopes, signing_alg })
+}
 const own = { resource: setting.issuer, scope: 'generate:intent-token register:intent' }
 const app = await setting.createKeyClient({ access: [own, ...ACCESS] })
 const agent = await setting.registerAgent(app, {
@@ -23,13 +27,16 @@ const agent = await setting.registerAgent(app, {
 })
 const api = await listen(protectedApi(setting.issuer))
 
-test('express-oauth2-jwt-bearer, strict, accepts an intent token with its proof (RFC 9068, RFC 9449 section 7)', async () => {
-  const token = tokenOf(await mint(setting, app, agent, { resource: API, scope: 'repo:write' }))
+for (const [alg, resource] of Object.entries(APIS)) {
+  test(`express-oauth2-jwt-bearer, strict, accepts an intent token signed with ${alg} with its proof (RFC 9068, RFC 9449 section 7)`, async () => {
+    const token = tokenOf(await mint(setting, app, agent, { resource, scope: 'repo:write' }))
+    const url = `${api}${new URL(resource).pathname}`
 
-  const answer = await callWithProof(setting, `${api}/patches`, token, agent)
+    const answer = await callWithProof(setting, url, token, agent)
 
-  assert.deepEqual([answer.status, answer.body], [200, decodeJwt(token)])
-})
+    assert.deepEqual([answer.status, answer.body], [200, decodeJwt(token)])
+  })
+}
 
 test('there an intent token as Bearer, without proof or with the proof of another key is refused (RFC 9449 section 7.1)', async () => {
   const token = tokenOf(await mint(setting, app, agent, { resource: API, scope: 'repo:write' }))
@@ -59,10 +66,12 @@ test('there the scope of an intent token opens what it names and nothing more (R
 /** A protected API as the library's own documentation writes it: discovery by issuer, strict RFC 9068, DPoP required. */
 function protectedApi(issuerBaseURL: string): express.Express {
   const app = express()
-  app.use(auth({ issuerBaseURL, audience: API, strict: true, dpop: { enabled: true, required: true } }))
-  app.get('/patches', requiredScopes('repo:write'), (request, response) => {
-    response.json(request.auth?.payload)
-  })
+  for (const audience of Object.values(APIS)) {
+    const verify = auth({ issuerBaseURL, audience, strict: true, dpop: { enabled: true, required: true } })
+    app.get(new URL(audience).pathname, verify, requiredScopes('repo:write'), (request, response) => {
+      response.json(request.auth?.payload)
+    })
+  }
   app.use((error: unknown, _request: express.Request, response: express.Response, _next: express.NextFunction) => {
     const { status, headers } = readRefusal(error)
     response.status(status).set(headers).end()

@@ -11,11 +11,12 @@ export async function mint(
   { app, issuer }: Setting,
   client: KeyClient,
   agent: Agent,
-  asked: { readonly resource: string; readonly scope: string },
+  asked: { readonly resource: string; readonly scope: string; readonly [parameter: string]: string },
+  grant_type = AGENT_GRANT,
 ): Promise<Answer> {
   const url = `${issuer}/oauth/token`
   const { agent_id, checksum: computed_checksum } = agent
-  const form = { grant_type: AGENT_GRANT, agent_id, computed_checksum, ...asked, ...(await assertionOf(app, client)) }
+  const form = { grant_type, agent_id, computed_checksum, ...asked, ...(await assertionOf(app, client)) }
   return await postForm(url, form, await proofHeader(app, agent.key, url))
 }
 

@@ -11,7 +11,7 @@ const ACCESS = [{ resource: API, scope: 'repo:read repo:write' }]
 
 const setting = await startSetting()
 await setting.createResource({ resource: API, scopes: [{ name: 'repo:read' }, { name: 'repo:write' }] })
-const own = { resource: setting.issuer, scope: 'generate:intent-token register:intent' }
+const own = { resource: setting.issuer, scope: 'generate:intent-token register:intent register:workflow' }
 const app = await setting.createKeyClient({ access: [own, ...ACCESS] })
 const agent = await setting.registerAgent(app, {
   agent_id: 'patcher',
@@ -40,6 +40,40 @@ for (const grantType of [AGENT_GRANT, 'agent_checksum']) {
     )
   })
 }
+
+for (const alg of ['EdDSA', 'PS256'] as const) {
+  test(`openid-client proves possession of an agent's ${alg} key (RFC 9449 section 5)`, async () => {
+    const key = await generateKey(alg)
+    const agent_id = `patcher-${alg}`
+    const { checksum } = await setting.registerAgent(app, { agent_id, grant: { access: ACCESS }, key })
+    const config = await discover(setting, app.client_id, client.PrivateKeyJwt(app.key.privateKey))
+    const DPoP = client.getDPoPHandle(config, await keyPair(key))
+    const request = { ...agentRequest(), agent_id, computed_checksum: checksum }
+
+    const { access_token } = await client.genericGrantRequest(config, AGENT_GRANT, request, { DPoP })
+
+    assert.deepEqual(decodeJwt(access_token).cnf, { jkt: key.jkt })
+  })
+}
+
+test('openid-client asks for a workflow step by authorization_details and gets it as granted (RFC 9396 section 7)', async () => {
+  await setting.registerWorkflow(app, { workflow_id: 'auto-patch', steps: [{ step_id: 'scan' }, { step_id: 'patch' }] })
+  const config = await discover(setting, app.client_id, client.PrivateKeyJwt(app.key.privateKey))
+  const DPoP = client.getDPoPHandle(config, await keyPair(agent.key))
+  const details = [{ type: 'urn:remit:workflow-step', workflow_id: 'auto-patch', workflow_step: 'patch' }]
+  const request = {
+    ...agentRequest(),
+    authorization_details: JSON.stringify(details),
+    delegation_context: JSON.stringify({ completed_steps: ['scan'] }),
+  }
+
+  const answer = await client.genericGrantRequest(config, AGENT_GRANT, request, { DPoP })
+  const introspected = await client.tokenIntrospection(config, answer.access_token)
+
+  assert.deepEqual(answer.authorization_details, details)
+  assert.deepEqual(introspected.authorization_details, details)
+  assert.deepEqual(decodeJwt(answer.access_token).authorization_details, details)
+})
 
 test('a client that must send a nonce gets one and repeats by itself with a new assertion (RFC 9449 section 8)', async () => {
   const strict = await setting.createKeyClient({

@@ -24,11 +24,12 @@ export type Agent = {
 export type Setting = {
   readonly app: TestApp
   readonly issuer: string
+  readonly administrator: KeyClient
   readonly createResource: (body: Readonly<Record<string, unknown>>) => Promise<void>
   readonly createKeyClient: (body: ClientBody) => Promise<KeyClient>
   readonly createSecretClient: (body: ClientBody) => Promise<SecretClient>
-  /** `key: undefined` registers no key. */
   readonly registerAgent: (client: KeyClient, body: AgentBody) => Promise<Agent>
+  readonly registerWorkflow: (client: KeyClient, body: Readonly<Record<string, unknown>>) => Promise<void>
 }
 
 export type ClientBody = {
@@ -38,8 +39,8 @@ export type ClientBody = {
 
 export type AgentBody = {
   readonly agent_id: string
-  readonly grant?: unknown
-  readonly key?: TestKey
+  readonly grant: unknown
+  readonly key: TestKey
 }
 
 const tokenSchema = z.looseObject({ access_token: z.string() })
@@ -71,6 +72,7 @@ export async function startSetting(env: Readonly<Record<string, string>> = {}): 
   return {
     app,
     issuer,
+    administrator,
     async createResource(body) {
       await admin('/resources', body)
     },
@@ -86,11 +88,16 @@ export async function startSetting(env: Readonly<Record<string, string>> = {}): 
     },
     async registerAgent(client, { agent_id, grant, key }) {
       const token = await clientToken(app, client, { scope: 'register:intent', resource: issuer })
-      const body = { app_id: client.client_id, agent_components: components(agent_id), grant, public_key: key?.jwk }
+      const body = { app_id: client.client_id, agent_components: components(agent_id), grant, public_key: key.jwk }
       const url = `${issuer}/intent/register/agent`
       const answer = expectDone(await postJson(url, body, { authorization: `Bearer ${token}` }))
       const { checksum, registration_id } = registeredSchema.parse(answer)
-      return { agent_id, checksum, registration_id, key: key ?? (await generateKey()) }
+      return { agent_id, checksum, registration_id, key }
+    },
+    async registerWorkflow(client, body) {
+      const token = await clientToken(app, client, { scope: 'register:workflow', resource: issuer })
+      const url = `${issuer}/intent/register/workflow`
+      expectDone(await postJson(url, body, { authorization: `Bearer ${token}` }))
     },
   }
 }

@@ -225,6 +225,24 @@ test('a key serves one agent of one client, for ever, and is never ours (section
   assert.equal((await refused(register(ctx, app, body))).reason, 'own_key')
 })
 
+test('another agent’s key cannot even be proposed (section 4)', async () => {
+  const app = await givenClient(ctx, 'key-proposal', { policies: { require_approval: true } })
+  const owner = await givenClient(ctx, 'key-owner')
+  const key = await generateKey()
+  await register(ctx, owner, agentBody('key-owner', { public_key: { ...key.jwk } }))
+  const proposal = agentBody('key-proposal', { public_key: { ...key.jwk } })
+  assert.equal((await refused(register(ctx, app, proposal))).reason, 'agent_key_taken')
+})
+
+test('a key that two agents proposed goes to the first that is approved (section 4)', async () => {
+  const app = await givenClient(ctx, 'key-race', { policies: { require_approval: true } })
+  const jwk = { ...(await generateKey()).jwk }
+  const one = await register(ctx, app, agentBody('key-race', { id: 'one', public_key: jwk }))
+  const two = await register(ctx, app, agentBody('key-race', { id: 'two', public_key: jwk }))
+  await approve(ctx, APPROVER, 'key-race', one)
+  assert.equal((await refused(approve(ctx, APPROVER, 'key-race', two))).reason, 'agent_key_taken')
+})
+
 test('[attack 95] ids that differ only in case, or have other characters, are refused (section 4)', async () => {
   const app = await givenClient(ctx, 'case')
   await register(ctx, app, agentBody('case'))

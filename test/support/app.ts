@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
@@ -14,6 +13,7 @@ import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
+import { freePorts } from './free-ports.ts'
 
 /** A clock that stands still unless told. */
 export type TestClock = {
@@ -37,6 +37,8 @@ export type TestApp = {
 export type TestAppOptions = {
   /** Settings on top of the test's own, by the names of the environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** Path of the issuer. */
+  readonly path?: string
 }
 
 /**
@@ -63,6 +65,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     REMIT_PORT: String(port),
     REMIT_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     REMIT_DATA_DIR: directory,
+    REMIT_ISSUER: `http://127.0.0.1:${port}${options.path ?? ''}`,
     ...options.env,
   })
   const clock = testClock()
@@ -101,23 +104,4 @@ function testClock(): TestClock {
       time += seconds * 1000
     },
   }
-}
-
-/** Issuer and Host are configuration, so the ports must be known before anything listens. */
-async function freePorts(): Promise<readonly number[]> {
-  const servers = [createServer(), createServer()]
-  const ports: number[] = []
-  for (const server of servers) {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    server.listen(0, '127.0.0.1', resolve)
-    await promise
-    const address = server.address()
-    if (typeof address === 'object' && address !== null) ports.push(address.port)
-  }
-  for (const server of servers) {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    server.close(() => resolve())
-    await promise
-  }
-  return ports
 }

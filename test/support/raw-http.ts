@@ -1,6 +1,11 @@
 import { connect } from 'node:net'
 
-export type RawAnswer = { readonly status: number; readonly headers: string; readonly body: string; readonly answers: number }
+export type RawAnswer = {
+  readonly status: number
+  readonly headers: string
+  readonly body: string
+  readonly answers: number
+}
 
 /** Sends bytes as they are, and reads until the server closes or `quiet` milliseconds pass. For what no client sends. */
 export async function rawRequest(url: string, text: string, quiet = 1500): Promise<RawAnswer> {
@@ -10,7 +15,7 @@ export async function rawRequest(url: string, text: string, quiet = 1500): Promi
   const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(text))
   const finish = () => resolve(Buffer.concat(chunks).toString('utf8'))
   socket.setTimeout(quiet, () => socket.destroy())
-  socket.on('data', chunk => {
+  socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
     if (isComplete(Buffer.concat(chunks).toString('latin1'))) socket.end()
   })

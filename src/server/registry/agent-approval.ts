@@ -34,7 +34,7 @@ export async function approveVersion(
     throw new Problem('not_found', 'There is no such version of this agent.')
   }
   if (agent.status === 'revoked' || client.status === 'revoked') throw conflict('The agent was revoked.', 'revoked')
-  if (version.status !== 'pending') throw conflict('The version is not pending.', 'not_pending')
+  if (version.status !== 'pending') throw notPending()
   if (!checksumsEqual(checksum.replace(/^sha256:/, ''), version.checksum)) {
     throw conflict('The checksum is not that of this version; look at it again.', 'other_checksum')
   }
@@ -63,7 +63,12 @@ async function apply(tx: Context, version: RegistrationRow, caller: Caller): Pro
   }
   if (proposed_grant) await updateGrant(tx, client_id, agent_id, proposed_grant)
   await retireOlder(tx, client_id, agent_id, version.version)
-  await activateRegistration(tx, registration_id, { approved_at: now, approved_by: caller.sub })
+  const approval = { approved_at: now, approved_by: caller.sub }
+  if (!(await activateRegistration(tx, registration_id, approval))) throw notPending()
+}
+
+function notPending(): Problem {
+  return conflict('The version is not pending.', 'not_pending')
 }
 
 function conflict(detail: string, reason: string): Problem {

@@ -90,8 +90,9 @@ async function readToken({ config, log }: Context): Promise<string | undefined> 
   const file = await open(config.bootstrapTokenFile, 'r').catch(() => undefined)
   if (!file) return undefined
   try {
-    const { mode } = await file.stat()
-    if ((mode & GROUP_OR_OTHERS) !== 0) {
+    const stats = await file.stat()
+    if (!stats.isFile()) return undefined
+    if ((stats.mode & GROUP_OR_OTHERS) !== 0) {
       log.error(
         { file: config.bootstrapTokenFile },
         'the bootstrap token file must be readable by its owner only (0600)',

@@ -9,7 +9,7 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, findClient, insertClient, insertSecret, listClients } from '../store/clients.ts'
 import { findResources } from '../store/resources.ts'
-import type { ClientJwk } from '../store/schema.ts'
+import type { ClientJwk, PublicJwk } from '../store/schema.ts'
 import type { Outcome } from './act.ts'
 import { isOwnResource, registersUnapproved } from './ceiling.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
@@ -86,7 +86,15 @@ export async function clientJwks(ctx: Context, jwks: unknown): Promise<{ keys: r
   if (keys.some(key => ours.has(key.jkt))) {
     throw new Problem('invalid_request', "A key is one of this server's own.", 'own_key')
   }
-  return { keys: keys.map(({ jwk, kid }) => ({ ...jwk, ...(kid !== undefined && { kid }) })) }
+  return {
+    keys: keys.map(({ jwk, kid, algs }) => ({ ...jwk, ...(kid !== undefined && { kid }), ...boundAlg(jwk, algs) })),
+  }
+}
+
+/** An RSA key that its owner bound to one algorithm stays bound to it (RFC 8725 section 3.1). */
+function boundAlg({ kty }: PublicJwk, algs: readonly string[]): { alg?: string } {
+  const [alg, ...others] = algs
+  return kty === 'RSA' && alg !== undefined && others.length === 0 ? { alg } : {}
 }
 
 export function clientView(client: Client): ClientView {

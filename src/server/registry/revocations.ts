@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { lockAgent, revokeAgent } from '../store/agents.ts'
+import { revokeAgent } from '../store/agents.ts'
 import { revokeClient } from '../store/clients.ts'
 import { findRegistration, revokeRegistration } from '../store/registrations.ts'
 import { insertRevocations, liveDescendants, type RevocationRef } from '../store/revocations.ts'
@@ -69,7 +69,6 @@ async function revokeRow(
     case 'registration': {
       const version = await findRegistration(tx, id)
       if (!version) return undefined
-      await lockAgent(tx, version.client_id, version.agent_id)
       await revokeRegistration(tx, id)
       return subjectOf(version.client_id, version.agent_id)
     }

@@ -191,21 +191,26 @@ export async function retireOlder(tx: Context, client_id: string, agent_id: stri
     .execute()
 }
 
-/** A pending version becomes the active one; retire the older ones first (index registration_one_active). */
+/**
+ * A pending version becomes the active one; retire the older ones first (index registration_one_active).
+ * @returns false where it is not pending any more, because it was revoked meanwhile
+ */
 export async function activateRegistration(
   tx: Context,
   registration_id: string,
   approval?: { approved_at: Date; approved_by: string },
-): Promise<void> {
-  await tx.db
+): Promise<boolean> {
+  const activated = await tx.db
     .updateTable('registration')
     .set({ status: 'active', ...approval })
     .where('registration_id', '=', registration_id)
     .where('status', '=', 'pending')
-    .execute()
+    .returning('registration_id')
+    .executeTakeFirst()
+  return activated !== undefined
 }
 
-/** Revoked is final (protocol.md section 9). Lock the agent first: an approval must not pass by. */
+/** Revoked is final (protocol.md section 9). */
 export async function revokeRegistration(tx: Context, registration_id: string): Promise<void> {
   await tx.db
     .updateTable('registration')

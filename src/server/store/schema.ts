@@ -11,7 +11,7 @@ type Json<T> = ColumnType<T, string, string>
 type NullableJson<T> = ColumnType<T | null, string | null, string | null>
 
 export type PublicJwk = { kty: string; crv?: string; x?: string; y?: string; n?: string; e?: string }
-export type ClientJwk = PublicJwk & { kid?: string }
+export type ClientJwk = PublicJwk & { kid?: string; alg?: string }
 
 export type ClientTable = {
   client_id: string

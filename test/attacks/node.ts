@@ -1,0 +1,34 @@
+import { buildApp } from '../../src/server/app.ts'
+import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
+import { createBrake } from '../../src/server/brake.ts'
+import { loadServerSecret } from '../../src/server/keys/derive.ts'
+import { openKeyring } from '../../src/server/keys/open-keyring.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import type { World } from './given.ts'
+
+export type Node = { readonly port: number; readonly close: () => Promise<void> }
+
+/** Another server of the same issuer on the same database: a second node, or the same one started again. */
+export async function startNode({ app }: World): Promise<Node> {
+  const { sealer, now } = app.ctx
+  const db = openDatabase(app.database.connection)
+  const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  const { public: listener, admin } = await buildApp({
+    ...app.ctx,
+    db,
+    keys,
+    metrics: createMetrics(),
+    brake: createBrake(),
+    unauthenticated: createUnauthenticatedCounter(),
+  })
+  await listener.listen({ host: '127.0.0.1', port: 0 })
+  const address = listener.server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    async close() {
+      await Promise.all([listener.close(), admin.close()])
+      await db.destroy()
+    },
+  }
+}

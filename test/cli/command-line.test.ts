@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { freeAddresses, remit, remitJson, run, workingDirectory } from './remit.ts'
+
+const BIN = new URL('../../bin/', import.meta.url)
+
+test('a Node before 22.18 is told in one sentence what to do', async () => {
+  const { olderNodeMessage } = await import(new URL('node-version.js', BIN).href)
+  for (const version of ['22.18.0', '22.19.1', '24.0.0', '26.10.0']) assert.equal(olderNodeMessage(version), undefined)
+  for (const version of ['18.20.0', '20.20.2', '22.17.9']) {
+    assert.match(olderNodeMessage(version), /^Remit needs Node 22\.18 or newer and this is .*"npm start".*install Node/)
+  }
+})
+
+test('bin/remit.js ends with 1 on an older Node, before it loads anything else', async () => {
+  const cwd = await workingDirectory()
+  const pretend = join(cwd, 'pretend.mjs')
+  await writeFile(pretend, "Object.defineProperty(process, 'versions', { value: { node: '20.20.2' } })")
+  const bin = new URL('remit.js', BIN).pathname
+  const result = await run(process.execPath, ['--import', pathToFileURL(pretend).href, bin, '--help'], { cwd })
+  assert.equal(result.code, 1)
+  assert.equal(result.stdout, '')
+  assert.match(result.stderr, /^Remit needs Node 22\.18 or newer and this is 20\.20\.2: [^\n]+\n$/)
+})
+
+test('wrong usage ends with 2 and, with --json, still one JSON value', async () => {
+  const cwd = await workingDirectory()
+  const wrong = [
+    ['nonsense'],
+    ['revoke', 'nothing', 'x', '--reason', 'y'],
+    ['token', 'mint', '--client', 'a', '--scope', 'b', '--resource', 'https://c.test'],
+    ['agent', 'create', 'f', '--client', 'a', '--client-key', 'k', '--secret-file', 's'],
+    ['audit', 'tail', '--limit', '0'],
+  ]
+  const results = await Promise.all(wrong.map(args => remitJson(cwd, args)))
+  for (const { code, value } of results) {
+    assert.equal(code, 2)
+    assert.deepEqual({ ok: value.ok, error: value.error }, { ok: false, error: 'usage' })
+  }
+})
+
+test('the command line explains itself with --help', async () => {
+  const cwd = await workingDirectory()
+  const { code, stdout } = await remit(cwd, ['--help'])
+  assert.equal(code, 0)
+  const commands = ['serve', 'migrate', 'init', 'doctor', 'client', 'resource', 'agent', 'workflow', 'token', 'revoke']
+  for (const name of [...commands, 'audit', 'openapi']) assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
+  const create = await remit(cwd, ['client', 'create', '--help'])
+  assert.match(create.stdout, /^Usage: remit client create .*[\s\S]*--secret-file[\s\S]*--json[\s\S]*for example:/)
+})
+
+test('a configuration that is refused ends with 78 and names every problem', async () => {
+  const cwd = await workingDirectory()
+  for (const command of ['serve', 'migrate']) {
+    const { code, value } = await remitJson(cwd, [command], { REMIT_PORT: 'x', REMIT_ISSUR: 'y' })
+    assert.equal(code, 78)
+    assert.equal(value.error, 'configuration')
+    assert.match(value.message, /REMIT_ISSUR is not a setting.*\n.*REMIT_PORT must be a number/)
+  }
+})
+
+test('a command without a profile or a server says what to do next', async () => {
+  const cwd = await workingDirectory()
+  const { issuer } = await freeAddresses()
+  const withoutProfile = await remitJson(cwd, ['client', 'list'])
+  assert.equal(withoutProfile.code, 1)
+  assert.equal(withoutProfile.value.error, 'no_profile')
+  assert.match(withoutProfile.value.next, /remit init/)
+  await writeFile(join(cwd, 'token'), 'x'.repeat(43))
+  const withoutServer = await remitJson(cwd, ['init', '--token-file', 'token', '--url', issuer])
+  assert.equal(withoutServer.value.error, 'unreachable')
+  assert.match(withoutServer.value.next, /npm start/)
+  const withoutToken = await remitJson(cwd, ['init', '--url', issuer])
+  assert.equal(withoutToken.value.error, 'no_bootstrap_token')
+})
+
+test('doctor names each wrong setting and ends with 1', async () => {
+  const { code, value } = await remitJson(await workingDirectory(), ['doctor'], { REMIT_PORT: '0', REMIT_X: '1' })
+  assert.equal(code, 1)
+  assert.deepEqual(
+    value.checks.map((check: { name: string; status: string }) => [check.name, check.status]),
+    [
+      ['node', 'ok'],
+      ['configuration', 'fail'],
+      ['configuration', 'fail'],
+    ],
+  )
+})
+
+test('doctor finds an open data directory, an open key file and a lost database, and makes nothing', async () => {
+  const cwd = await workingDirectory()
+  const { env } = await freeAddresses()
+  await mkdir(join(cwd, 'data'))
+  await writeFile(join(cwd, 'data', 'kek'), `${'ab'.repeat(32)}\n`)
+  await chmod(join(cwd, 'data', 'kek'), 0o644)
+  await chmod(join(cwd, 'data'), 0o777)
+  const nowhere = { ...env, DATABASE_URL: `postgres://remit@127.0.0.1:${env.REMIT_PORT}/remit` }
+  const { code, value } = await remitJson(cwd, ['doctor'], nowhere)
+  assert.equal(code, 1)
+  const findings = new Map<string, { status: string; message: string }>()
+  for (const check of value.checks) findings.set(check.name, check)
+  assert.match(findings.get('data directory')?.message ?? '', /run chmod go-w/)
+  assert.match(findings.get('key-encryption key')?.message ?? '', /run chmod 600/)
+  assert.match(findings.get('database')?.message ?? '', /cannot be used \(ECONNREFUSED\): see that it runs/)
+  assert.equal(findings.get('issuer')?.status, 'warn')
+})
+
+test('doctor on an empty directory is well, and the directory stays empty', async () => {
+  const cwd = await workingDirectory()
+  const { env } = await freeAddresses()
+  const { code, value } = await remitJson(cwd, ['doctor'], env)
+  assert.equal(code, 0)
+  assert.equal(value.ok, true)
+  const again = await remitJson(cwd, ['doctor'], { ...env, NODE_ENV: 'test' })
+  assert.match(again.value.checks[2].message, /does not exist yet/)
+})
+
+test('decode reads a token and says that it is not verified; a text that is none is refused', async () => {
+  const cwd = await workingDirectory()
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = `${part({ alg: 'ES256', typ: 'at+jwt' })}.${part({ sub: 'somebody' })}.AAAA`
+  const { value, stderr } = await remitJson(cwd, ['token', 'decode', '-'], {}, `${token}\n`)
+  const expected = { verified: false, header: { alg: 'ES256', typ: 'at+jwt' }, payload: { sub: 'somebody' } }
+  assert.deepEqual(value, expected)
+  assert.match(stderr, /Not verified/)
+  const refused = await remitJson(cwd, ['token', 'decode', 'no-token'])
+  assert.deepEqual([refused.code, refused.value.error], [1, 'token_malformed'])
+})
