@@ -49,7 +49,8 @@ export type ErrorDetails = {
   existing_agent_id?: string
   /** Seconds for Retry-After, with 429 and 503. */
   retry_after?: number
-  status?: 429 | 503
+  /** Where a code has another status than its usual one. */
+  status?: 400 | 429 | 503
   cause?: unknown
 }
 

@@ -98,19 +98,23 @@ const connections = new Agent({ keepAlive: true })
 
 /** Signs what is to be signed and sends. `port`: another node of the same issuer. */
 export async function send(world: World, attempt: Attempt, port?: number): Promise<Answer> {
-  const { host } = new URL(world.app.issuer)
+  const { host, port: own } = new URL(world.app.issuer)
   const { headers, body } = requestOf(attempt)
-  const raw = ['Host', host, ...headers, 'Content-Length', String(Buffer.byteLength(body))]
-  const options = {
-    host: '127.0.0.1',
-    port: port ?? new URL(world.app.issuer).port,
-    path: attempt.path,
-    method: attempt.method ?? 'POST',
-    headers: raw,
-    agent: connections,
-  }
+  const raw = ['Host', host, ...headers]
+  return await exchange(port ?? Number(own), attempt.path, raw, body, attempt.method)
+}
+
+/** One request to a port of this machine; headers are raw names and values, Host among them. */
+export async function exchange(
+  port: number,
+  path: string,
+  headers: readonly string[],
+  body: string | Buffer,
+  method = 'POST',
+): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const sent = request(options, async response => {
+  const raw = [...headers, 'Content-Length', String(Buffer.byteLength(body))]
+  const sent = request({ host: '127.0.0.1', port, path, method, headers: raw, agent: connections }, async response => {
     const chunks: Buffer[] = []
     for await (const chunk of response) chunks.push(chunk)
     const text = Buffer.concat(chunks).toString('utf8')

@@ -199,7 +199,7 @@ const CASES: readonly Case[] = [
     attempt: urlencoded(body => `${body}&x=${'x'.repeat(70_000)}`),
     expect: { status: 413, reason: 'http_413' },
   },
-  { row: 96, name: 'a body that is no object', attempt: json(() => '[]'), expect: { reason: 'body_not_object' } },
+  { row: 96, name: 'a body that is no object', attempt: json(() => '[]'), expect: { reason: 'request_schema' } },
   { row: 102, name: 'JSON cut short', attempt: json(body => body.slice(0, -1)), expect: { reason: 'json_malformed' } },
 ]
 
@@ -276,7 +276,7 @@ test('[attack 110] what a caller sends stands in one JSON line of the log, or no
   assert.ok(lines.length > 0)
   for (const line of lines) {
     assert.equal(typeof JSON.parse(line), 'object')
-    assert.equal(/\u001b|\u2028|level":60/.test(line), false, line)
+    for (const part of ['\u001b', '\u2028', `level":60`]) assert.equal(line.includes(part), false, line)
   }
 })
 

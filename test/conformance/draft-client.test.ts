@@ -115,8 +115,7 @@ for (const [missing, change, stop] of MISSING) {
   })
 }
 
-const NONCE = { todo: 'the nonce policy binds only requests that carry a proof; see README.md' }
-test('the literal client of the draft fails without dpop_nonce off (protocol.md section 6)', NONCE, async () => {
+test('the literal client of the draft fails without dpop_nonce off (protocol.md section 6)', async () => {
   const required = { ...LISTED, policies: { ...policies, dpop_nonce: 'required' } }
   const stop = stopOf(await runDraftClient(await draftClient(required)))
   assert.deepEqual(stop, ['/oauth/token', 400, 'use_dpop_nonce'])

@@ -77,11 +77,16 @@ test('openid-client asks for a workflow step by authorization_details and gets i
 
 test('a client that must send a nonce gets one and repeats by itself with a new assertion (RFC 9449 section 8)', async () => {
   const strict = await setting.createKeyClient({
-    access: [{ resource: setting.issuer, scope: 'generate:intent-token register:intent' }, ...ACCESS],
+    access: [{ resource: setting.issuer, scope: 'generate:intent-token' }, ...ACCESS],
     policies: { dpop_nonce: 'required' },
   })
+  const registrar = await setting.createKeyClient({
+    access: [{ resource: setting.issuer, scope: 'register:intent' }],
+    registers_for: [strict.client_id],
+  })
   const key = await generateKey()
-  const bound = await setting.registerAgent(strict, { agent_id: 'patcher', grant: { access: ACCESS }, key })
+  const body = { agent_id: 'patcher', grant: { access: ACCESS }, key }
+  const bound = await setting.registerAgent(strict, body, registrar)
   const config = await discover(setting, strict.client_id, client.PrivateKeyJwt(strict.key.privateKey))
   const seen = record(config)
   const DPoP = client.getDPoPHandle(config, await keyPair(bound.key))

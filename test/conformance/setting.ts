@@ -28,7 +28,8 @@ export type Setting = {
   readonly createResource: (body: Readonly<Record<string, unknown>>) => Promise<void>
   readonly createKeyClient: (body: ClientBody) => Promise<KeyClient>
   readonly createSecretClient: (body: ClientBody) => Promise<SecretClient>
-  readonly registerAgent: (client: KeyClient, body: AgentBody) => Promise<Agent>
+  /** Registers an agent of `client`, by a token of `registrar` where that is another one. */
+  readonly registerAgent: (client: KeyClient, body: AgentBody, registrar?: KeyClient) => Promise<Agent>
   readonly registerWorkflow: (client: KeyClient, body: Readonly<Record<string, unknown>>) => Promise<void>
 }
 
@@ -86,8 +87,8 @@ export async function startSetting(env: Readonly<Record<string, string>> = {}): 
       const { client_id, client_secret = '' } = await createClient(body)
       return { client_id, client_secret }
     },
-    async registerAgent(client, { agent_id, grant, key }) {
-      const token = await clientToken(app, client, { scope: 'register:intent', resource: issuer })
+    async registerAgent(client, { agent_id, grant, key }, registrar = client) {
+      const token = await clientToken(app, registrar, { scope: 'register:intent', resource: issuer })
       const body = { app_id: client.client_id, agent_components: components(agent_id), grant, public_key: key.jwk }
       const url = `${issuer}/intent/register/agent`
       const answer = expectDone(await postJson(url, body, { authorization: `Bearer ${token}` }))

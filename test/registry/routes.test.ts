@@ -155,7 +155,7 @@ test('an agent is registered, read without its components, and refused a second 
 test('a claimed checksum that differs is 400 and says agent_checksum_mismatch (section 4)', async () => {
   const body = { ...agentBody('claimer'), claimed_checksum: `sha256:${'0'.repeat(64)}` }
   const { status, body: answer } = await asClient('POST', '/intent/register/agent', { body })
-  assert.deepEqual([status, answer.ajwt_error], [400, 'agent_checksum_mismatch'])
+  assert.deepEqual([status, answer.error], [400, 'agent_checksum_mismatch'])
 })
 
 test('a workflow is registered, skipped the second time, and read (section 5)', async () => {

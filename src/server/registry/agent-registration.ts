@@ -101,8 +101,8 @@ async function bindKeys(tx: Context, client_id: string, agent_id: string, keys: 
 
 function checkClaimed(claimed: string | undefined, checksum: string): void {
   if (claimed === undefined || checksumsEqual(parseChecksum(claimed), checksum)) return
-  throw new OAuthError('invalid_request', 'The claimed checksum is not that of the components as received.', {
-    ajwt_error: 'agent_checksum_mismatch',
+  throw new OAuthError('agent_checksum_mismatch', 'The claimed checksum is not that of the components as received.', {
+    status: 400,
     reason: 'claimed_checksum_mismatch',
   })
 }

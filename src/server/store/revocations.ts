@@ -62,13 +62,13 @@ export async function insertRevocations(
 
 /** Which tokens an entry matches by equality, as a condition on their record. */
 const MATCHES = {
-  token: 'jti',
-  registration: 'registration_id',
-  client: 'client_id',
+  token: 'token.jti',
+  registration: 'token.registration_id',
+  client: 'token.client_id',
 } as const
 
 /**
- * The `jti`s of live tokens delegated, at any depth, from tokens that the entry matches (index token_by_parent; a
+ * The `jti`s of live tokens delegated, at any depth, from tokens that the entry matches, and not matched themselves (index token_by_parent; a
  * client's tokens by token_by_client). Only under the exclusive gate, so that none is minted meanwhile.
  */
 export async function liveDescendants(tx: Context, entry: RevocationRef, now: Date): Promise<readonly string[]> {
@@ -76,13 +76,13 @@ export async function liveDescendants(tx: Context, entry: RevocationRef, now: Da
   const longAgo = new Date(now.getTime() - EXECUTION_LIFETIME_MAX * 1000)
   const { rows } = await sql<{ jti: string }>`
     with recursive covered(jti, depth) as (
-      select jti, 0 from token where expires_at > ${longAgo} and ${matchesToken(entry)}
+      select token.jti, 0 from token where token.expires_at > ${longAgo} and ${matchesToken(entry)}
       union
       select child.jti, covered.depth + 1 from token child join covered on child.parent_jti = covered.jti
         where covered.depth < 8
     )
     select covered.jti from covered join token on token.jti = covered.jti
-      where covered.depth > 0 and token.expires_at > ${now}
+      where covered.depth > 0 and token.expires_at > ${now} and not (${matchesToken(entry)})
       order by covered.jti limit 100000`.execute(tx.db)
   return rows.map(row => row.jti)
 }
@@ -90,7 +90,7 @@ export async function liveDescendants(tx: Context, entry: RevocationRef, now: Da
 function matchesToken(entry: RevocationRef) {
   if (entry.kind === 'agent') {
     const [client_id = '', agent_id = ''] = entry.id.split('/')
-    return sql`client_id = ${client_id} and agent_id = ${agent_id}`
+    return sql`token.client_id = ${client_id} and token.agent_id = ${agent_id}`
   }
   if (entry.kind === 'token' || entry.kind === 'registration' || entry.kind === 'client') {
     return sql`${sql.ref(MATCHES[entry.kind])} = ${entry.id}`

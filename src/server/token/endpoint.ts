@@ -84,7 +84,7 @@ function checkClientMayAsk(
       reason: 'no_intent_token_scope',
     })
   }
-  if (proof && proof.nonce === undefined && client.policies.dpop_nonce === 'required') {
+  if (proof?.nonce === undefined && client.policies.dpop_nonce === 'required') {
     throw new OAuthError('use_dpop_nonce', 'The client must send a nonce; repeat with the DPoP-Nonce of this answer.', {
       reason: 'dpop_nonce_missing',
     })

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Kysely, sql } from 'kysely'
+import { transaction } from '../../src/server/context.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
+import {
+  insertRevocations,
+  liveDescendants,
+  type RevocationRef,
+  revocationRefs,
+  standingRevocation,
+} from '../../src/server/store/revocations.ts'
+import type { Database } from '../../src/server/store/schema.ts'
+import { insertToken } from '../../src/server/store/tokens.ts'
+import { type Answer, agentGrant, clientCredentials, exchange, proofOf, send, signed, tokenRequest } from './attempt.ts'
+import { type GivenAgent, givenAgent, givenClient, givenWorld, tokenHash } from './given.ts'
+
+const world = await givenWorld()
+const { ctx, client } = world
+const { adminUrl } = world.app
+
+/** Ends when the promise does: what happened first, what we waited for or the promise. */
+type Watched<T> = { readonly done: () => boolean; readonly promise: Promise<T> }
+
+function watch<T>(promise: Promise<T>): Watched<T> {
+  let finished = false
+  const watched = promise.finally(() => {
+    finished = true
+  })
+  return { done: () => finished, promise: watched }
+}
+
+/** Waits until a session of this database waits for a lock of the kind. @returns false where the other ended first */
+async function waitsFor(kind: 'gate' | 'token' | 'revocation', other: Watched<unknown>): Promise<boolean> {
+  while (!other.done()) {
+    const { rows } = await sql<{ n: number }>`
+      select count(*)::int as n from pg_locks
+      where not granted and database = (select oid from pg_database where datname = current_database())
+        and (${kind} = 'gate' and locktype = 'advisory' or locktype = 'relation' and relation = to_regclass(${kind}))`.execute(
+      ctx.db,
+    )
+    if ((rows[0]?.n ?? 0) > 0) return true
+  }
+  return false
+}
+
+/** Holds a table so that it can be read but not written, while `fn` runs. */
+async function withTableHeld(table: 'token' | 'revocation', fn: () => Promise<void>): Promise<void> {
+  const db: Kysely<Database> = openDatabase(world.app.database.connection)
+  try {
+    await db.transaction().execute(async tx => {
+      await sql`lock table ${sql.table(table)} in share mode`.execute(tx)
+      await fn()
+    })
+  } finally {
+    await db.destroy()
+  }
+}
+
+const operator = await givenClient(ctx, 'gate-operator', {
+  access: [{ resource: ctx.config.adminAudience, scope: 'revoke' }],
+})
+const asAdmin = clientCredentials(world, operator)
+asAdmin.params = { ...asAdmin.params, scope: 'revoke', resource: ctx.config.adminAudience }
+const adminToken = String((await send(world, asAdmin)).body.access_token)
+
+async function revokeAgent({ agent_id }: GivenAgent): Promise<Answer> {
+  const path = '/admin/v1/revocations'
+  const proof = proofOf(world, operator.dpopKey, path)
+  Object.assign(proof.payload, { htu: `${adminUrl}${path}`, ath: tokenHash(adminToken) })
+  const { host, port } = new URL(adminUrl)
+  const headers = ['Host', host, 'Content-Type', 'application/json', 'Authorization', `DPoP ${adminToken}`]
+  const body = JSON.stringify({ kind: 'agent', id: `${client.client_id}/${agent_id}`, reason: 'test' })
+  return await exchange(Number(port), path, [...headers, 'DPoP', signed(proof)], body)
+}
+
+async function revokeToken(token: string): Promise<Answer> {
+  return await send(world, tokenRequest(world, '/oauth/revoke', client, token))
+}
+
+async function isActive(answer: Answer): Promise<unknown> {
+  const token = String(answer.body.access_token)
+  return (await send(world, tokenRequest(world, '/oauth/introspect', client, token))).body.active
+}
+
+test('[attack 116] a revoke of an agent waits for a mint under way, and its token is dead (section 9)', async () => {
+  const agent = await givenAgent(ctx, client, 'under-way')
+  let minting: Watched<Answer> | undefined
+  let revoking: Watched<Answer> | undefined
+  await withTableHeld('token', async () => {
+    minting = watch(send(world, agentGrant(world, '/oauth/token', agent)))
+    assert.ok(await waitsFor('token', minting), 'the mint has passed its checks and is about to write')
+    revoking = watch(revokeAgent(agent))
+    assert.ok(await waitsFor('gate', revoking), 'the revoke answered while a mint that it covers was under way')
+  })
+  const minted = await minting?.promise
+  const revoked = await revoking?.promise
+  assert.ok(minted)
+  assert.deepEqual([minted.status, revoked?.status], [200, 201])
+  assert.equal(await isActive(minted), false)
+})
+
+test('[attack 116] a revoke of a token waits for every mint under way (section 9)', async () => {
+  const token = String((await send(world, clientCredentials(world))).body.access_token)
+  let minting: Watched<Answer> | undefined
+  let revoking: Watched<Answer> | undefined
+  await withTableHeld('token', async () => {
+    minting = watch(send(world, clientCredentials(world)))
+    assert.ok(await waitsFor('token', minting))
+    revoking = watch(revokeToken(token))
+    assert.ok(await waitsFor('gate', revoking), 'the revoke answered while a mint was under way')
+  })
+  assert.deepEqual([(await minting?.promise)?.status, (await revoking?.promise)?.status], [200, 200])
+})
+
+test('[attack 116] a mint waits for a revoke that is writing, and then mints nothing (section 9)', async () => {
+  const agent = await givenAgent(ctx, client, 'being-revoked')
+  let minting: Watched<Answer> | undefined
+  let revoking: Watched<Answer> | undefined
+  await withTableHeld('revocation', async () => {
+    revoking = watch(revokeAgent(agent))
+    assert.ok(await waitsFor('revocation', revoking))
+    minting = watch(send(world, agentGrant(world, '/oauth/token', agent)))
+    assert.ok(await waitsFor('gate', minting), 'the mint went past a revoke that was writing')
+  })
+  assert.equal((await revoking?.promise)?.status, 201)
+  const minted = await minting?.promise
+  assert.deepEqual([minted?.status, minted?.body.error], [400, 'invalid_grant'])
+  const row = await ctx.db
+    .selectFrom('audit_event')
+    .select(['outcome', 'reason'])
+    .where('agent_id', '=', 'being-revoked')
+    .where('action', '=', 'token.issue')
+    .executeTakeFirst()
+  assert.deepEqual(row, { outcome: 'refused', reason: 'revoked' })
+})
+
+/** A token row delegated from another, as a later release will write it. */
+function childOf(parent_jti: string, jti: string) {
+  const now = ctx.now()
+  return {
+    ...{
+      jti,
+      parent_jti,
+      client_id: client.client_id,
+      sub: 'patcher',
+      resource: 'https://read.example.com',
+      scope: 'read',
+    },
+    ...{ token_profile: 'interop' as const, kid: 'kid', jkt: null, agent_id: null, registration_id: null },
+    ...{ workflow_id: null, workflow_version: null, workflow_step: null, workflow_state: 'none' as const },
+    ...{ execution_id: null, initiated_by: null, issued_at: now, expires_at: new Date(now.getTime() + 60_000) },
+  }
+}
+
+/**
+ * A mint and a revoke of its parent by hand, at the worst moment: the mint has read that nothing stands against it and
+ * has not yet written. @returns whether the delegated token lives on after the revoke has answered
+ */
+async function survives(gate: boolean, name: string): Promise<boolean> {
+  const parent: RevocationRef = { kind: 'token', id: `${name}-parent` }
+  await insertToken(ctx, childOf('root', parent.id))
+  const child = childOf(parent.id, `${name}-child`)
+  const revoke = async () =>
+    await transaction(ctx, async tx => {
+      if (gate) await enterGateExclusive(tx)
+      const entries = await liveDescendants(tx, parent, tx.now())
+      const covered = [parent, ...entries.map(id => ({ kind: 'token' as const, id }))]
+      await insertRevocations(tx, covered, { reason: 'test', revoked_by: 'test', now: tx.now() })
+    })
+  const revoking = await transaction(ctx, async tx => {
+    if (gate) await enterGateShared(tx)
+    assert.equal(await standingRevocation(tx, [parent], tx.now()), false)
+    const started = watch(revoke())
+    if (gate) assert.ok(await waitsFor('gate', started))
+    else await started.promise
+    await insertToken(tx, child)
+    return started
+  })
+  await revoking.promise
+  return !(await standingRevocation(ctx, revocationRefs(child), ctx.now()))
+}
+
+test('[attack 116] without the gate a delegated token outlives the revoke that covers it; with the gate none does', async () => {
+  assert.equal(await survives(false, 'open'), true)
+  assert.equal(await survives(true, 'gated'), false)
+})
