@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { clientCreateSchema } from '../../src/protocol/client.ts'
 import { type Attempt, agentGrant, clientCredentials, requestOf, send, tokenRequest } from './attempt.ts'
 import { givenWorld } from './given.ts'
 import { type Expected, refused } from './refused.ts'
@@ -310,6 +311,22 @@ test('[attack 109] SQL in every parameter is a text like any other', async () =>
     assert.ok(status >= 400 && status < 500, name)
   }
   assert.equal((await send(world, goodForm())).status, 200)
+})
+
+test('[attack 108] no URL of a caller’s is fetched: no member takes one, and a client_id is no URL', () => {
+  const client = {
+    client_name: 'x',
+    owner: 'user:local:x',
+    kind: 'app',
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'],
+    access: [],
+  }
+  assert.equal(clientCreateSchema.safeParse(client).success, true)
+  const url = 'http://169.254.169.254/latest'
+  for (const name of ['jwks_uri', 'logo_uri', 'client_uri', 'sector_identifier_uri', 'webhook_uri', 'client_id']) {
+    assert.equal(clientCreateSchema.safeParse({ ...client, [name]: url }).success, false, name)
+  }
 })
 
 /** Sends the very bytes and reads until the server closes. */

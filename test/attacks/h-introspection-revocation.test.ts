@@ -75,6 +75,15 @@ test('[attack 114] whatever is no live token of ours is inactive and nothing mor
   assert.deepEqual({ status, body }, INACTIVE)
 })
 
+test('[attack 18] a token that was active a moment ago is judged anew, at every node (no answer is cached)', async () => {
+  const node = await startNode(world)
+  const token = await mint(clientCredentials(world))
+  for (const port of [undefined, node.port]) assert.equal((await introspected(token, client, port)).body.active, true)
+  assert.equal((await send(world, tokenRequest(world, '/oauth/revoke', client, token))).status, 200)
+  for (const port of [undefined, node.port]) assert.deepEqual(await introspected(token, client, port), INACTIVE)
+  await node.close()
+})
+
 test('[attack 114] a token that was signed but not recorded is none', async () => {
   const token = await mint(clientCredentials(world))
   await ctx.db.deleteFrom('token').where('jti', '=', claimsOf(token).jti).execute()

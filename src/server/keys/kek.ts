@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readFile, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StartRefused } from '../store/start-refused.ts'
 import { type Kek, namedKek, randomKey } from './sealing.ts'
@@ -30,13 +30,17 @@ export async function loadKek(source: KekSource, sealedRowsExist: () => Promise<
   return parseKeks((await readPrivately(path)) ?? '', path)
 }
 
-/** Of two processes that start together one makes the file; both read it afterwards. */
+/** Of two processes that start together one makes the file; both read it afterwards, and neither sees half of it. */
 async function generate(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
+  const draft = `${path}.${randomKey().toString('hex').slice(0, 16)}`
+  await writeFile(draft, `${randomKey().toString('hex')}\n`, { flag: 'wx', mode: 0o600, flush: true })
   try {
-    await writeFile(path, `${randomKey().toString('hex')}\n`, { flag: 'wx', mode: 0o600, flush: true })
+    await link(draft, path)
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error
+  } finally {
+    await unlink(draft)
   }
 }
 

@@ -26,10 +26,14 @@ const pools = new WeakMap<Kysely<Database>, pg.Pool>()
  */
 export function openDatabase(connection: Connection, report: (error: unknown) => void = () => {}): Kysely<Database> {
   const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max: 10, allowExitOnIdle: false, application_name: 'remit' })
-  pool.on('error', report)
+  // Once we close the pool, a server that stops at the same moment is no news.
+  const reportLoss = (error: unknown) => {
+    if (!pool.ending) report(error)
+  }
+  pool.on('error', reportLoss)
   // A connection that breaks between two statements of a transaction belongs to no query and, checked out, not to the
   // pool either: without a listener of its own that is an uncaught exception.
-  pool.on('connect', client => client.on('error', report))
+  pool.on('connect', client => client.on('error', reportLoss))
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardHungConnections(pool) }) })
   pools.set(db, pool)
   return db
