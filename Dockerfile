@@ -1,6 +1,7 @@
 # The container runs against a Postgres of its own: the embedded one is for laptops and refused in production.
 FROM node:26-slim
-ENV NODE_ENV=production
+# The admin listener stays on the container's own loopback unless REMIT_ADMIN_LISTEN says otherwise.
+ENV NODE_ENV=production REMIT_HOST=0.0.0.0 REMIT_DATA_DIR=/data
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # --omit=optional leaves out the embedded Postgres, --omit=dev the Node that laptops get.
@@ -14,5 +15,5 @@ USER node
 EXPOSE 4000 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4000/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself is process 1 and handles SIGTERM: /readyz turns 503, requests under way are answered, then it ends.
+# Node itself handles SIGTERM, also as process 1: it takes no more connections, answers what is under way, then ends.
 CMD ["node", "bin/remit.js", "serve"]

@@ -229,7 +229,7 @@ const STATEMENTS = [
     seal_seq bigint
   )`,
   `create index audit_event_by_time on audit_event (at, id)`,
-  `create index audit_event_by_client on audit_event (client_id, at)`,
+  `create index audit_event_by_client on audit_event (client_id, id)`,
   `create index audit_event_by_jti on audit_event (jti) where jti is not null`,
   `create index audit_event_unsealed on audit_event (id) where seal_seq is null`,
 ]

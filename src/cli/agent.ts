@@ -13,7 +13,7 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['agent_id', 'status', 'version', 'registration_id', 'checksum']
 const EXAMPLE = `
-FILE holds what the agent is made of,, in JSON or YAML, for example:
+FILE holds what the agent is made of, in JSON or YAML, for example:
   agent_id: hello
   prompt_template: Say hello to {name}.
   tools: [{ name: greet, description: Greets one person, parameters: { type: object } }]`

@@ -15,7 +15,6 @@ const NEXT: Readonly<Record<string, string>> = {
   duplicate_agent: 'This content is registered already; there is nothing to do.',
   workflow_required: 'Name the step with --workflow and --step.',
   temporarily_unavailable: 'Try again in some seconds; "remit doctor" on the host of the server says what is wrong.',
-  too_many_requests: 'Wait a little and try again.',
 }
 
 export function nextStep(code: string): string | undefined {

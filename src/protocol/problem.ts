@@ -3,13 +3,10 @@ const STATUS = {
   invalid_request: 400,
   not_built: 400,
   unauthorized: 401,
-  insufficient_scope: 403,
   forbidden: 403,
   not_found: 404,
   conflict: 409,
   idempotency_key_reused: 422,
-  too_many_requests: 429,
-  temporarily_unavailable: 503,
 } as const
 
 export type ProblemCode = keyof typeof STATUS

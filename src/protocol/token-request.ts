@@ -92,7 +92,8 @@ export function formAsJson(form: Body): Body {
 
 /**
  * Parses a token request in its one internal shape; parameters that nobody knows are ignored (RFC 6749 section 3.2).
- * Row 1 of protocol.md section 6. Throws `invalid_request`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`.
+ * Row 1 of protocol.md section 6. Throws `invalid_request`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`,
+ * `invalid_authorization_details`.
  */
 export function parseTokenRequest(body: Body, accepted: readonly string[]): TokenRequest {
   const { grant_type } = body
@@ -111,6 +112,11 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
   const scope = readScope(body)
   const resource = readResource(body)
   if (grant_type === CLIENT_CREDENTIALS_GRANT) {
+    if (body.authorization_details !== undefined) {
+      throw new OAuthError('invalid_authorization_details', 'authorization_details go with the agent grant only.', {
+        reason: 'details_without_agent',
+      })
+    }
     return { grant_type, credentials, scope, ...(resource !== undefined && { resource }) }
   }
   const request = parse(agentGrantSchema, body)

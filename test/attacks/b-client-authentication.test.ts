@@ -190,6 +190,10 @@ test('[attack 21] an assertion is taken once, at any endpoint (RFC 7523 section 
   const again = { ...clientCredentials(world, client), assertion }
   const expected = { ...UNAUTHENTICATED, audited: true, reason: 'assertion_replayed' }
   await refused(world, again, expected, clientCredentials(world, client))
+  // Remembered as long as any clock may still take it.
+  const { jti, exp } = assertion.payload
+  const row = await ctx.db.selectFrom('replay').select('expires_at').where('jti', '=', String(jti)).executeTakeFirst()
+  assert.deepEqual(row, { expires_at: new Date((Number(exp) + 10) * 1000) })
   for (const path of ['/oauth/introspect', '/oauth/revoke'] as const) {
     const answer = await send(world, { ...tokenRequest(world, path, client, 'x'), assertion })
     assert.deepEqual([answer.status, answer.body.error], [401, 'invalid_client'], path)
@@ -300,6 +304,17 @@ test('[attack 29] after 20 wrong secrets the next is held back, in any spelling,
   byBasic.headers = { Authorization: basic(client.client_id, 'wrong') }
   assert.equal((await send(world, byBasic)).status, 429)
   assert.equal((await send(world, clientCredentials(world, other))).status, 200)
+})
+
+test('[attack 29] guesses from one address do not lock the client out of another', async () => {
+  const behindProxy = await givenWorld({ env: { REMIT_TRUST_PROXY: '127.0.0.1' } })
+  const client = await givenClient(behindProxy.ctx, undefined, secretPost)
+  const from = (address: string, attempt: Attempt) => ({ ...attempt, headers: { 'X-Forwarded-For': address } })
+  const guess = clientCredentials(behindProxy, { ...client, client_secret: 'wrong' })
+  for (let n = 0; n < 20; n += 1) assert.equal((await send(behindProxy, from('203.0.113.1', guess))).status, 401)
+  assert.equal((await send(behindProxy, from('203.0.113.1', guess))).status, 429)
+  const good = clientCredentials(behindProxy, client)
+  assert.equal((await send(behindProxy, from('203.0.113.2', good))).status, 200)
 })
 
 test('[attack 30] forwarded headers of a peer that is not trusted change nothing', async () => {

@@ -5,7 +5,7 @@ import { claimReplays, type ReplayClaim } from '../../src/server/store/replay.ts
 import { issueNonce } from '../../src/server/token/dpop-nonce.ts'
 import { base64url, testKey } from '../protocol/forge.ts'
 import { type Answer, type Attempt, agentGrant, clientCredentials, proofOf, send, signed } from './attempt.ts'
-import { givenAgent, givenClient, givenResource, givenWorld, thumbprint } from './given.ts'
+import { DRAFT_API, givenAgent, givenClient, givenResource, givenWorld, READ_API, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
 import { type Expected, refused, tokenCount } from './refused.ts'
 
@@ -264,6 +264,7 @@ test('[attack 44] [attack 48] a client of policy dpop_nonce gets nothing for a p
   }
   const expected = { status: 400, error: 'use_dpop_nonce', reason: 'dpop_nonce_missing', audited: true }
   const answer = await refused(world, clientCredentials(world, client), expected, withNonce())
+  await refused(world, { ...clientCredentials(world, client), proof: undefined }, expected, withNonce())
   const offered = String(answer.headers['dpop-nonce'])
   assert.equal(offered, issueNonce(ctx.keys.dpopNonceKey, now()))
 })
@@ -317,6 +318,40 @@ test('[attack 46] no unbound token where policy demands binding (protocol.md sec
   await refused(world, bearer(careful), due, bearer())
 })
 
+test('[attack 46] policy agent_proof optional lifts the proof, not the binding of a draft token (section 6)', async () => {
+  const client = await givenClient(ctx, undefined, { policies: { agent_proof: 'optional' } })
+  const agent = await givenAgent(ctx, client, 'draft-agent')
+  const ask = (audience: string) => {
+    const attempt = { ...agentGrant(world, '/intent/token', agent), proof: undefined }
+    attempt.params.audience = audience
+    return attempt
+  }
+  const answer = await send(world, ask(DRAFT_API))
+  assert.deepEqual([answer.status, answer.body.token_type], [200, 'Bearer'])
+  const { sub, cnf, agent_proof } = claimsOf(answer)
+  assert.deepEqual([sub, cnf, agent_proof.key], ['draft-agent', { jwk: agent.key.jwk }, 'none'])
+
+  // An interop token would be unbound, which nobody allowed; and a proof that is sent is the agent's own.
+  const due = { ...REFUSED, audited: true, reason: 'proof_required' }
+  await refused(world, ask(READ_API), due, ask(DRAFT_API))
+  const foreign = { ...ask(DRAFT_API), proof: proofOf(world, world.planner.key, '/intent/token') }
+  const mismatch = { ...REFUSED, audited: true, ajwt_error: 'agent_key_mismatch', reason: 'agent_key_mismatch' }
+  await refused(world, foreign, mismatch, ask(DRAFT_API))
+
+  // With none or several registered keys there is none to carry.
+  const keyless = { ...mismatch, reason: 'no_single_key' }
+  const extra = { jkt: 'a-second-key', jwk: JSON.stringify({ kty: 'EC' }), source: 'registered' } as const
+  const times = { added_at: clock.now(), expires_at: null, removed_at: null }
+  const owner = { client_id: client.client_id, agent_id: agent.agent_id }
+  await ctx.db
+    .insertInto('agent_key')
+    .values({ ...extra, ...times, ...owner })
+    .execute()
+  await refused(world, ask(DRAFT_API), keyless, clientCredentials(world))
+  await ctx.db.updateTable('agent_key').set({ removed_at: clock.now() }).where('agent_id', '=', 'draft-agent').execute()
+  await refused(world, ask(DRAFT_API), keyless, clientCredentials(world))
+})
+
 test('[attack 47] [attack 25] two Authorization headers are refused (RFC 9110 section 5.3)', async () => {
   const attempt = clientCredentials(world)
   attempt.assertion = undefined
@@ -349,6 +384,11 @@ test('[attack 49] a jwk with more members, in another order, has the same jkt (R
     assert.deepEqual(cnf, { jkt: await thumbprint(world.solo.key) })
   }
 })
+
+function claimsOf({ body }: Answer) {
+  const [, payload = ''] = String(body.access_token).split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
+}
 
 function long({ proof }: Attempt): string {
   return base64url(Buffer.concat([Buffer.of(0), Buffer.from(String(proof?.key.jwk.x), 'base64url')]))

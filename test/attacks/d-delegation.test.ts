@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
 import { type Attempt, agentGrant, clientCredentials, send } from './attempt.ts'
-import { givenWorld, READ_API, WRITE_API } from './given.ts'
+import { givenAgent, givenClient, givenResource, givenWorld, READ_API, WRITE_API } from './given.ts'
 import { type Expected, refused } from './refused.ts'
 
 const world = await givenWorld()
@@ -95,6 +95,110 @@ test('[attack 56] [attack 124] access is pairs: write on one API and read on ano
     client.params = { ...client.params, scope, resource }
     await refused(world, client, tooMuch, clientCredentials(world))
   }
+})
+
+test('[attack 58] an API outside the client’s or the agent’s access, or revoked, is no target (section 6, row 10)', async () => {
+  const { ctx, client } = world
+  const resource = 'https://elsewhere.example.com'
+  await givenResource(ctx, { resource, scopes: [{ name: 'read' }] })
+  const asked = (attempt: Attempt) => {
+    attempt.params.resource = resource
+    return attempt
+  }
+  await refused(world, asked(clientCredentials(world)), noTarget, clientCredentials(world))
+  const wide = await givenClient(ctx, undefined, {
+    access: [
+      { resource, scope: 'read' },
+      { resource: READ_API, scope: 'read' },
+      { resource: world.app.issuer, scope: 'generate:intent-token' },
+    ],
+  })
+  const agent = await givenAgent(ctx, wide, 'narrow', { grant: { access: [{ resource: READ_API, scope: 'read' }] } })
+  await refused(world, asked(agentGrant(world, TOKEN, agent)), noTarget, agentGrant(world, TOKEN, agent))
+  const direct = () => asked(clientCredentials(world, wide))
+  assert.equal((await send(world, direct())).status, 200)
+  await ctx.db.updateTable('resource').set({ status: 'revoked' }).where('resource', '=', resource).execute()
+  await refused(world, direct(), noTarget, clientCredentials(world, client))
+})
+
+test('[attack 56] our own APIs are within the client’s access, scope by scope, and never an agent’s (section 3)', async () => {
+  const ask = (resource: string, scope: string) => {
+    const attempt = clientCredentials(world)
+    attempt.params = { ...attempt.params, resource, scope }
+    return attempt
+  }
+  const { issuer } = world.app
+  await refused(world, ask(`${issuer}/admin`, 'revoke'), noTarget, clientCredentials(world))
+  await refused(world, ask(issuer, 'read:agents'), tooMuch, ask(issuer, 'generate:intent-token'))
+  await refused(world, ask(issuer, 'generate:intent-token read:agents'), tooMuch, clientCredentials(world))
+})
+
+test('[attack 56] an agent keeps nothing that its client has lost (ceilings are read at every mint)', async () => {
+  const { ctx } = world
+  const client = await givenClient(ctx)
+  const agent = await givenAgent(ctx, client, 'outlives')
+  assert.equal((await send(world, agentGrant(world, TOKEN, agent))).status, 200)
+  const narrowed = JSON.stringify([
+    { resource: READ_API, scope: 'deploy' },
+    { resource: world.app.issuer, scope: 'generate:intent-token' },
+  ])
+  await ctx.db.updateTable('client').set({ access: narrowed }).where('client_id', '=', client.client_id).execute()
+  await refused(world, agentGrant(world, TOKEN, agent), tooMuch, good())
+})
+
+test('[attack 56] a scope that the API does not have any more is refused, though access names it', async () => {
+  const { ctx } = world
+  const resource = 'https://shrunk.example.com'
+  await givenResource(ctx, { resource, scopes: [{ name: 'read' }, { name: 'old' }] })
+  const client = await givenClient(ctx, undefined, { access: [{ resource, scope: 'read old' }] })
+  const ask = (scope: string) => {
+    const attempt = clientCredentials(world, client)
+    attempt.params = { ...attempt.params, resource, scope }
+    return attempt
+  }
+  assert.equal((await send(world, ask('old'))).status, 200)
+  const scopes = JSON.stringify([{ name: 'read', workflow: false, approval: false }])
+  await ctx.db.updateTable('resource').set({ scopes }).where('resource', '=', resource).execute()
+  await refused(world, ask('read old'), tooMuch, ask('read'))
+})
+
+test('[attack 58] without a resource the scopes name exactly one, else none (section 3)', async () => {
+  const { ctx } = world
+  const access = [
+    { resource: READ_API, scope: 'read deploy' },
+    { resource: WRITE_API, scope: 'read write' },
+  ]
+  const client = await givenClient(ctx, undefined, { access })
+  const ask = (scope: string) => {
+    const attempt = clientCredentials(world, client)
+    attempt.params = { ...attempt.params, resource: undefined, scope }
+    return attempt
+  }
+  assert.equal(claimsOf(await mint(ask('write'))).aud, WRITE_API)
+  const unclear = { ...noTarget, reason: 'resource_not_unique' }
+  await refused(world, ask('read'), unclear, ask('write'))
+  await refused(world, ask('nothing'), unclear, ask('write'))
+})
+
+test('a token that would be too large for a header is not made (protocol.md section 7)', async () => {
+  const { ctx } = world
+  const resource = 'https://large.example.com'
+  const names = Array.from({ length: 16 }, (_, n) => `${n}-`.padEnd(250, 's'))
+  await givenResource(ctx, { resource, scopes: names.map(name => ({ name })) })
+  const client = await givenClient(ctx, undefined, { access: [{ resource, scope: names.join(' ') }] })
+  const ask = (scope: string) => {
+    const attempt = clientCredentials(world, client)
+    attempt.params = { ...attempt.params, resource, scope }
+    return attempt
+  }
+  const expected = {
+    status: 400,
+    error: 'invalid_target',
+    ajwt_error: 'token_too_large',
+    reason: 'token_too_large',
+    audited: true,
+  }
+  await refused(world, ask(names.join(' ')), expected, ask(names.slice(0, 2).join(' ')))
 })
 
 test('[attack 53] [attack 61] act, may_act, intent, sub and the like from the caller enter no token', async () => {

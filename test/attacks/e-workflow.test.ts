@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
 import { type Attempt, agentGrant, send } from './attempt.ts'
-import { type GivenAgent, givenAgent, givenClient, givenWorkflow, givenWorld } from './given.ts'
+import { type GivenAgent, givenAgent, givenClient, givenWorkflow, givenWorld, WRITE_API } from './given.ts'
 import { refused } from './refused.ts'
 
 const world = await givenWorld()
@@ -125,6 +125,23 @@ test('[attack 76] a workflow of another client is unknown here', async () => {
   await givenAgent(world.ctx, rival, 'planner')
   await givenWorkflow(world.ctx, rival, 'rivals', [{ step_id: 'plan', agent_id: 'planner' }])
   await stepRefused(planner, { workflow_id: 'rivals', workflow_step: 'plan' }, { reason: 'unknown_workflow' })
+})
+
+test('[attack 56] a step with an access of its own is a ceiling, too (section 6, row 10)', async () => {
+  const { ctx, client } = world
+  const agent = await givenAgent(ctx, client, 'limited', { grant: { outside_workflow: true } })
+  const access = [{ resource: WRITE_API, scope: 'write' }]
+  await givenWorkflow(ctx, client, 'limits', [{ step_id: 'only', agent_id: 'limited', access }])
+  const asked = (target: object) => {
+    const attempt = step('/intent/token', agent, { workflow_id: 'limits', workflow_step: 'only' })
+    attempt.params = { ...attempt.params, ...target }
+    return attempt
+  }
+  const inside = () => asked({ requested_scopes: ['write'], audience: WRITE_API })
+  const outside = { status: 400, error: 'invalid_target', reason: 'invalid_target', audited: true }
+  await refused(world, asked({}), outside, inside())
+  // The grant says that it may also ask without a workflow, with all of its own access.
+  assert.equal((await send(world, agentGrant(world, '/intent/token', agent))).status, 200)
 })
 
 test('the step of an honest request is in the token, and said to be asserted (section 7)', async () => {

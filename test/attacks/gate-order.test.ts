@@ -136,6 +136,73 @@ test('[attack 116] a mint waits for a revoke that is writing, and then mints not
   assert.deepEqual(row, { outcome: 'refused', reason: 'revoked' })
 })
 
+type Lapse = {
+  readonly reason: string
+  readonly error: string
+  readonly status: number
+  /** What changes while the mint stands at the gate. */
+  readonly change: (db: Kysely<Database>, agent: GivenAgent) => Promise<unknown>
+}
+
+const LAPSES: readonly Lapse[] = [
+  {
+    reason: 'client_revoked',
+    status: 401,
+    error: 'invalid_client',
+    change: (db, { client }) =>
+      db.updateTable('client').set({ status: 'revoked' }).where('client_id', '=', client.client_id).execute(),
+  },
+  {
+    reason: 'agent_not_active',
+    status: 401,
+    error: 'unknown_agent',
+    change: (db, { agent_id }) =>
+      db.updateTable('agent').set({ status: 'suspended' }).where('agent_id', '=', agent_id).execute(),
+  },
+  {
+    reason: 'version_not_valid',
+    status: 401,
+    error: 'agent_checksum_mismatch',
+    change: (db, { registration_id }) =>
+      db
+        .updateTable('registration')
+        .set({ status: 'retired' })
+        .where('registration_id', '=', registration_id)
+        .execute(),
+  },
+  {
+    reason: 'agent_key_removed',
+    status: 400,
+    error: 'invalid_dpop_proof',
+    change: (db, { agent_id }) =>
+      db.updateTable('agent_key').set({ removed_at: ctx.now() }).where('agent_id', '=', agent_id).execute(),
+  },
+]
+
+for (const { reason, status, error, change } of LAPSES) {
+  test(`[attack 28] [attack 116] what a mint rests on is read again behind the gate: ${reason} (section 9)`, async () => {
+    const agent = await givenAgent(ctx, await givenClient(ctx), `lapse-${reason.replaceAll('_', '-')}`)
+    const db = openDatabase(world.app.database.connection)
+    let minting: Watched<Answer> | undefined
+    await db.transaction().execute(async tx => {
+      await enterGateExclusive({ ...ctx, db: tx })
+      minting = watch(send(world, agentGrant(world, '/intent/token', agent)))
+      assert.ok(await waitsFor('gate', minting))
+      await change(tx, agent)
+    })
+    await db.destroy()
+    const answer = await minting?.promise
+    assert.deepEqual([answer?.status, answer?.body.error], [status, error])
+    const rows = await ctx.db
+      .selectFrom('audit_event')
+      .select(['outcome', 'reason'])
+      .where('agent_id', '=', agent.agent_id)
+      .where('action', '=', 'token.issue')
+      .execute()
+    assert.deepEqual(rows, [{ outcome: 'refused', reason }])
+  })
+}
+
 /** A token row delegated from another, as a later release will write it. */
 function childOf(parent_jti: string, jti: string) {
   const now = ctx.now()

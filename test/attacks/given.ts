@@ -13,7 +13,7 @@ import { createClient } from '../../src/server/registry/clients.ts'
 import { createResource } from '../../src/server/registry/resources.ts'
 import { registerWorkflow } from '../../src/server/registry/workflows.ts'
 import { type TestKey, testKey } from '../protocol/forge.ts'
-import { startTestApp, type TestApp } from '../support/app.ts'
+import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts'
 
 export const READ_API = 'https://read.example.com'
 export const WRITE_API = 'https://write.example.com'
@@ -64,8 +64,8 @@ const STEPS = [
 ]
 
 /** A server with two APIs, a draft API, one client with three agents, and a workflow of two of them. */
-export async function givenWorld(): Promise<World> {
-  const app = await startTestApp()
+export async function givenWorld(options: TestAppOptions = {}): Promise<World> {
+  const app = await startTestApp(options)
   const { ctx } = app
   await givenResource(ctx, {
     resource: READ_API,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CompactSign } from 'jose'
 import { base64url } from '../protocol/forge.ts'
 import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
 import { type GivenClient, givenClient, givenResource, givenWorld } from './given.ts'
@@ -112,6 +113,58 @@ test('[attack 114] guessing at credentials of introspection is held back', async
   assert.match(String(held.headers['retry-after']), /^\d+$/)
 })
 
+test('[attack 114] what our key signed for another issuer, client or kind is no token of ours', async () => {
+  const token = await mint(clientCredentials(world))
+  const { kid, key, alg } = await ctx.keys.signer('ES256')
+  const forgeries: readonly [string, object, boolean][] = [
+    ['at+jwt', {}, true],
+    ['at+jwt', { iss: 'https://other.example.com' }, false],
+    ['at+jwt', { client_id: stranger.client_id }, false],
+    ['at+jwt', { jti: 'unknown' }, false],
+    ['at+jwt', { exp: 'never' }, false],
+    ['agent-key+jwt', {}, false],
+  ]
+  for (const [typ, members, active] of forgeries) {
+    const payload = Buffer.from(JSON.stringify({ ...claimsOf(token), ...members }))
+    const forged = await new CompactSign(payload).setProtectedHeader({ alg, typ, kid }).sign(key)
+    for (const by of [client, stranger]) {
+      assert.equal((await introspected(forged, by)).body.active, active && by === client, JSON.stringify(members))
+    }
+  }
+})
+
+test('[attack 114] the client of a revoked API learns nothing more', async () => {
+  const resource = 'https://gone.example.com'
+  await givenResource(ctx, { resource, scopes: [{ name: 'read' }], client_id: api.client_id })
+  const user = await givenClient(ctx, undefined, { access: [{ resource, scope: 'read' }] })
+  const attempt = clientCredentials(world, user)
+  attempt.params.resource = resource
+  const token = await mint(attempt)
+  assert.equal((await introspected(token, api)).body.active, true)
+  await ctx.db.updateTable('resource').set({ status: 'revoked' }).where('resource', '=', resource).execute()
+  assert.deepEqual(await introspected(token, api), INACTIVE)
+})
+
+test('a revocation leaves one audit row and one entry; a refused one has used its assertion (protocol.md section 3)', async () => {
+  const token = await mint(clientCredentials(world))
+  const { jti } = claimsOf(token)
+  const attempt = tokenRequest(world, '/oauth/revoke', stranger, token)
+  assert.equal((await send(world, attempt)).status, 400)
+  const again = { ...tokenRequest(world, '/oauth/revoke', stranger, 'x'), assertion: attempt.assertion }
+  assert.equal((await send(world, again)).status, 401)
+  assert.equal((await send(world, tokenRequest(world, '/oauth/revoke', client, token))).status, 200)
+  const rows = await ctx.db
+    .selectFrom('audit_event')
+    .select(['outcome', 'actor', 'client_id', 'details'])
+    .where('action', '=', 'token.revoke')
+    .where('jti', '=', jti)
+    .execute()
+  const details = { revoked: { token: 1 } }
+  assert.deepEqual(rows, [{ outcome: 'success', actor: 'patcher', client_id: 'patcher', details }])
+  const entries = await ctx.db.selectFrom('revocation').select(['kind', 'revoked_by']).where('id', '=', jti).execute()
+  assert.deepEqual(entries, [{ kind: 'token', revoked_by: 'patcher' }])
+})
+
 test('[attack 115] another client’s token is refused and lives (RFC 7009 section 2.1)', async () => {
   const token = await mint(clientCredentials(world))
   const attempt = tokenRequest(world, '/oauth/revoke', stranger, token)
@@ -211,4 +264,28 @@ test('[attack 118] a token of an agent, for another audience, or without the sco
   assert.equal((await send(world, tokenRequest(world, '/oauth/revoke', client, right))).status, 200)
   const revoked = { ...agentGrant(world, '/intent/token', solo), assertion: undefined, headers: good.headers }
   assert.equal((await send(world, revoked)).status, 401)
+})
+
+test('[attack 118] what our key signed for somebody else than a client stands for no client (section 6)', async () => {
+  const asked = { ...clientCredentials(world), proof: undefined }
+  asked.params = { ...asked.params, scope: 'generate:intent-token', resource: world.app.issuer }
+  const claims = claimsOf(await mint(asked))
+  const { kid, key, alg } = await ctx.keys.signer('ES256')
+  const others: readonly [object, number][] = [
+    [{}, 200],
+    [{ sub: 'user:local:anna', sub_profile: 'user' }, 401],
+    [{ sub: 'agent:patcher:solo', sub_profile: 'ai_agent' }, 401],
+    [{ act: { sub: 'agent:patcher:solo' } }, 401],
+    [{ aud: `${world.app.issuer}/admin` }, 401],
+    [{ iss: 'https://other.example.com' }, 401],
+    [{ exp: claims.iat - 10 }, 401],
+    [{ client_id: 'nobody', sub: 'nobody' }, 401],
+  ]
+  for (const [members, status] of others) {
+    const payload = Buffer.from(JSON.stringify({ ...claims, ...members }))
+    const token = await new CompactSign(payload).setProtectedHeader({ alg, typ: 'at+jwt', kid }).sign(key)
+    const attempt = { ...agentGrant(world, '/intent/token', solo), assertion: undefined }
+    attempt.headers = { Authorization: `Bearer ${token}` }
+    assert.equal((await send(world, attempt)).status, status, JSON.stringify(members))
+  }
 })

@@ -1,3 +1,4 @@
+import { after } from 'node:test'
 import { buildApp } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
 import { createBrake } from '../../src/server/brake.ts'
@@ -9,7 +10,10 @@ import type { World } from './given.ts'
 
 export type Node = { readonly port: number; readonly close: () => Promise<void> }
 
-/** Another server of the same issuer on the same database: a second node, or the same one started again. */
+/**
+ * Another server of the same issuer on the same database: a second node, or the same one started again. Closed at the
+ * end of the test, or before.
+ */
 export async function startNode({ app }: World): Promise<Node> {
   const { sealer, now } = app.ctx
   const db = openDatabase(app.database.connection)
@@ -24,11 +28,15 @@ export async function startNode({ app }: World): Promise<Node> {
   })
   await listener.listen({ host: '127.0.0.1', port: 0 })
   const address = listener.server.address()
-  return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
-    async close() {
-      await Promise.all([listener.close(), admin.close()])
-      await db.destroy()
-    },
+  let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await Promise.all([listener.close(), admin.close()])
+    await db.destroy()
   }
+  const closeOnce = () => {
+    closing ??= close()
+    return closing
+  }
+  after(closeOnce)
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, close: closeOnce }
 }

@@ -46,6 +46,13 @@ test('the token is generated once, 256 bits, for its owner’s eyes only (sectio
   assert.equal(await tokenOf(file), token)
 })
 
+test('the token has its directory made, also where nothing else stands in it (section 11)', async () => {
+  const { ctx, file } = await locked()
+  const bootstrapTokenFile = join(`${file}-data`, 'bootstrap-token')
+  await prepareBootstrapToken({ ...ctx, config: { ...ctx.config, bootstrapTokenFile } })
+  assert.match(await tokenOf(bootstrapTokenFile), /^[A-Za-z0-9_-]{44}$/)
+})
+
 test('in production no token is ever generated (section 11)', async () => {
   const { ctx, file } = await locked()
   await prepareBootstrapToken({ ...ctx, config: { ...ctx.config, production: true } })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import type { Caller } from '../../src/server/caller.ts'
 import { act } from '../../src/server/registry/act.ts'
 import { createRevocation, revocationAnswerSchema, revocationSchema } from '../../src/server/registry/revocations.ts'
@@ -89,6 +90,16 @@ test('[attack 115] a token dies with everything delegated from it, at any depth 
   assert.deepEqual((await revoke('token', root)).revoked, { ...NONE, token: 3 })
   const ids = (await entries('token')).map(entry => entry.id)
   assert.deepEqual(new Set(ids), new Set([root, child, grandchild]))
+})
+
+test('[attack 115] ten thousand tokens delegated from one die with it, past the parameters of a statement (section 9)', async () => {
+  await register(ctx, await givenClient(ctx, 'wide'), agentBody('wide'))
+  const root = await givenToken('wide', 'planner')
+  const first = await givenToken('wide', 'planner', root)
+  await sql`insert into token select ${`${first}-`}::text || n, client_id, sub, resource, scope, token_profile, kid, jkt,
+    agent_id, registration_id, workflow_id, workflow_version, workflow_step, workflow_state, execution_id, parent_jti,
+    initiated_by, issued_at, expires_at from token, generate_series(1, 9999) n where jti = ${first}`.execute(ctx.db)
+  assert.deepEqual((await revoke('token', root)).revoked, { ...NONE, token: 10_001 })
 })
 
 test('what does not exist is not found; what is not built says so (section 9)', async () => {

@@ -38,7 +38,6 @@ export function readRefusal(error: unknown, dialect: Dialect): Refusal | undefin
       description: error.message,
       reason: error.reason,
       members: {},
-      ...(error.status === 503 && { retry_after: RETRY_AFTER_SECONDS }),
     }
   }
   if (hasZodFastifySchemaValidationErrors(error)) {

@@ -72,16 +72,18 @@ export async function getAgent(ctx: Context, client_id: string, agent_id: string
   const current = await currentRegistrations(ctx, client_id, [agent_id])
   const versions = await listRegistrations(ctx, client_id, agent_id, { limit: NEWEST_VERSIONS })
   const keys = await findAgentKeys(ctx, client_id, agent_id)
+  // Only the newest can be approved, and components are long: no others are opened for their marks.
+  const waiting = versions.find(version => version.status === 'pending')
+  const hidden = waiting !== undefined && anyHiddenText(await openComponents(ctx, waiting.registration_id))
   return {
     ...agentView(agent, current.get(agent_id)),
     jkts: keys.map(key => key.jkt),
-    registrations: await Promise.all(versions.map(version => versionView(ctx, version))),
+    registrations: versions.map(version => versionView(version, hidden && version === waiting)),
   }
 }
 
-async function versionView(ctx: Context, version: RegistrationRow): Promise<AgentDetail['registrations'][number]> {
+function versionView(version: RegistrationRow, hidden: boolean): AgentDetail['registrations'][number] {
   const { registration_id, status, proposed_grant, proposed_keys } = version
-  const hidden = status === 'pending' && anyHiddenText(await openComponents(ctx, registration_id))
   return {
     registration_id,
     version: version.version,

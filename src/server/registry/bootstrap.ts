@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { z } from 'zod'
 import { policiesSchema } from '../../protocol/client.ts'
 import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
@@ -29,6 +30,7 @@ export async function prepareBootstrapToken(ctx: Context): Promise<void> {
   const { production, bootstrapTokenFile } = ctx.config
   if (production || (await isBootstrapped(ctx))) return
   const token = `${ctx.randomId()}${ctx.randomId()}\n`
+  await mkdir(dirname(bootstrapTokenFile), { recursive: true })
   try {
     await writeFile(bootstrapTokenFile, token, { mode: 0o600, flag: 'wx' })
     ctx.log.info({ file: bootstrapTokenFile }, 'no administrator yet: the one-time bootstrap token is in this file')

@@ -14,8 +14,9 @@ export type AssertedStep = {
 
 /**
  * The rules for a step in asserted mode (protocol.md section 6; draft-goswami-agentic-jwt-00 section 4.3.3): the step
- * is this agent's or nobody's, and no gate of nobody's: that is an approval, not work; `completed_steps` names known steps once, none that only this one makes possible; done
- * are the required steps before it, its dependencies, and for `requires_approval` every gate before it.
+ * is this agent's or nobody's, and no gate of nobody's: that is an approval, not work; `completed_steps` names known
+ * steps once, none that only this one makes possible; done are the required steps before it, its dependencies, and for
+ * `requires_approval` every gate before it.
  * Throws `workflow_step_unauthorized`. @returns the step's ceiling, where it has one
  */
 export function checkAssertedStep({ steps, workflow_step, agent_id, completed_steps }: AssertedStep): {

@@ -35,7 +35,10 @@ export type AuditFilter = {
   readonly limit: number
 }
 
-/** The newest rows first, or with `after` the rows that follow an id, oldest first (index audit_event primary key). */
+/**
+ * The newest rows first, or with `after` the rows that follow an id, oldest first: ids sort by time (primary key; of one
+ * client index audit_event_by_client).
+ */
 export async function listAuditRows(ctx: Context, filter: AuditFilter) {
   let query = ctx.db
     .selectFrom('audit_event')

@@ -44,20 +44,12 @@ export async function insertRevocations(
 ): Promise<void> {
   if (entries.length === 0) return
   const ends_at = new Date(act.now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
-  await tx.db
-    .insertInto('revocation')
-    .values(
-      entries.map(({ kind, id }) => ({
-        kind,
-        id,
-        reason: act.reason,
-        revoked_by: act.revoked_by,
-        revoked_at: act.now,
-        ends_at,
-        lifted_at: null,
-      })),
-    )
-    .execute()
+  // Arrays, because a statement takes no more than 65,535 parameters.
+  await sql`
+    insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
+    select entry.kind, entry.id, ${act.reason}, ${act.revoked_by}, ${act.now}::timestamptz, ${ends_at}::timestamptz
+      from unnest(${entries.map(entry => entry.kind)}::text[], ${entries.map(entry => entry.id)}::text[])
+        as entry(kind, id)`.execute(tx.db)
 }
 
 /** Which tokens an entry matches by equality, as a condition on their record. */
@@ -68,21 +60,23 @@ const MATCHES = {
 } as const
 
 /**
- * The `jti`s of live tokens delegated, at any depth, from tokens that the entry matches, and not matched themselves (index token_by_parent; a
- * client's tokens by token_by_client). Only under the exclusive gate, so that none is minted meanwhile.
+ * The `jti`s of live tokens delegated, at any depth, from tokens that the entry matches, and not matched themselves.
+ * Only under the exclusive gate, so that none is minted meanwhile. It begins at tokens that were delegated (index
+ * token_by_parent): a client that minted millions must not become too slow to revoke.
  */
 export async function liveDescendants(tx: Context, entry: RevocationRef, now: Date): Promise<readonly string[]> {
   // A parent may have expired while what was delegated from it lives, at most as long as an execution.
   const longAgo = new Date(now.getTime() - EXECUTION_LIFETIME_MAX * 1000)
   const { rows } = await sql<{ jti: string }>`
     with recursive covered(jti, depth) as (
-      select token.jti, 0 from token where token.expires_at > ${longAgo} and ${matchesToken(entry)}
+      select child.jti, 1 from token child join token on token.jti = child.parent_jti
+        where child.parent_jti is not null and token.expires_at > ${longAgo} and ${matchesToken(entry)}
       union
       select child.jti, covered.depth + 1 from token child join covered on child.parent_jti = covered.jti
         where covered.depth < 8
     )
     select covered.jti from covered join token on token.jti = covered.jti
-      where covered.depth > 0 and token.expires_at > ${now} and not (${matchesToken(entry)})
+      where token.expires_at > ${now} and not (${matchesToken(entry)})
       order by covered.jti limit 100000`.execute(tx.db)
   return rows.map(row => row.jti)
 }

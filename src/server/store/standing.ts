@@ -19,13 +19,13 @@ export type Standing = {
  * Primary keys serve the joins.
  */
 export async function lapsedStanding(tx: Context, standing: Standing, now: Date): Promise<Lapse | undefined> {
-  if (await standingRevocation(tx, standing.refs, now)) return 'revoked'
   const client = await tx.db
     .selectFrom('client')
     .select('status')
     .where('client_id', '=', standing.client_id)
     .executeTakeFirst()
   if (client?.status !== 'active') return 'client_revoked'
+  if (await standingRevocation(tx, standing.refs, now)) return 'revoked'
   if (standing.agent_id === null || standing.registration_id === null) return undefined
   const version = await tx.db
     .selectFrom('registration')

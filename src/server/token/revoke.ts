@@ -3,7 +3,7 @@ import { auditTokenRevoked } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { claimReplays } from '../store/replay.ts'
-import { insertRevocations, liveDescendants } from '../store/revocations.ts'
+import { insertRevocations, liveDescendants, standingRevocation } from '../store/revocations.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { recordRefusal, replayRefusal } from './refusal.ts'
@@ -34,7 +34,9 @@ export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenA
       origin: http.origin,
     })
   }
-  const refused = await transaction(ctx, tx => write(tx, authenticated, own, http))
+  // A second revoke must not hold back every mint again for what is dead already.
+  const isDead = own && (await standingRevocation(ctx, [{ kind: 'token', id: own.record.jti }], ctx.now()))
+  const refused = await transaction(ctx, tx => write(tx, authenticated, isDead ? undefined : own, http))
   if (refused) throw refused
   return { body: {} }
 }

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonValue } from '../../src/protocol/json.ts'
+import { formAsJson, INTENT_GRANTS, OAUTH_GRANTS, parseTokenRequest } from '../../src/protocol/token-request.ts'
+import { readWorkflowRequest } from '../../src/protocol/workflow-request.ts'
+import { refusal } from '../protocol/forge.ts'
+
+const HEX = 'a'.repeat(64)
+const LONG = 'urn:ietf:params:oauth:grant-type:agent_checksum'
+const JSON_BODY = {
+  grant_type: 'agent_checksum',
+  agent_id: 'planner',
+  computed_checksum: `sha256:${HEX}`,
+  requested_scopes: ['read', 'write'],
+  audience: 'https://api.example.com',
+  workflow_enabled: true,
+  workflow_id: 'w',
+  workflow_step: { step_id: 's' },
+  delegation_context: { chain: ['root', 'planner'], completed_steps: ['r'] },
+} satisfies Record<string, JsonValue>
+const PARSED = {
+  grant_type: LONG,
+  credentials: {},
+  agent_id: 'planner',
+  computed_checksum: HEX,
+  scope: ['read', 'write'],
+  resource: 'https://api.example.com',
+  workflow: { workflow_id: 'w', workflow_step: 's', as_details: false },
+  chain: ['root', 'planner'],
+  completed_steps: ['r'],
+}
+
+test('the JSON of /intent/token has one internal shape (protocol.md section 6)', () => {
+  assert.deepEqual(parseTokenRequest(JSON_BODY, INTENT_GRANTS), PARSED)
+  assert.deepEqual(parseTokenRequest({ ...JSON_BODY, grant_type: LONG }, INTENT_GRANTS), PARSED)
+  const audience = ['https://api.example.com']
+  assert.deepEqual(parseTokenRequest({ ...JSON_BODY, audience, workflow_step: 's' }, INTENT_GRANTS), PARSED)
+})
+
+test('the form of /oauth/token means the same, with the standard names too (protocol.md section 2)', () => {
+  const { requested_scopes, audience, delegation_context, workflow_step, workflow_enabled, ...text } = JSON_BODY
+  const shared = {
+    ...text,
+    workflow_enabled: String(workflow_enabled),
+    delegation_context: JSON.stringify(delegation_context),
+  }
+  const forms = [
+    { ...shared, scope: 'read write', resource: audience, workflow_step: 's' },
+    {
+      ...shared,
+      requested_scopes: JSON.stringify(requested_scopes),
+      audience,
+      workflow_step: JSON.stringify(workflow_step),
+    },
+  ]
+  for (const form of forms) assert.deepEqual(parseTokenRequest(formAsJson(form), OAUTH_GRANTS), PARSED)
+})
+
+type Row = readonly [name: string, change: Record<string, JsonValue | undefined>, code: string, reason?: string]
+const REFUSED: readonly Row[] = [
+  ['no grant_type', { grant_type: undefined }, 'invalid_request', 'malformed_parameter'],
+  ['grant_type no text', { grant_type: ['agent_checksum'] }, 'invalid_request', 'malformed_parameter'],
+  ['unknown grant', { grant_type: 'password' }, 'unsupported_grant_type'],
+  ['client_credentials at /intent/token', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
+  ['scopes absent', { requested_scopes: undefined }, 'invalid_scope', 'malformed_scope'],
+  ['scopes empty', { requested_scopes: [] }, 'invalid_scope', 'malformed_scope'],
+  ['two scopes in one', { requested_scopes: ['read write'] }, 'invalid_request', 'malformed_parameter'],
+  ['scope and requested_scopes', { scope: 'read' }, 'invalid_request', 'malformed_parameter'],
+  ['scope an array', { requested_scopes: undefined, scope: ['read'] }, 'invalid_request', 'malformed_parameter'],
+  ['no audience', { audience: undefined }, 'invalid_request', 'malformed_parameter'],
+  ['two audiences', { audience: ['https://a', 'https://b'] }, 'invalid_target', 'several_resources'],
+  ['no audience in the array', { audience: [] }, 'invalid_target', 'several_resources'],
+  ['audience and another resource', { resource: 'https://b' }, 'invalid_request', 'malformed_parameter'],
+  ['no agent_id', { agent_id: undefined }, 'invalid_request', 'malformed_parameter'],
+  ['checksum of another form', { computed_checksum: 'md5:1' }, 'invalid_request', 'malformed_checksum'],
+  [
+    'steps without a workflow',
+    { workflow_enabled: false, workflow_id: undefined, workflow_step: undefined },
+    'invalid_request',
+    'steps_without_workflow',
+  ],
+  ...[
+    'execution_id',
+    'delegation_assertion',
+    'key_statement',
+    'subject_token',
+    'subject_token_type',
+    'actor_token',
+    'actor_token_type',
+  ].map((name): Row => [name, { [name]: 'x' }, 'invalid_request', 'parameter_not_built']),
+]
+
+for (const [name, change, code, reason] of REFUSED) {
+  test(`a token request is refused for: ${name} (protocol.md section 6, row 1)`, () => {
+    const entries: [string, JsonValue | undefined][] = Object.entries({ ...JSON_BODY, ...change })
+    const body: Record<string, JsonValue> = {}
+    for (const [member, value] of entries) if (value !== undefined) body[member] = value
+    assert.throws(() => parseTokenRequest(body, INTENT_GRANTS), refusal(code, reason))
+  })
+}
+
+test('a client_credentials request may leave the resource out, never the scope (protocol.md section 3)', () => {
+  const grant_type = 'client_credentials'
+  const parsed = parseTokenRequest({ grant_type, scope: 'read', client_id: 'app' }, OAUTH_GRANTS)
+  assert.deepEqual(parsed, { grant_type, scope: ['read'], credentials: { client_id: 'app' } })
+  assert.throws(() => parseTokenRequest({ grant_type }, OAUTH_GRANTS), refusal('invalid_scope'))
+})
+
+const detail = { type: 'urn:remit:workflow-step', workflow_id: 'w', workflow_step: 's' }
+const named = { workflow_id: 'w', workflow_step: 's' }
+
+test('a workflow request is two names, a detail, or both where they agree (protocol.md section 6)', () => {
+  assert.deepEqual(readWorkflowRequest(named, undefined), { ...named, as_details: false })
+  assert.deepEqual(readWorkflowRequest({ ...named, workflow_enabled: true }, [detail]), { ...named, as_details: true })
+  assert.deepEqual(readWorkflowRequest({}, [detail]), { ...named, as_details: true })
+  assert.equal(readWorkflowRequest({}, undefined), undefined)
+  assert.equal(readWorkflowRequest({ workflow_enabled: false }, undefined), undefined)
+})
+
+test('half a workflow request, or one that disagrees, is refused (protocol.md section 6)', () => {
+  const halves: readonly [object, JsonValue | undefined][] = [
+    [{ workflow_id: 'w' }, undefined],
+    [{ workflow_step: 's' }, undefined],
+    [{ workflow_enabled: true }, undefined],
+    [{ ...named, workflow_enabled: false }, undefined],
+    [{ workflow_enabled: false }, [detail]],
+    [{ workflow_id: 'other' }, [detail]],
+    [{ workflow_step: 'other' }, [detail]],
+  ]
+  for (const [plain, details] of halves) {
+    assert.throws(() => readWorkflowRequest(plain, details), refusal('invalid_request', 'half_workflow_request'))
+  }
+})
+
+test('details of another form are refused; members that are not built, by name (RFC 9396 section 5)', () => {
+  const malformed: readonly JsonValue[] = [
+    [],
+    {},
+    'x',
+    [detail, detail],
+    [{ ...detail, type: 'x' }],
+    [{ ...detail, more: 1 }],
+    [null],
+  ]
+  for (const details of malformed) {
+    assert.throws(() => readWorkflowRequest({}, details), refusal('invalid_authorization_details', 'malformed_details'))
+  }
+  for (const name of ['execution_id', 'arguments', 'arguments_digest']) {
+    const details = [{ ...detail, [name]: {} }]
+    assert.throws(() => readWorkflowRequest({}, details), refusal('invalid_request', 'parameter_not_built'))
+  }
+})
