@@ -130,6 +130,7 @@ const STATEMENTS = [
     scope text not null,
     token_profile text not null,
     kid text not null,
+    token_type text not null check (token_type in ('DPoP', 'Bearer')),
     jkt text,
     agent_id text,
     registration_id text,
@@ -170,6 +171,7 @@ const STATEMENTS = [
     lifted_at timestamptz
   )`,
   `create index revocation_standing on revocation (kind, id) where lifted_at is null`,
+  `create index revocation_by_end on revocation (ends_at)`,
   `create table signing_key (
     kid text primary key,
     purpose text not null check (purpose in ('token')),
@@ -228,10 +230,7 @@ const STATEMENTS = [
     leaf_hash bytea not null,
     seal_seq bigint
   )`,
-  `create index audit_event_by_time on audit_event (at, id)`,
   `create index audit_event_by_client on audit_event (client_id, id)`,
-  `create index audit_event_by_jti on audit_event (jti) where jti is not null`,
-  `create index audit_event_unsealed on audit_event (id) where seal_seq is null`,
 ]
 
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -37,7 +37,6 @@ test('an empty environment is a development server on loopback (protocol.md sect
     dataDir: resolve('data'),
     bootstrapTokenFile: resolve('data/bootstrap-token'),
     trustProxy: [],
-    allowPrivateFetch: false,
     logLevel: 'info',
     production: false,
   })
@@ -55,7 +54,6 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     REMIT_DATA_DIR: '/var/lib/remit',
     REMIT_WORKERS: '1',
     REMIT_TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
-    REMIT_ALLOW_PRIVATE_FETCH: 'false',
     REMIT_LOG_LEVEL: 'warn',
   })
 
@@ -71,7 +69,6 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     kekFile: '/run/secrets/kek',
     bootstrapTokenFile: '/run/secrets/bootstrap',
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
-    allowPrivateFetch: false,
     logLevel: 'warn',
     production: true,
   })
@@ -182,8 +179,7 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
   ['one bad entry among good ones counts', { REMIT_TRUST_PROXY: '10.0.0.1,true' }, 'REMIT_TRUST_PROXY'],
   ['mapped ranges are refused (attacks.md 30)', { REMIT_TRUST_PROXY: '::ffff:10.0.0.0/8' }, 'REMIT_TRUST_PROXY'],
   ['in any spelling (attacks.md 30)', { REMIT_TRUST_PROXY: '0:0:0:0:0:FFFF:a00:1' }, 'REMIT_TRUST_PROXY'],
-  ['a switch is true or false', { REMIT_ALLOW_PRIVATE_FETCH: 'yes' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
-  ['no private fetch in production', { ...PRODUCTION, REMIT_ALLOW_PRIVATE_FETCH: 'true' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
+  ['nothing is fetched yet', { REMIT_ALLOW_PRIVATE_FETCH: 'true' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
   ['a log level is known', { REMIT_LOG_LEVEL: 'verbose' }, 'REMIT_LOG_LEVEL'],
 ]
 

@@ -13,10 +13,13 @@ import { openSession } from './session.ts'
 
 const COLUMNS = ['agent_id', 'status', 'version', 'registration_id', 'checksum']
 const EXAMPLE = `
-FILE holds what the agent is made of, in JSON or YAML, for example:
+FILE holds the parts of the agent, in JSON or YAML, for example:
   agent_id: hello
   prompt_template: Say hello to {name}.
   tools: [{ name: greet, description: Greets one person, parameters: { type: object } }]`
+
+const NO_ACCESS =
+  'Without --access it may ask for nothing yet, unless the client has policy "default_grant: client": give --access with its next version.'
 
 const createOptions = z.object({
   generateKey: z.string().optional(),
@@ -97,6 +100,7 @@ async function createAgent(file: string, _options: unknown, command: Command): P
     ? register(key === undefined ? undefined : await readKeyFile(key))
     : withNewKeyFile(generateKey, register))
   const record = readRecord(registered)
+  if (access === undefined && record.version === 1) session.out.note(NO_ACCESS)
   if (record.status === 'pending') session.out.note('It is pending: an administrator runs "remit agent approve".')
   session.out.result(record, recordText(record))
 }

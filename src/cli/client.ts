@@ -10,14 +10,17 @@ import { openSession, type Session } from './session.ts'
 const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
 const EXAMPLE = `
 FILE holds the client, in JSON or YAML, for example:
-  client_id: hello-app
-  client_name: Hello
+  client_id: notes-app
+  client_name: Notes
   owner: user:local:anna
   kind: app
   token_endpoint_auth_method: client_secret_basic
   grant_types: [client_credentials, agent_checksum]
   access:
-    - { resource: "https://api.example.test", scope: read write }`
+    - { resource: "http://127.0.0.1:4000", scope: "register:intent register:workflow generate:intent-token" }
+    - { resource: "https://api.example.test", scope: read write }
+The first resource is the issuer itself: without it the client registers no agent. Others are made with "remit resource
+create". In production it also needs "policies: { require_approval: true }".`
 
 const createOptions = z.object({ generateKey: z.string().optional(), secretFile: z.string().optional() })
 

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { addAgentCommand } from './agent.ts'
 import { addAuditCommand } from './audit.ts'
 import { addClientCommand } from './client.ts'
@@ -23,7 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .description('Remit: intent tokens for LLM agents. Begin with "remit serve", then "remit init --example".')
     .exitOverride()
     .showHelpAfterError('Run it with --help to see how it is used.')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription })
   addGlobalOptions(program)
   addServeCommand(program)
   addInitCommand(program)
@@ -43,6 +43,10 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error, argv.includes('--json'))
   }
+}
+
+function optionDescription(option: Option): string {
+  return `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`
 }
 
 /** Commander has written its own complaints by now. */

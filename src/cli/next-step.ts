@@ -5,12 +5,15 @@ const NEXT: Readonly<Record<string, string>> = {
   unauthorized_client: 'An administrator gives the client this grant and access with "remit client create".',
   invalid_token: 'Check that this machine and the server have the same time, then run the command again.',
   insufficient_scope: 'Use the profile of an administrator who has this scope.',
-  invalid_scope: 'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists them.',
-  invalid_target: 'Name a resource that is registered ("remit resource list") and in the access of the client.',
-  unknown_agent: 'Register the agent with "remit agent create".',
+  invalid_scope:
+    'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists those that "remit agent create --access" gave the agent itself.',
+  invalid_target:
+    'Name a resource that is registered ("remit resource list"), in the access of the client ("remit client show"), and in the grant of the agent itself ("remit agent show"), which "remit agent create --access" gives it.',
+  unknown_agent: 'Register the agent with "remit agent create", or, where it was revoked, take another agent_id.',
   agent_checksum_mismatch:
     'Register these components with "remit agent create"; where that version is pending, an administrator approves it.',
-  agent_key_mismatch: 'Sign with the key that was registered for this agent: --key FILE.',
+  agent_key_mismatch:
+    'Sign with the key that was registered for this agent: --key FILE; one without a key gets it with its next version, by "remit agent create --generate-key FILE".',
   invalid_dpop_proof: 'Give the key of the agent with --key FILE, and check the clock of this machine.',
   duplicate_agent: 'This content is registered already; there is nothing to do.',
   workflow_required: 'Name the step with --workflow and --step.',

@@ -1,6 +1,7 @@
 import type { ServerMetadata } from '../protocol/metadata.ts'
 import type { HolderKey } from '../protocol/sign.ts'
 import { epochSeconds } from '../protocol/time.ts'
+import { CliFailure } from './failure.ts'
 import { fetchJson, withOneRepeat } from './http.ts'
 import { generateKey } from './keys.ts'
 import type { Session } from './session.ts'
@@ -32,7 +33,10 @@ export function protectedClient(session: Session, target: ProtectedResource): Pr
     const now = epochSeconds(session.now())
     if (!token || now >= token.renewAt) {
       const parameters = { grant_type: 'client_credentials', scope: target.scope, resource: target.resource }
-      const answer = await requestToken(session, target.metadata, target.credential, parameters, key)
+      const asked = requestToken(session, target.metadata, target.credential, parameters, key)
+      const answer = await asked.catch(error => {
+        throw explained(error, target)
+      })
       token = { value: answer.access_token, renewAt: now + answer.expires_in - 30 }
     }
     const htu = `${target.baseUrl}${path}`
@@ -53,4 +57,11 @@ export function protectedClient(session: Session, target: ProtectedResource): Pr
       return await withOneRepeat(() => call('POST', path, { headers, body: JSON.stringify(body) }))
     },
   }
+}
+
+/** Nobody named this resource on the command line: what lacks is in the access of the client. */
+function explained(error: unknown, { credential, resource, scope }: ProtectedResource): unknown {
+  if (!(error instanceof CliFailure) || !/^invalid_(target|scope)$/.test(error.code)) return error
+  const next = `The access of client ${credential.client_id} lacks { resource: "${resource}", scope: "${scope}" }: an administrator makes a client that has it, as "remit client create --help" shows.`
+  return new CliFailure(error.code, error.message, { ...error.details, next })
 }

@@ -4,7 +4,7 @@ import { adminClient, readRecord } from './admin-client.ts'
 import { recordText } from './output.ts'
 import { openSession } from './session.ts'
 
-const KINDS = ['token', 'registration', 'agent', 'client', 'initiator', 'key', 'execution', 'workflow']
+const KINDS = ['token', 'registration', 'agent', 'client']
 const HELP = `
 ID is, by kind: token: its jti; registration: registration_id; agent: client_id/agent_id; client: client_id.
 Registration, agent and client are final: what is revoked does not come back.`

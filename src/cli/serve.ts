@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import type { Command } from 'commander'
 import { destination, pino } from 'pino'
 import type { Config } from '../server/config.ts'
+import type { RunningServer } from '../server/main.ts'
 import { startFailure } from './failure.ts'
+import { defaultOwner } from './owner.ts'
 import { openSession, type Session } from './session.ts'
 
 /** A graceful stop that takes longer will not come to an end. */
@@ -34,7 +35,7 @@ async function serve(_options: unknown, command: Command): Promise<void> {
   const server = await startServer(config, log).catch((error: unknown) => {
     throw startFailure(error)
   })
-  announce(session, config)
+  announce(session, config, server)
   await stopAsked
   session.out.note('Stopping; once more to stop at once.')
   setTimeout(() => process.exit(1), STOP_LIMIT_MILLISECONDS).unref()
@@ -56,24 +57,31 @@ async function firstSignal({ now }: Session): Promise<void> {
   })
 }
 
-function announce(session: Session, config: Config): void {
+function announce(session: Session, config: Config, { awaitsAdministrator }: RunningServer): void {
   const { issuer, adminUrl: admin_url, bootstrapTokenFile } = config
-  const lines = [`Remit listens: ${issuer} (docs: ${issuer}/docs), administration: ${admin_url}`]
-  // In development the server makes the file when there is no administrator, and removes it once it was used.
-  const isOpen = !config.production && existsSync(bootstrapTokenFile)
-  if (isOpen) {
-    lines.push(
-      `There is no administrator yet; the one-time token is in ${shortPath(bootstrapTokenFile)}. In another terminal:`,
-      `  ${initCommand(config)}`,
-    )
-  }
-  const bootstrap = isOpen && { bootstrap_token_file: bootstrapTokenFile }
-  session.out.result({ issuer, admin_url, pid: process.pid, ...bootstrap }, lines.join('\n'))
+  const listen = addressOf(config)
+  const lines = [
+    `Remit listens on ${listen} as ${issuer} (docs: ${issuer}/docs), administration: ${admin_url}`,
+    ...(awaitsAdministrator
+      ? [
+          `There is no administrator yet; the one-time token is in ${shortPath(bootstrapTokenFile)}. In another terminal:`,
+          `  ${initCommand(config)}`,
+        ]
+      : []),
+  ]
+  const bootstrap = awaitsAdministrator && { bootstrap_token_file: bootstrapTokenFile }
+  session.out.result({ issuer, listen, admin_url, pid: process.pid, ...bootstrap }, lines.join('\n'))
 }
 
-/** Names only what differs from the defaults of `remit init`. */
-function initCommand({ issuer, adminUrl, dataDir, bootstrapTokenFile }: Config): string {
+function addressOf({ host, port }: Config): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Names who is meant and what differs from the defaults of `remit init`. */
+function initCommand({ issuer, adminUrl, dataDir, bootstrapTokenFile, production }: Config): string {
   const options = [
+    // The account that a production server runs under is nobody's name.
+    ...['--owner', production ? 'user:local:NAME' : defaultOwner()],
     ...(dataDir === resolve('data') ? [] : ['--data-dir', shortPath(dataDir)]),
     ...(bootstrapTokenFile === resolve(dataDir, 'bootstrap-token')
       ? []
@@ -81,7 +89,10 @@ function initCommand({ issuer, adminUrl, dataDir, bootstrapTokenFile }: Config):
     ...(issuer === 'http://127.0.0.1:4000' ? [] : ['--url', issuer]),
     ...(adminUrl === 'http://127.0.0.1:4001' ? [] : ['--admin-url', adminUrl]),
   ]
-  return ['npm run remit -- init --example', ...options].join(' ')
+  const command = production ? 'node bin/remit.js init' : 'npm run remit -- init'
+  // The example is for development (example.ts).
+  const example = issuer.startsWith('https:') ? [] : ['--example']
+  return [command, ...example, ...options].join(' ')
 }
 
 function shortPath(path: string): string {

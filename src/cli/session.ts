@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { readDataDir } from '../server/config.ts'
 import { type Output, openOutput } from './output.ts'
 
 /** What every command starts from; the only place of the command line that reads clock and randomness. */
@@ -17,7 +18,7 @@ export type Session = {
 
 const globalOptions = z.object({
   json: z.boolean().default(false),
-  dataDir: z.string(),
+  dataDir: z.string().optional(),
   profile: z.string().optional(),
   url: z.string().optional(),
 })
@@ -26,13 +27,14 @@ const globalOptions = z.object({
 export function addGlobalOptions(program: Command): void {
   program
     .option('--json', 'write exactly one JSON value to standard output')
-    .option('--data-dir <dir>', 'data directory of a server on this machine', './data')
+    .option('--data-dir <dir>', 'data directory of a server on this machine (default: REMIT_DATA_DIR, else ./data)')
     .option('--profile <file>', 'who you are for the admin API (default: cli.json in the data directory)')
     .option('--url <url>', 'issuer URL of the server (default: that of the profile, else http://127.0.0.1:4000)')
 }
 
 export function openSession(command: Command): Session {
-  const { json, dataDir, profile, url } = globalOptions.parse(command.optsWithGlobals())
+  const { json, profile, url, ...options } = globalOptions.parse(command.optsWithGlobals())
+  const dataDir = options.dataDir ?? readDataDir()
   return {
     out: openOutput(json),
     dataDir,

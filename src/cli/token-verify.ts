@@ -18,7 +18,9 @@ type Possession = 'proven' | 'not checked' | 'not needed'
 export function addTokenVerify(token: Command): void {
   token
     .command('verify')
-    .description('check a token as the API would: signature, issuer, audience, times and, with --key, possession')
+    .description(
+      'check a token as the API would: signature, claims and, with --key, possession; revocation is not looked up',
+    )
     .argument('<token>', 'the token, or "-" for standard input')
     .requiredOption('--audience <uri>', 'the API that the token must be for')
     .option('--key <file>', 'private JWK of the agent, to prove possession as a request would')
@@ -31,7 +33,9 @@ export function addTokenVerify(token: Command): void {
       const { issuer, jwks_uri } = await discover(await issuerOf(session))
       const verifier = createVerifier({ issuer, audience: options.audience, jwks: remoteJwks(jwks_uri) })
       const possession = await verify(session, verifier, { token, isBound: payload.cnf !== undefined, key })
-      session.out.note(`The token is valid for ${options.audience} (possession of its key: ${possession}).`)
+      session.out.note(
+        `Good for ${options.audience} by signature and claims (possession of its key: ${possession}); revocation is not looked up.`,
+      )
       const result = { valid: true, possession, kid: header.kid, claims: payload }
       session.out.result(result, JSON.stringify(payload, null, 2))
     })

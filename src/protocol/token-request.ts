@@ -57,18 +57,20 @@ const credentialsSchema = z.object({
 })
 /** An array of one audience is that audience ([D] section 4). */
 const audienceSchema = z.union([TEXT, z.tuple([TEXT]).transform(([audience]) => audience)])
+/** Members that nobody knows are ignored; those of protocol.md that are not built are refused here too. */
+function builtObject<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.looseObject(shape).refine(sent => !NOT_BUILT.some(name => Object.hasOwn(sent, name)))
+}
 const agentGrantSchema = z.object({
   agent_id: z.string().min(1).max(128),
   computed_checksum: z.string().max(128),
   workflow_enabled: z.boolean().optional(),
   workflow_id: TEXT.optional(),
-  workflow_step: z.union([TEXT, z.object({ step_id: TEXT }).transform(step => step.step_id)]).optional(),
-  delegation_context: z
-    .object({
-      chain: z.array(TEXT).max(64).optional(),
-      completed_steps: z.array(TEXT).max(256).optional(),
-    })
-    .optional(),
+  workflow_step: z.union([TEXT, builtObject({ step_id: TEXT }).transform(step => step.step_id)]).optional(),
+  delegation_context: builtObject({
+    chain: z.array(TEXT).max(64).optional(),
+    completed_steps: z.array(TEXT).max(256).optional(),
+  }).optional(),
 })
 
 type Body = Readonly<Record<string, JsonValue>>
@@ -140,7 +142,7 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
     scope,
     resource,
     ...(workflow && { workflow }),
-    ...(chain && { chain }),
+    ...(chain && chain.length > 0 && { chain }),
     ...(completed_steps && { completed_steps }),
   }
 }

@@ -20,11 +20,11 @@ import { intentReadRoutes } from './http/intent-read.ts'
 import { jwksRoute } from './http/jwks.ts'
 import { metricsRoute } from './http/metrics.ts'
 import { describeRoute, mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
-import { registerRoutes } from './http/register.ts'
+import { registerAgentRoute, registerWorkflowRoute } from './http/register.ts'
 import { guardRequests, hostNames } from './http/request-guard.ts'
 import { hardenResponses, logRequests } from './http/responses.ts'
 import { type DeclaredRoute, declareRoutes, type RouteTable, refuseOtherMethods } from './http/route-table.ts'
-import { acceptJson, acceptNothing, BODY_LIMIT, REGISTRATION_BODY_LIMIT } from './http/strict-body.ts'
+import { AGENT_BODY_LIMIT, acceptJson, acceptNothing, BODY_LIMIT, WORKFLOW_BODY_LIMIT } from './http/strict-body.ts'
 import { pathOf } from './http/surface.ts'
 import { intentTokenRoute, oauthRoutes } from './http/token.ts'
 
@@ -104,14 +104,20 @@ async function publicRoutes(app: App, { ctx, document }: { ctx: Context; documen
   await app.register(authorizeRoute)
   await app.register(oauthRoutes, { ctx })
   await app.register(intentTokenRoute, { ctx })
-  await app.register(registration, { ctx })
+  await app.register(agentRegistration, { ctx })
+  await app.register(workflowRegistration, { ctx })
   await app.register(intentReadRoutes, { ctx })
   await app.register(docsRoutes, { document })
 }
 
-async function registration(app: App, opts: { ctx: Context }): Promise<void> {
-  acceptJson(app, REGISTRATION_BODY_LIMIT)
-  await app.register(registerRoutes, opts)
+async function agentRegistration(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app, AGENT_BODY_LIMIT)
+  await app.register(registerAgentRoute, opts)
+}
+
+async function workflowRegistration(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app, WORKFLOW_BODY_LIMIT)
+  await app.register(registerWorkflowRoute, opts)
 }
 
 async function adminApi(app: App, opts: { ctx: Context }): Promise<void> {

@@ -20,7 +20,6 @@ export type Config = {
   readonly kekFile?: string
   readonly bootstrapTokenFile: string
   readonly trustProxy: readonly string[]
-  readonly allowPrivateFetch: boolean
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   readonly production: boolean
 }
@@ -37,6 +36,7 @@ export class ConfigError extends Error {
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const DEFAULT_DATA_DIR = './data'
 const WILDCARD_HOSTS = ['0.0.0.0', '::']
 
 const environment = z.object({
@@ -62,7 +62,7 @@ const environment = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\/./, 'DATABASE_URL must begin with postgres:// or postgresql://.')
     .optional(),
-  REMIT_DATA_DIR: z.string().default('./data'),
+  REMIT_DATA_DIR: z.string().default(DEFAULT_DATA_DIR),
   REMIT_KEK_FILE: z.string().optional(),
   REMIT_BOOTSTRAP_TOKEN_FILE: z.string().optional(),
   REMIT_WORKERS: z
@@ -75,9 +75,8 @@ const environment = z.object({
     .transform(entries => entries.filter(entry => entry !== ''))
     .superRefine((entries, check) => report(entries.map(trustProblem).find(Boolean), check)),
   REMIT_ALLOW_PRIVATE_FETCH: z
-    .enum(['true', '1', 'false', '0'], 'REMIT_ALLOW_PRIVATE_FETCH must be true or false.')
-    .default('false')
-    .transform(text => text === 'true' || text === '1'),
+    .never('REMIT_ALLOW_PRIVATE_FETCH must be absent: nothing is fetched from other hosts in this release.')
+    .optional(),
   REMIT_LOG_LEVEL: z.enum(LOG_LEVELS, `REMIT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`).default('info'),
 })
 
@@ -101,6 +100,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 /** The environment of the process, with `.env` of the working directory beneath it. */
 export function readEnvironment(): NodeJS.ProcessEnv {
   return { ...readDotEnv(), ...process.env }
+}
+
+/** Where a server of this machine keeps its data, for commands that are not the server and need no other setting. */
+export function readDataDir(): string {
+  return readEnvironment().REMIT_DATA_DIR || DEFAULT_DATA_DIR
 }
 
 function readDotEnv(): NodeJS.ProcessEnv {
@@ -129,7 +133,6 @@ function configOf(env: z.infer<typeof environment>): Config {
     ...(env.REMIT_KEK_FILE && { kekFile: resolve(env.REMIT_KEK_FILE) }),
     bootstrapTokenFile: resolve(env.REMIT_BOOTSTRAP_TOKEN_FILE ?? join(dataDir, 'bootstrap-token')),
     trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
-    allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH,
     logLevel: env.REMIT_LOG_LEVEL,
     production: env.NODE_ENV === 'production',
   })
@@ -155,9 +158,6 @@ function productionProblems(given: Record<string, string | undefined>): string[]
   if (given.REMIT_ISSUER?.startsWith('http:')) problems.push('REMIT_ISSUER must be an https URL in production.')
   if (given.REMIT_ADMIN_LISTEN === 'same') {
     problems.push('REMIT_ADMIN_LISTEN=same is refused in production: give the admin API a listener of its own.')
-  }
-  if (given.REMIT_ALLOW_PRIVATE_FETCH === 'true' || given.REMIT_ALLOW_PRIVATE_FETCH === '1') {
-    problems.push('REMIT_ALLOW_PRIVATE_FETCH is refused in production: remove it.')
   }
   return problems
 }

@@ -19,6 +19,8 @@ import { migrateToLatest } from './store/migrate.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
 
 export type RunningServer = {
+  /** Whether nobody was its administrator when it started. */
+  readonly awaitsAdministrator: boolean
   /** Stops accepting, lets requests finish, then closes the database. Once is enough, more is harmless. */
   readonly stop: () => Promise<void>
 }
@@ -40,12 +42,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   try {
     const connection = await findDatabase(config, log, stops)
     const ctx = await openContext(config, log, connection, stops)
-    await prepareBootstrapToken(ctx)
+    const awaitsAdministrator = await prepareBootstrapToken(ctx)
     const listeners = await buildApp(ctx)
     const maintenance = startMaintenance(ctx)
     stops.push(maintenance.stop)
     await listen(listeners, config, stops)
-    return { stop }
+    return { awaitsAdministrator, stop }
   } catch (error) {
     await stop()
     throw error

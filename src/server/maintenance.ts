@@ -1,6 +1,8 @@
 import type { Context } from './context.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { purgeReplays } from './store/replay.ts'
+import { purgeRevocations } from './store/revocations.ts'
+import { purgeTokens } from './store/tokens.ts'
 
 type Task = { readonly name: string; readonly seconds: number; readonly run: () => Promise<void> }
 
@@ -13,6 +15,8 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
     { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
+    { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
+    { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
     { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
   ]
   const running = new Map<string, Promise<void>>()

@@ -215,7 +215,14 @@ function childOf(parent_jti: string, jti: string) {
       resource: 'https://read.example.com',
       scope: 'read',
     },
-    ...{ token_profile: 'interop' as const, kid: 'kid', jkt: null, agent_id: null, registration_id: null },
+    ...{
+      token_profile: 'interop' as const,
+      token_type: 'Bearer' as const,
+      kid: 'kid',
+      jkt: null,
+      agent_id: null,
+      registration_id: null,
+    },
     ...{ workflow_id: null, workflow_version: null, workflow_step: null, workflow_state: 'none' as const },
     ...{ execution_id: null, initiated_by: null, issued_at: now, expires_at: new Date(now.getTime() + 60_000) },
   }

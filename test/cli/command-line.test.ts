@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -50,6 +51,9 @@ test('the command line explains itself with --help', async () => {
   for (const name of [...commands, 'audit', 'openapi']) assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
   const create = await remit(cwd, ['client', 'create', '--help'])
   assert.match(create.stdout, /^Usage: remit client create .*[\s\S]*--secret-file[\s\S]*--json[\s\S]*for example:/)
+  const revoke = await remit(cwd, ['revoke', '--help'])
+  assert.match(revoke.stdout, /choices: "token",\s+"registration",\s+"agent",\s+"client"\)/)
+  assert.match(revoke.stdout, /--reason <text> .*\(required\)/)
 })
 
 test('a configuration that is refused ends with 78 and names every problem', async () => {
@@ -64,17 +68,30 @@ test('a configuration that is refused ends with 78 and names every problem', asy
 
 test('a command without a profile or a server says what to do next', async () => {
   const cwd = await workingDirectory()
-  const { issuer } = await freeAddresses()
+  const { issuer, admin_url } = await freeAddresses()
   const withoutProfile = await remitJson(cwd, ['client', 'list'])
   assert.equal(withoutProfile.code, 1)
   assert.equal(withoutProfile.value.error, 'no_profile')
   assert.match(withoutProfile.value.next, /remit init/)
   await writeFile(join(cwd, 'token'), 'x'.repeat(43))
-  const withoutServer = await remitJson(cwd, ['init', '--token-file', 'token', '--url', issuer])
+  const withoutServer = await remitJson(cwd, ['init', '--token-file', 'token', '--admin-url', admin_url])
   assert.equal(withoutServer.value.error, 'unreachable')
-  assert.match(withoutServer.value.next, /npm start/)
+  assert.match(withoutServer.value.next, /npm start.*--admin-url/)
+  assert.equal(existsSync(join(cwd, 'data', 'cli.json')), false)
   const withoutToken = await remitJson(cwd, ['init', '--url', issuer])
   assert.equal(withoutToken.value.error, 'no_bootstrap_token')
+})
+
+test('the data directory is that of the server: --data-dir, else the environment, else .env, else ./data', async () => {
+  const cwd = await workingDirectory()
+  const missing = async (args: string[], env: Record<string, string>) =>
+    (await remitJson(cwd, ['client', 'list', ...args], { REMIT_UNKNOWN: 'x', ...env })).value.message
+  assert.equal(await missing([], {}), 'There is no profile at data/cli.json.')
+  await writeFile(join(cwd, '.env'), 'REMIT_DATA_DIR=in-file\nREMIT_PORT=no-number\n')
+  assert.equal(await missing([], {}), 'There is no profile at in-file/cli.json.')
+  assert.equal(await missing([], { REMIT_DATA_DIR: 'in-env' }), 'There is no profile at in-env/cli.json.')
+  const named = await missing(['--data-dir', 'named'], { REMIT_DATA_DIR: 'in-env' })
+  assert.equal(named, 'There is no profile at named/cli.json.')
 })
 
 test('doctor names each wrong setting and ends with 1', async () => {

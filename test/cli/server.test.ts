@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { parse, stringify } from 'yaml'
+import { curlLines } from '../../src/cli/example.ts'
 import { freeAddresses, remit, remitJson, run, serve, workingDirectory } from './remit.ts'
 
 const API = 'https://api.example.test'
@@ -26,14 +28,17 @@ describe('the command line against a server', async () => {
 
   test('serve announces where it listens and where the one-time token is', async () => {
     const bootstrap_token_file = join(cwd, 'data', 'bootstrap-token')
-    assert.deepEqual(server.announced, { issuer, admin_url, pid: server.child.pid, bootstrap_token_file })
+    const listen = `127.0.0.1:${env.REMIT_PORT}`
+    assert.deepEqual(server.announced, { issuer, listen, admin_url, pid: server.child.pid, bootstrap_token_file })
     assert.equal((await stat(bootstrap_token_file)).mode & 0o777, 0o600)
   })
 
   test('init makes the first administrator and never overwrites its profile', async () => {
     const profile = join(cwd, 'data', 'cli.json')
-    const { code, value } = await remitJson(cwd, ['init', '--owner', 'user:local:anna', ...at])
+    const otherName = ['--url', issuer.replace('127.0.0.1', 'localhost'), '--admin-url', admin_url]
+    const { code, value, stderr } = await remitJson(cwd, ['init', '--owner', 'user:local:anna', ...otherName])
     assert.equal(code, 0)
+    assert.match(stderr, /calls itself .*the profile has the server's name/)
     const { client_id } = value
     assert.deepEqual(value, { profile_file: 'data/cli.json', issuer, admin_url, client_id })
     assert.equal((await stat(profile)).mode & 0o777, 0o600)
@@ -55,6 +60,41 @@ describe('the command line against a server', async () => {
     const pasted = await run('/bin/sh', ['-s'], { cwd, stdin: stdout })
     assert.equal(pasted.code, 0)
     assert.match(pasted.stdout, /aud: 'https:\/\/api\.example\.test'[\s\S]*executed_by: 'hello'/)
+    const twice = await run('/bin/sh', ['-s'], { cwd, stdin: stdout })
+    assert.deepEqual([twice.code, twice.stdout], [1, ''])
+    assert.match(twice.stderr, /error: 'duplicate_agent'/)
+    const nobody = stdout.replace(issuer, (await freeAddresses()).issuer)
+    const unanswered = await run('/bin/sh', ['-s'], { cwd, stdin: nobody })
+    assert.match(unanswered.stderr, /^curl: .*\nno answer\n/)
+    for (const { stderr } of [twice, unanswered]) assert.doesNotMatch(stderr, /^ +at |SyntaxError/m)
+  })
+
+  test('README has the lines that init --example prints; a second time it says that the secret is gone', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+    const [, lines = ''] = /## The first token by hand[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme) ?? []
+    const printed = curlLines('http://127.0.0.1:4000', 'SECRET')
+    assert.equal(lines, `${printed.join('\n')}\n`)
+    const again = await remitJson(cwd, ['init', '--example', ...at])
+    assert.deepEqual([again.code, again.value.error], [1, 'conflict'])
+    assert.match(again.value.message, /hello-app exists; its secret cannot be shown again/)
+  })
+
+  test('the example of client create --help is a client that registers agents', async () => {
+    const { stdout } = await remit(cwd, ['client', 'create', '--help'])
+    const [, example = ''] = /for example:\n([\s\S]*?)\n(?! )/.exec(stdout) ?? []
+    const client = parse(example.replace('http://127.0.0.1:4000', issuer))
+    const secret = ['--secret-file', 'notes-secret']
+    const created = await remitJson(cwd, ['client', 'create', '-', ...secret], {}, stringify(client))
+    assert.deepEqual([created.code, created.value.client_id], [0, 'notes-app'])
+    const asNotes = ['--client', 'notes-app', ...secret]
+    const withKey = ['--generate-key', 'notes-key.json']
+    const registered = await remitJson(cwd, ['agent', 'create', 'agent.yaml', ...asNotes, ...withKey])
+    assert.deepEqual([registered.code, registered.value.status], [0, 'active'])
+    assert.match(registered.stderr, /it may ask for nothing yet.*--access/)
+    const asked = ['--file', 'agent.yaml', '--key', 'notes-key.json', '--scope', 'read', '--resource', API]
+    const refused = await remitJson(cwd, ['token', 'mint', ...asNotes, ...asked])
+    assert.equal(refused.code, 1)
+    assert.match(refused.value.next, /the agent itself .*--access/)
   })
 
   test('client create, list and show; a secret goes into a new file of mode 0600', async () => {
@@ -103,6 +143,17 @@ describe('the command line against a server', async () => {
     const { d, alg: _, ...publicJwk } = JSON.parse(await readFile(join(cwd, 'ci-key.json'), 'utf8'))
     assert.equal(typeof d, 'string')
     assert.deepEqual(value.jwks, { keys: [publicJwk] })
+    const asCi = ['--client', 'ci', '--client-key', 'ci-key.json']
+    const refused = await remitJson(cwd, ['agent', 'create', 'agent.yaml', ...asCi])
+    assert.deepEqual([refused.code, refused.value.error], [1, 'invalid_scope'])
+    assert.match(refused.value.next, /^The access of client ci lacks .*"register:intent"/)
+  })
+
+  test('a list of a client that does not exist is not_found, not empty', async () => {
+    for (const kind of ['agent', 'workflow']) {
+      const { code, value } = await remitJson(cwd, [kind, 'list', 'nobody'])
+      assert.deepEqual([code, value.error], [1, 'not_found'])
+    }
   })
 
   test('resource create, list and show', async () => {
@@ -222,6 +273,7 @@ describe('the command line against a server', async () => {
     assert.deepEqual([revoked.code, revoked.value.kind, revoked.value.id], [0, 'agent', 'app/greeter'])
     const refused = await remitJson(cwd, [...mint, '--file', 'agent.yaml'])
     assert.deepEqual([refused.code, refused.value.error], [1, 'unknown_agent'])
+    assert.match(refused.value.next, /where it was revoked, take another agent_id/)
     const tail = await remitJson(cwd, ['audit', 'tail', '--limit', '3', '--client', 'app'])
     assert.deepEqual(
       tail.value.map((row: { action: string; outcome: string }) => `${row.action} ${row.outcome}`).slice(-2),

@@ -55,7 +55,7 @@ test('the token has its directory made, also where nothing else stands in it (se
 
 test('in production no token is ever generated (section 11)', async () => {
   const { ctx, file } = await locked()
-  await prepareBootstrapToken({ ...ctx, config: { ...ctx.config, production: true } })
+  assert.equal(await prepareBootstrapToken({ ...ctx, config: { ...ctx.config, production: true } }), true)
   await assert.rejects(stat(file))
 })
 
@@ -84,7 +84,8 @@ test('[attack 129] neither a file left lying nor the end of the last administrat
   const { ctx, file } = await locked()
   await prepareBootstrapToken(ctx)
   const token = await tokenOf(file)
-  const { client_id } = await bootstrap(ctx, token, BODY, origin())
+  const { client_id, ...answer } = await bootstrap(ctx, token, BODY, origin())
+  assert.deepEqual(answer, { issuer: ctx.config.issuer })
   await assert.rejects(stat(file), 'a generated file has done its work')
   await revokeClient(ctx, client_id)
   await writeFile(file, token, { mode: 0o600 })
@@ -93,7 +94,7 @@ test('[attack 129] neither a file left lying nor the end of the last administrat
     reason: 'bootstrap_closed',
   })
   await rm(file)
-  await prepareBootstrapToken(ctx)
+  assert.equal(await prepareBootstrapToken(ctx), false)
   await assert.rejects(stat(file), 'no new token is made')
 })
 

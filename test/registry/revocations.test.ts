@@ -42,6 +42,7 @@ async function givenToken(client_id: string, agent_id: string, parent_jti: strin
     scope: 'read',
     token_profile: 'interop',
     kid: 'k',
+    token_type: 'Bearer',
     jkt: null,
     agent_id,
     registration_id: null,
@@ -96,7 +97,7 @@ test('[attack 115] ten thousand tokens delegated from one die with it, past the 
   await register(ctx, await givenClient(ctx, 'wide'), agentBody('wide'))
   const root = await givenToken('wide', 'planner')
   const first = await givenToken('wide', 'planner', root)
-  await sql`insert into token select ${`${first}-`}::text || n, client_id, sub, resource, scope, token_profile, kid, jkt,
+  await sql`insert into token select ${`${first}-`}::text || n, client_id, sub, resource, scope, token_profile, kid, token_type, jkt,
     agent_id, registration_id, workflow_id, workflow_version, workflow_step, workflow_state, execution_id, parent_jti,
     initiated_by, issued_at, expires_at from token, generate_series(1, 9999) n where jti = ${first}`.execute(ctx.db)
   assert.deepEqual((await revoke('token', root)).revoked, { ...NONE, token: 10_001 })

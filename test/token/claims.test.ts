@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { accessTokenClaimsSchema } from '../../src/protocol/claims.ts'
 import { accessTokenClaims } from '../../src/server/token/claims.ts'
 import { applyPolicy } from '../../src/server/token/policy.ts'
-import { AGENT, AGENT_JWK, agentAuthorization, authorization, client, PROOF, target } from './given.ts'
+import { AGENT, AGENT_JWK, AGENT_KEY, agentAuthorization, authorization, client, PROOF, target } from './given.ts'
 
 const TOKEN = { iss: 'https://idp.example.com', iat: 1_000, jti: 'token-jti' }
 const COMMON = {
@@ -43,7 +43,7 @@ test('draft: sub is the bare agent_id, no sub_profile, no act, cnf has jwk only 
 })
 
 test('draft without a proof: the agent’s one registered key, and key none (protocol.md section 6)', () => {
-  const agent = { ...AGENT, key: 'none', registered_jwk: AGENT_JWK } as const
+  const agent = { ...AGENT, key: 'none', registered_key: AGENT_KEY } as const
   const claims = accessTokenClaims(applyPolicy(agentAuthorization({ agent, target: draft }), undefined), TOKEN)
   const agent_proof = { ...PROVEN.agent_proof, key: 'none' }
   assert.deepEqual(claims, { ...COMMON, sub: 'planner', cnf: { jwk: AGENT_JWK }, intent: AGENT.intent, agent_proof })

@@ -6,6 +6,8 @@ import type { AgentAuthorization, Authorization, Target } from '../../src/server
 
 export const AGENT_JWK = { kty: 'EC', crv: 'P-256', x: 'agent-x', y: 'agent-y' }
 
+export const AGENT_KEY = { jkt: 'agent-jkt', jwk: AGENT_JWK }
+
 export const PROOF: DpopProof = {
   jti: 'proof-jti',
   jkt: 'proof-jkt',

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import type { Authorization, Permitted } from '../../src/server/token/authorization.ts'
 import { applyPolicy } from '../../src/server/token/policy.ts'
-import { AGENT, AGENT_JWK, agentAuthorization, authorization, client, PROOF, target } from './given.ts'
+import { AGENT, AGENT_JWK, AGENT_KEY, agentAuthorization, authorization, client, PROOF, target } from './given.ts'
 
 const authorizations = fc
   .record({
@@ -24,7 +24,7 @@ const authorizations = fc
       target: target({ ...rest, allow_bearer: resource_allows }),
       scope,
     }
-    const agent = hasKey ? { ...AGENT, registered_jwk: AGENT_JWK } : AGENT
+    const agent = hasKey ? { ...AGENT, registered_key: AGENT_KEY } : AGENT
     return isAgent ? agentAuthorization({ ...common, agent }) : authorization(common)
   })
 
@@ -42,14 +42,14 @@ test('policy only narrows: what a grant proved stays, lifetimes keep every limit
     fc.property(authorizations, fc.constantFrom(PROOF, undefined), (proven, proof) => {
       const permitted = permittedOrCode(proven, proof)
       if (typeof permitted === 'string') return assert.equal(permitted, 'proof_required')
-      const { lifetime, token_type, confirmation, proof: kept, ...rest } = permitted
+      const { lifetime, token_type, confirmation, jkt, ...rest } = permitted
       assert.deepEqual(rest, proven)
       assert.ok(lifetime > 0 && lifetime <= Math.min(proven.target.max_token_lifetime, 900))
-      assert.equal(kept, proof)
+      assert.equal(jkt, proof?.jkt ?? (confirmation && proven.agent?.registered_key?.jkt))
       assert.equal(token_type, proof ? 'DPoP' : 'Bearer')
       assert.equal(
         confirmation !== undefined,
-        proof !== undefined || (proven.agent?.registered_jwk !== undefined && proven.target.token_profile === 'draft'),
+        proof !== undefined || (proven.agent?.registered_key !== undefined && proven.target.token_profile === 'draft'),
       )
     }),
   )
@@ -82,7 +82,7 @@ test('with a proof: interop carries its thumbprint, draft its key (protocol.md s
 })
 
 test('without a proof a draft token carries the agent’s one key and is Bearer (protocol.md section 6)', () => {
-  const agent = { ...AGENT, key: 'none', registered_jwk: AGENT_JWK } as const
+  const agent = { ...AGENT, key: 'none', registered_key: AGENT_KEY } as const
   const proven = agentAuthorization({ agent, target: target({ token_profile: 'draft' }) })
   const { token_type, confirmation } = applyPolicy(proven, undefined)
   assert.deepEqual({ token_type, confirmation }, { token_type: 'Bearer', confirmation: { jwk: AGENT_JWK } })

@@ -98,6 +98,7 @@ export type ActEvent = {
     | 'resource.create'
     | 'revocation.create'
     | 'read'
+    | 'request'
   readonly client_id?: string
   readonly agent_id?: string
   readonly details: Readonly<Record<string, unknown>>

@@ -4,7 +4,6 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { read } from '../registry/act.ts'
 import { type Client, findClient } from '../store/clients.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import type { App } from './app-type.ts'
@@ -14,6 +13,8 @@ import type { Permission } from './permission.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     caller?: Caller | undefined
+    /** Set once the request is in the hands of its route: from there on acts record their own refusals. */
+    heard: boolean
   }
 }
 
@@ -27,6 +28,10 @@ type Verifiers = { readonly issuer: Verifier; readonly admin: Verifier }
 export function authenticateCallers(app: App, ctx: Context): void {
   const verifiers = { issuer: verifierOf(ctx, 'issuer'), admin: verifierOf(ctx, 'admin') }
   app.decorateRequest('caller')
+  app.decorateRequest('heard', false)
+  app.addHook('preHandler', async request => {
+    request.heard = true
+  })
   app.addHook('onRequest', async request => {
     if (request.is404) return
     const { permission } = request.routeOptions.config
@@ -41,15 +46,21 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller
 }
 
-/** A Bearer token that stands for its client at the token endpoints (protocol.md section 6). Throws `invalid_token`. */
-export async function verifyBearerClient(ctx: Context, token: string): Promise<{ client_id: string }> {
+/**
+ * Makes the check of a Bearer token that stands for its client at the token endpoints (protocol.md section 6). It throws
+ * `invalid_token`.
+ */
+export function bearerClientVerifier(ctx: Context): (token: string) => Promise<{ client_id: string }> {
+  const verifier = verifierOf(ctx, 'issuer')
   const url = `${ctx.config.issuer}/intent/token`
-  const verified = await verifierOf(ctx, 'issuer').verify({ authorization: `Bearer ${token}`, method: 'POST', url })
-  const { client_id, sub, scope } = verified.claims
-  if (!isClientLevel(verified.claims) || sub !== client_id) throw refusal('not_a_client_token')
-  if (!scope.split(' ').includes('generate:intent-token')) throw refusal('token_scope')
-  await refuseRevoked(ctx, verified)
-  return { client_id }
+  return async token => {
+    const verified = await verifier.verify({ authorization: `Bearer ${token}`, method: 'POST', url })
+    const { client_id, sub, scope } = verified.claims
+    if (!isClientLevel(verified.claims) || sub !== client_id) throw refusal('not_a_client_token')
+    if (!scope.split(' ').includes('generate:intent-token')) throw refusal('token_scope')
+    await refuseRevoked(ctx, verified)
+    return { client_id }
+  }
 }
 
 async function authenticate(
@@ -74,17 +85,12 @@ async function authenticate(
     throw refusal('admin_token_not_bound')
   }
   const caller = readCaller(request, verified, client)
-  if (!caller.scope.includes(permission.scope)) await refuseScope(ctx, caller, request)
-  return caller
-}
-
-/** Whoever asks for too much is known: the proof is claimed and the refusal is in the audit trail. */
-async function refuseScope(ctx: Context, caller: Caller, request: FastifyRequest): Promise<never> {
-  request.caller = caller
-  const endpoint = `${request.method} ${request.routeOptions.url}`
-  return await read(ctx, caller, { details: { endpoint } }, async () => {
+  if (!caller.scope.includes(permission.scope)) {
+    // Whoever asks for too much is known, and recorded as such.
+    request.caller = caller
     throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
-  })
+  }
+  return caller
 }
 
 function readCaller(request: FastifyRequest, { claims, proof }: Verified, client: Client): Caller {

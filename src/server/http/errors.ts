@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context } from '../context.ts'
+import { recordUnheard } from '../registry/act.ts'
 import type { App } from './app-type.ts'
 import { plainText, type Refusal, readRefusal } from './refusal.ts'
 import { type Surface, surfaceOf } from './surface.ts'
@@ -24,7 +25,10 @@ const BUG: Refusal = {
 /** One way to fail a surface: OAuth error bodies, or RFC 9457 problem documents (protocol.md section 10). */
 export function answerErrors(app: App, ctx: Context): void {
   app.decorateRequest('reachedPass', false)
-  app.setErrorHandler((error, request, reply) => sendError(ctx, error, request, reply))
+  app.setErrorHandler(async (error, request, reply) => {
+    sendError(ctx, (await recordIfUnheard(ctx, request, error)) ?? error, request, reply)
+    return reply
+  })
   app.setNotFoundHandler((request, reply) => {
     sendRefusal(ctx, request, reply, {
       status: 404,
@@ -34,6 +38,21 @@ export function answerErrors(app: App, ctx: Context): void {
       members: {},
     })
   })
+}
+
+/**
+ * A request whose caller is known but that never reached its route takes its proof and leaves its audit row all the
+ * same (protocol.md section 3). @returns what to answer instead
+ */
+async function recordIfUnheard(ctx: Context, request: FastifyRequest, error: unknown): Promise<unknown> {
+  const { caller, heard, method } = request
+  const refusal = caller && !heard && readRefusal(error, 'intent')
+  if (!refusal || refusal.status >= 500) return undefined
+  try {
+    return await recordUnheard(ctx, caller, `${method} ${request.routeOptions.url}`, refusal.reason)
+  } catch (storageTrouble) {
+    return storageTrouble
+  }
 }
 
 /** Answers whatever was thrown. */

@@ -74,6 +74,7 @@ function fromOAuthError(error: OAuthError, dialect: Dialect): Refusal {
 function fromFramework(error: unknown, dialect: Dialect): Refusal | undefined {
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined
   const status = Number(error.statusCode)
+  if (status === 403) return invalidRequest(404, FRAMEWORK[404] ?? '', 'http_404')
   const description = FRAMEWORK[status]
   if (description === undefined) return undefined
   if (status === 503) return { ...invalidRequest(503, description, 'stopping'), error: 'temporarily_unavailable' }

@@ -11,8 +11,8 @@ import { callerOf } from './bearer-auth.ts'
 
 const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 422: oauthErrorSchema }
 
-/** POST /intent/register/agent and /intent/register/workflow (protocol.md sections 4 and 5). */
-export async function registerRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
+/** POST /intent/register/agent (protocol.md section 4). */
+export async function registerAgentRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const agent = {
     summary: 'Register a version of an agent',
     tags: ['registration'],
@@ -29,6 +29,10 @@ export async function registerRoutes(app: App, { ctx }: { ctx: Context }): Promi
     const asked = { ...idempotency(request, headers), body, answer: registrationAnswerSchema }
     return answerAct(reply, await act(ctx, caller, event, asked, tx => registerAgent(tx, caller, body)))
   })
+}
+
+/** POST /intent/register/workflow (protocol.md section 5). */
+export async function registerWorkflowRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const workflow = {
     summary: 'Register a version of a workflow',
     tags: ['registration'],

@@ -1,4 +1,3 @@
-import { httpErrors } from '@fastify/sensible'
 import type { FastifyRequest } from 'fastify'
 import { OAuthError } from '../../protocol/errors.ts'
 import { parseStrictForm } from '../../protocol/form.ts'
@@ -7,19 +6,31 @@ import type { App } from './app-type.ts'
 
 export const BODY_LIMIT = 64 * 1024
 /** Prompts and tool lists are long. */
-export const REGISTRATION_BODY_LIMIT = 1024 * 1024
+export const AGENT_BODY_LIMIT = 1024 * 1024
+/** 256 steps. More would stall the process while it is judged, and again at every list. */
+export const WORKFLOW_BODY_LIMIT = 128 * 1024
 
 const JSON_TYPE = /^application\/json(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 
 /** The routes of this plugin take strict JSON (RFC 7493) and nothing else. */
 export function acceptJson(app: App, bodyLimit: number = BODY_LIMIT): void {
-  acceptOnly(app, JSON_TYPE, bodyLimit, parseStrictJson)
+  acceptOnly(app, {
+    type: JSON_TYPE,
+    wrongType: 'Send application/json.',
+    status: 415,
+    bodyLimit,
+    parse: parseStrictJson,
+  })
 }
 
-/** The routes of this plugin take a strict form (RFC 6749 appendix B) and nothing else. */
+/**
+ * The routes of this plugin take a strict form (RFC 6749 appendix B) and nothing else; another type is 400
+ * `invalid_request` to stock clients (section 5.2).
+ */
 export function acceptForm(app: App): void {
-  acceptOnly(app, FORM_TYPE, BODY_LIMIT, parseStrictForm)
+  const wrongType = 'Send application/x-www-form-urlencoded.'
+  acceptOnly(app, { type: FORM_TYPE, wrongType, status: 400, bodyLimit: BODY_LIMIT, parse: parseStrictForm })
 }
 
 /** The routes of this plugin take no body. */
@@ -27,13 +38,23 @@ export function acceptNothing(app: App): void {
   app.removeAllContentTypeParsers()
 }
 
+type StrictBody = {
+  readonly type: RegExp
+  readonly wrongType: string
+  readonly status: 400 | 415
+  readonly bodyLimit: number
+  readonly parse: (bytes: Uint8Array) => unknown
+}
+
 /** One parser for every type, so that only our own reading of the header decides (attacks.md 101). */
-function acceptOnly(app: App, type: RegExp, bodyLimit: number, parse: (bytes: Uint8Array) => unknown): void {
+function acceptOnly(app: App, { type, wrongType, status, bodyLimit, parse }: StrictBody): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, async (request: FastifyRequest, bytes: Buffer) => {
     const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.raw.headers
-    if (!type.test(contentType) || contentEncoding !== undefined) throw httpErrors.unsupportedMediaType()
-    return parse(bytes)
+    const refusal = { reason: 'http_415', status }
+    if (!type.test(contentType)) throw new OAuthError('invalid_request', wrongType, refusal)
+    if (contentEncoding === undefined) return parse(bytes)
+    throw new OAuthError('invalid_request', 'Send the body without a Content-Encoding.', refusal)
   })
 }
 

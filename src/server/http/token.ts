@@ -10,7 +10,7 @@ import { introspect } from '../token/introspect.ts'
 import { revokeToken } from '../token/revoke.ts'
 import type { TokenHttp } from '../token/token-http.ts'
 import type { App } from './app-type.ts'
-import { verifyBearerClient } from './bearer-auth.ts'
+import { bearerClientVerifier } from './bearer-auth.ts'
 import { acceptForm, acceptJson, bodyMembers } from './strict-body.ts'
 
 const tokenAnswerSchema = z.looseObject({
@@ -27,11 +27,12 @@ const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthError
 /** POST /oauth/token, /oauth/introspect, /oauth/revoke: forms, in the words of stock OAuth. */
 export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   acceptForm(app)
+  const readHttp = httpReader(ctx, 'oauth')
   const config = { permission: 'client' } as const
   const about = { tags: ['tokens'], consumes: ['application/x-www-form-urlencoded'], body: formSchema }
   const token = { ...about, summary: 'Token endpoint (RFC 6749)', response: { 200: tokenAnswerSchema, ...refusals } }
   app.post('/oauth/token', { config, schema: token, onSend: offerNonce(ctx) }, async request => {
-    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(ctx, request, 'oauth'))).body)
+    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
   })
   const introspection = {
     ...about,
@@ -39,22 +40,23 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
     response: { 200: introspectionSchema, ...refusals },
   }
   app.post('/oauth/introspect', { config, schema: introspection }, async request => {
-    return introspectionSchema.parse((await introspect(ctx, readHttp(ctx, request, 'oauth'))).body)
+    return introspectionSchema.parse((await introspect(ctx, readHttp(request))).body)
   })
   const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
   app.post('/oauth/revoke', { config, schema: revocation }, async request => {
-    return { ...(await revokeToken(ctx, readHttp(ctx, request, 'oauth'))).body }
+    return { ...(await revokeToken(ctx, readHttp(request))).body }
   })
 }
 
 /** POST /intent/token: the agent grant as JSON, in the draft's words. */
 export async function intentTokenRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
   acceptJson(app)
+  const readHttp = httpReader(ctx, 'intent')
   const config = { permission: 'client' } as const
   const response = { 200: tokenAnswerSchema, ...refusals, 403: oauthErrorSchema }
   const schema = { summary: 'Intent token endpoint (A-JWT)', tags: ['tokens'], body: jsonSchema, response }
   app.post('/intent/token', { config, schema, onSend: offerNonce(ctx) }, async request => {
-    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(ctx, request, 'intent'))).body)
+    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
   })
 }
 
@@ -65,17 +67,21 @@ function offerNonce(ctx: Context) {
   }
 }
 
-function readHttp(ctx: Context, request: FastifyRequest, dialect: Dialect): TokenHttp {
-  const { authorization, dpop } = request.raw.headers
-  const body = bodyMembers(request.body)
-  request.reachedPass = true
-  return {
-    dialect,
-    body,
-    ...(authorization !== undefined && { authorization }),
-    ...(typeof dpop === 'string' && { dpop }),
-    htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,
-    origin: { request_id: request.id, address: request.ip },
-    verifyBearer: token => verifyBearerClient(ctx, token),
+function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) => TokenHttp {
+  const verifyBearer = bearerClientVerifier(ctx)
+  return request => {
+    const { authorization, dpop } = request.raw.headers
+    const body = bodyMembers(request.body)
+    request.reachedPass = true
+    return {
+      dialect,
+      endpoint: request.routeOptions.url ?? '',
+      body,
+      ...(authorization !== undefined && { authorization }),
+      ...(typeof dpop === 'string' && { dpop }),
+      htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,
+      origin: { request_id: request.id, address: request.ip },
+      verifyBearer,
+    }
   }
 }

@@ -78,6 +78,26 @@ export async function read<T>(
   }
 }
 
+/**
+ * Records what was refused of an authenticated caller before any act began: too little scope, a body that cannot be
+ * read. Takes the proof, so that it serves no second request.
+ * @returns the refusal to answer with instead, where the proof was used before
+ */
+export async function recordUnheard(
+  ctx: Context,
+  caller: Caller,
+  endpoint: string,
+  reason: string,
+): Promise<OAuthError | undefined> {
+  return await transaction(ctx, async tx => {
+    const taken = caller.proof ? await claimReplays(tx, [caller.proof]) : []
+    const refused = taken.length > 0 ? proofReplayed() : undefined
+    const event: ActEvent = { action: 'request', details: { endpoint } }
+    await auditActRefused(tx, caller, event, refused?.reason ?? reason)
+    return refused
+  })
+}
+
 async function recordRefusal(ctx: Context, caller: Caller, event: ActEvent, error: unknown): Promise<void> {
   if (!(error instanceof OAuthError || error instanceof Problem)) return
   await transaction(ctx, async tx => {
@@ -89,11 +109,13 @@ async function recordRefusal(ctx: Context, caller: Caller, event: ActEvent, erro
 async function claimProof(tx: Context, caller: Caller): Promise<void> {
   if (!caller.proof) return
   const taken = await claimReplays(tx, [caller.proof])
-  if (taken.length > 0) {
-    throw new OAuthError('invalid_dpop_proof', 'The DPoP proof was used before; sign a new one for each request.', {
-      reason: 'proof_replayed',
-    })
-  }
+  if (taken.length > 0) throw proofReplayed()
+}
+
+function proofReplayed(): OAuthError {
+  return new OAuthError('invalid_dpop_proof', 'The DPoP proof was used before; sign a new one for each request.', {
+    reason: 'proof_replayed',
+  })
 }
 
 async function claimIdempotency<T>(

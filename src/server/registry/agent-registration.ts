@@ -12,6 +12,7 @@ import type { Client } from '../store/clients.ts'
 import {
   activateRegistration,
   findLiveByChecksum,
+  firstProposal,
   insertRegistration,
   newestVersion,
   type RegistrationRow,
@@ -49,7 +50,10 @@ export async function registerAgent(
 
   const { agent, first } = await enterAgent(tx, client_id, agent_id)
   const held = await findAgentKeys(tx, client_id, agent_id)
-  const keysDiffer = !first && keys.length > 0 && !sameKeys(keys, held)
+  // Until a version has counted, what an earlier proposal asked for goes on waiting with the newest one.
+  const proposal = first ? undefined : await firstProposal(tx, client_id, agent_id)
+  const isFirst = first || proposal !== undefined
+  const keysDiffer = !isFirst && keys.length > 0 && !sameKeys(keys, held)
   const pending_for = [
     ...(client.policies.require_approval ? ['require_approval'] : []),
     ...(anyHiddenText(body.agent_components) ? ['hidden-characters'] : []),
@@ -58,8 +62,9 @@ export async function registerAgent(
   ]
   const pending = pending_for.length > 0
   const version = (await newestVersion(tx, client_id, agent_id)) + 1
-  const grant = body.grant ?? (first ? defaultGrant(tx, client) : undefined)
-  const waits = pending && grant !== undefined && (first || !isNoWider(grant, agent))
+  const grant = body.grant ?? proposal?.proposed_grant ?? (isFirst ? defaultGrant(tx, client) : undefined)
+  const waits = pending && grant !== undefined && (isFirst || !isNoWider(grant, agent))
+  const proposedKeys = keys.length > 0 ? keys : (proposal?.proposed_keys ?? [])
 
   // Pending first, so that the index of live checksums judges it beside the versions it is about to retire.
   const registration_id = await insertVersion(tx, canonical, {
@@ -72,7 +77,7 @@ export async function registerAgent(
     drain_seconds: 0,
     drains_until: null,
     proposed_grant: waits ? grant : null,
-    proposed_keys: pending && (first || keysDiffer) && keys.length > 0 ? keys : null,
+    proposed_keys: pending && (isFirst || keysDiffer) && proposedKeys.length > 0 ? proposedKeys : null,
     registered_at: tx.now(),
     registered_by: caller.sub,
     registered_owner: caller.acting_owner,

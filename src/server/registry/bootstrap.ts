@@ -19,16 +19,24 @@ export const bootstrapSchema = z.strictObject({
   jwks: z.unknown(),
   owner: subjectNameSchema,
 })
-export const bootstrapAnswerSchema = z.object({ client_id: z.string() })
+/** `issuer`: who comes in by the admin listener knows only its address. */
+export const bootstrapAnswerSchema = z.object({ client_id: z.string(), issuer: z.string() })
 
 const GROUP_OR_OTHERS = 0o077
 /** Less cannot be random enough; an empty file must never open anything. */
 const TOKEN_MIN_LENGTH = 22
 
-/** In development: writes a one-time token, 256 bits, readable by its owner only, where none exists and none was used. */
-export async function prepareBootstrapToken(ctx: Context): Promise<void> {
+/**
+ * In development: writes a one-time token, 256 bits, readable by its owner only, where none exists and none was used.
+ * @returns whether the first administrator is still to come
+ */
+export async function prepareBootstrapToken(ctx: Context): Promise<boolean> {
   const { production, bootstrapTokenFile } = ctx.config
-  if (production || (await isBootstrapped(ctx))) return
+  if (await isBootstrapped(ctx)) return false
+  if (production) {
+    ctx.log.warn({ file: bootstrapTokenFile }, 'no administrator yet: run remit init with the one-time token')
+    return true
+  }
   const token = `${ctx.randomId()}${ctx.randomId()}\n`
   await mkdir(dirname(bootstrapTokenFile), { recursive: true })
   try {
@@ -37,6 +45,7 @@ export async function prepareBootstrapToken(ctx: Context): Promise<void> {
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error
   }
+  return true
 }
 
 /**
@@ -75,7 +84,7 @@ export async function bootstrap(
     await auditBootstrap(tx, origin, client_id, body.owner)
   })
   await forgetToken(ctx)
-  return { client_id }
+  return { client_id, issuer: ctx.config.issuer }
 }
 
 /** Digests are compared, so that neither content nor length shows in the time it takes. */

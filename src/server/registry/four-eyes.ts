@@ -8,7 +8,8 @@ const ADMINISTRATES = ['approve:agents', 'admin:clients'] as const
 
 /**
  * The approver's owner differs from the registering and the owning client's (protocol.md section 4). While there is
- * exactly one administrator, an active client with one of the scopes above, it may approve its own acts (section 11).
+ * exactly one administrator, it may approve its own acts (section 11). One that was revoked counts: getting rid of the
+ * second administrator must not open the door again.
  * Throws Problem `forbidden`.
  */
 export async function checkFourEyes(

@@ -3,7 +3,7 @@ import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { revokeAgent } from '../store/agents.ts'
-import { revokeClient } from '../store/clients.ts'
+import { findActiveHoldersOf, revokeClient } from '../store/clients.ts'
 import { findRegistration, revokeRegistration } from '../store/registrations.ts'
 import { insertRevocations, liveDescendants, type RevocationRef } from '../store/revocations.ts'
 import { findToken } from '../store/tokens.ts'
@@ -78,8 +78,21 @@ async function revokeRow(
       return found ? subjectOf(client_id, agent_id) : undefined
     }
     case 'client':
+      await keepAnAdministrator(tx, id)
       return (await revokeClient(tx, id)) ? { client_id: id } : undefined
   }
+}
+
+/** Bootstrap is closed for ever: without an administrator nobody could ever revoke or approve again. */
+async function keepAnAdministrator(tx: Context, client_id: string): Promise<void> {
+  const administrators = await findActiveHoldersOf(tx, tx.config.adminAudience, ['admin:clients'])
+  const [last, ...others] = administrators
+  if (last?.client_id !== client_id || others.length > 0) return
+  throw new Problem(
+    'conflict',
+    'This is the last client with admin:clients; create another administrator first.',
+    'last_administrator',
+  )
 }
 
 function subjectOf(client_id: string, agent_id: string | null) {

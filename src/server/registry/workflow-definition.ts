@@ -61,6 +61,8 @@ function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
     (old.requires_approval && !step.requires_approval) ||
     (old.required && !step.required) ||
     (old.agent_id !== undefined && old.agent_id !== step.agent_id) ||
+    // Nothing is minted for a gate of nobody; given to an agent, it mints.
+    (old.approval_gate && old.agent_id === undefined && step.agent_id !== undefined) ||
     !old.dependencies.every(id => step.dependencies.includes(id)) ||
     (old.access !== undefined && (step.access === undefined || !isWithin(step.access, old.access)))
   )

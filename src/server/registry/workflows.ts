@@ -44,8 +44,9 @@ export async function registerWorkflow(
 
   await lockWorkflow(tx, client_id, workflow_id, tx.now())
   const newest = await findNewestVersion(tx, client_id, workflow_id)
-  if (newest?.definition_digest.equals(definition_digest))
-    return outcome(client_id, workflow_id, newest.version, 'skipped')
+  if (newest?.definition_digest.equals(definition_digest)) {
+    return outcome(client_id, workflow_id, newest.version, newest.status === 'pending' ? 'pending' : 'skipped')
+  }
   const active = await findActiveWorkflow(tx, client_id, workflow_id)
   const pending = client.policies.require_approval && active !== undefined && loosens(active.steps, steps)
   const version = (newest?.version ?? 0) + 1

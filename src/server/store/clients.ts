@@ -66,18 +66,30 @@ export async function revokeClient(tx: Context, client_id: string): Promise<bool
 }
 
 /**
- * At most two active clients that hold one of these scopes of a resource: enough to know whether there is more than
- * one. No index: clients are few, and only approvals ask.
+ * At most two clients, revoked ones too, that hold one of these scopes of a resource: enough to know whether there is
+ * or was more than one. No index: clients are few, and only approvals ask.
  */
 export async function findHoldersOf(
   ctx: Context,
   resource: string,
   scopes: readonly string[],
 ): Promise<readonly { client_id: string }[]> {
-  return await ctx.db
+  return await holdersOf(ctx, resource, scopes).execute()
+}
+
+/** `findHoldersOf` without those that were revoked; only revocations ask. */
+export async function findActiveHoldersOf(
+  ctx: Context,
+  resource: string,
+  scopes: readonly string[],
+): Promise<readonly { client_id: string }[]> {
+  return await holdersOf(ctx, resource, scopes).where('status', '=', 'active').execute()
+}
+
+function holdersOf(ctx: Context, resource: string, scopes: readonly string[]) {
+  return ctx.db
     .selectFrom('client')
     .select('client_id')
-    .where('status', '=', 'active')
     .where(
       sql<boolean>`exists (
         select 1 from jsonb_array_elements(access) as entry
@@ -87,7 +99,6 @@ export async function findHoldersOf(
     )
     .orderBy('client_id')
     .limit(2)
-    .execute()
 }
 
 export async function insertSecret(

@@ -48,6 +48,8 @@ export async function startEmbeddedPostgres(
   try {
     const cluster = join(dataDir, 'postgres')
     const account = await findAccount(cluster)
+    if (account.name === 'nobody')
+      report('Postgres runs as nobody: any other process of that account can open this database')
     await checkPassable(dataDir, account)
     const binaries = await findBinaries(dataDir, account)
     await stopLeftover(cluster, report)

@@ -147,6 +147,28 @@ export async function newestVersion(tx: Context, client_id: string, agent_id: st
   return row?.version ?? 0
 }
 
+/**
+ * What the newest pending version proposes where no version of the agent has ever counted; undefined where one has
+ * (unique index on client_id, agent_id, version).
+ */
+export async function firstProposal(
+  tx: Context,
+  client_id: string,
+  agent_id: string,
+): Promise<Pick<RegistrationRow, 'proposed_grant' | 'proposed_keys'> | undefined> {
+  const versions = await tx.db
+    .selectFrom('registration')
+    .select(['status', 'proposed_grant', 'proposed_keys'])
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .orderBy(eb => eb('status', '=', 'pending'), 'asc')
+    .orderBy('version', 'desc')
+    .limit(1)
+    .execute()
+  const [decisive] = versions
+  return decisive?.status === 'pending' ? decisive : undefined
+}
+
 /** Number of the newest version that waits, counts or drains (unique index on client_id, agent_id, version). */
 export async function newestLiveVersion(tx: Context, client_id: string, agent_id: string): Promise<number | undefined> {
   const row = await tx.db

@@ -23,10 +23,10 @@ export async function claimReplays(tx: Context, claims: readonly ReplayClaim[]):
     .insertInto('replay')
     .values(sorted.map(({ kind, owner, jti, expires_at }) => ({ kind, owner, jti, expires_at })))
     .onConflict(conflict => conflict.doNothing())
-    .returning('kind')
+    .returning(['kind', 'owner', 'jti'])
     .execute()
-  const fresh = new Set(claimed.map(row => row.kind))
-  return sorted.map(claim => claim.kind).filter(kind => !fresh.has(kind))
+  const fresh = new Set(claimed.map(keyOf))
+  return sorted.filter(claim => !fresh.has(keyOf(claim))).map(claim => claim.kind)
 }
 
 /** Clocks of nodes may differ by this much before a node stops minting (reliability.md R14), and once more for rest. */
@@ -44,6 +44,10 @@ export async function purgeReplays(ctx: Context): Promise<void> {
     .deleteFrom('replay')
     .where(eb => eb(eb.refTuple('kind', 'owner', 'jti'), 'in', dead.$asTuple('kind', 'owner', 'jti')))
     .execute()
+}
+
+function keyOf({ kind, owner, jti }: Pick<ReplayClaim, 'kind' | 'owner' | 'jti'>): string {
+  return JSON.stringify([kind, owner, jti])
 }
 
 function compare(a: string, b: string): number {

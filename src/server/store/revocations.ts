@@ -8,7 +8,9 @@ import type { TokenRow } from './tokens.ts'
 export type RevocationRef = { readonly kind: RevocationKind; readonly id: string }
 
 /** Everything by which an entry can match a token that is, or is about to be, recorded. */
-export function revocationRefs(token: Omit<TokenRow, 'resource' | 'expires_at'>): readonly RevocationRef[] {
+export function revocationRefs(
+  token: Omit<TokenRow, 'resource' | 'expires_at' | 'token_type'>,
+): readonly RevocationRef[] {
   const initiator = token.initiated_by ?? (token.agent_id === null ? token.sub : null)
   const refs: RevocationRef[] = [
     { kind: 'token', id: token.jti },
@@ -90,4 +92,16 @@ function matchesToken(entry: RevocationRef) {
     return sql`${sql.ref(MATCHES[entry.kind])} = ${entry.id}`
   }
   throw new Error(`no revocation of kind ${entry.kind} yet`)
+}
+
+/** Removes entries that ended long ago; what is final stands in the state of its row (index revocation_by_end). */
+export async function purgeRevocations(ctx: Context): Promise<void> {
+  const before = new Date(ctx.now().getTime() - EXECUTION_LIFETIME_MAX * 1000)
+  const ended = ctx.db
+    .selectFrom('revocation')
+    .select('seq')
+    .where('ends_at', '<', before)
+    .orderBy('ends_at')
+    .limit(5000)
+  await ctx.db.deleteFrom('revocation').where('seq', 'in', ended).execute()
 }

@@ -123,6 +123,8 @@ export type TokenTable = {
   scope: string
   token_profile: TokenProfile
   kid: string
+  token_type: 'DPoP' | 'Bearer'
+  /** Thumbprint of the key in `cnf`, proven at the mint or not. */
   jkt: string | null
   agent_id: string | null
   registration_id: string | null

@@ -1,4 +1,5 @@
 import type { Insertable, Selectable } from 'kysely'
+import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { TokenTable } from './schema.ts'
 
@@ -13,6 +14,7 @@ export type TokenRow = Pick<
   | 'client_id'
   | 'resource'
   | 'kid'
+  | 'token_type'
   | 'jkt'
   | 'agent_id'
   | 'registration_id'
@@ -31,6 +33,7 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
       'client_id',
       'resource',
       'kid',
+      'token_type',
       'jkt',
       'agent_id',
       'registration_id',
@@ -41,4 +44,19 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
     ])
     .where('jti', '=', jti)
     .executeTakeFirst()
+}
+
+/**
+ * Removes records of tokens that expired so long ago that nothing delegated from them can live, a bounded piece at a
+ * time (index token_by_expiry).
+ */
+export async function purgeTokens(ctx: Context): Promise<void> {
+  const before = new Date(ctx.now().getTime() - 2 * EXECUTION_LIFETIME_MAX * 1000)
+  const dead = ctx.db
+    .selectFrom('token')
+    .select('jti')
+    .where('expires_at', '<', before)
+    .orderBy('expires_at')
+    .limit(5000)
+  await ctx.db.deleteFrom('token').where('jti', 'in', dead).execute()
 }

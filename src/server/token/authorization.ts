@@ -1,8 +1,8 @@
 import type { Confirmation, Intent } from '../../protocol/claims.ts'
-import type { DpopProof } from '../../protocol/dpop.ts'
 import type { SigningAlg, TokenProfile } from '../../protocol/resource.ts'
 import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
 import type { Client } from '../store/clients.ts'
+import type { PublicJwk } from '../store/schema.ts'
 
 /** The API a token is for: a registered resource, or one of our own two. */
 export type Target = {
@@ -25,7 +25,7 @@ export type AgentAuthorization = {
   /** Set where the possession of an admitted key was proven. */
   readonly key: 'registered' | 'none'
   /** A draft token without a proof carries the agent's one registered key. */
-  readonly registered_jwk?: Readonly<Record<string, unknown>>
+  readonly registered_key?: { readonly jkt: string; readonly jwk: PublicJwk }
 }
 
 /** What a grant proved: plain data, read but not yet written. Policy may narrow it, nothing widens it. */
@@ -45,5 +45,6 @@ export type Permitted = Authorization & {
   readonly lifetime: number
   readonly token_type: 'DPoP' | 'Bearer'
   readonly confirmation?: Confirmation
-  readonly proof?: DpopProof
+  /** Thumbprint of the key in the confirmation. */
+  readonly jkt?: string
 }

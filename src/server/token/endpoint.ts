@@ -2,6 +2,7 @@ import { grants } from '../../protocol/access.ts'
 import type { DpopProof } from '../../protocol/dpop.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { agentIdSchema } from '../../protocol/names.ts'
 import {
   formAsJson,
   INTENT_GRANTS,
@@ -27,7 +28,7 @@ import { unauthenticatedPart } from './unauthenticated.ts'
  */
 export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const stopTimer = ctx.metrics.mintSeconds.startTimer()
-  const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, 'token', async () => {
+  const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, async () => {
     const request = parseRequest(http)
     const proof = await senderConstraint(ctx, http)
     const bearerAllowed = request.grant_type === AGENT_GRANT
@@ -36,7 +37,7 @@ export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<Toke
   const claims = [...authenticated.claims, ...(proof ? [proofClaim(proof)] : [])]
   const decision = await decide(ctx, request, authenticated, proof)
   if (decision instanceof OAuthError) {
-    const agent_id = request.grant_type === AGENT_GRANT ? request.agent_id : null
+    const agent_id = agentIdSchema.safeParse('agent_id' in request ? request.agent_id : undefined).data ?? null
     const client_id = authenticated.client.client_id
     throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, origin: http.origin })
   }

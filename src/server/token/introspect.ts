@@ -17,7 +17,7 @@ const INACTIVE: TokenAnswer = { body: { active: false } }
  * storage is in doubt.
  */
 export async function introspect(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
-  const { token, client } = await unauthenticatedPart(ctx, http, 'introspect', async () => {
+  const { token, client } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
     const { client, claims } = await authenticateClient(ctx, http, credentials, false)
     const replayed = replayRefusal(await claimReplays(ctx, claims))
@@ -27,7 +27,7 @@ export async function introspect(ctx: Context, http: TokenHttp): Promise<TokenAn
   const own = await readOwnToken(ctx, token)
   if (!own || !(await mayKnow(ctx, own, client.client_id))) return INACTIVE
   if (await standingRevocation(ctx, revocationRefs(own.record), ctx.now())) return INACTIVE
-  return { body: { active: true, token_type: own.record.jkt === null ? 'Bearer' : 'DPoP', ...own.claims } }
+  return { body: { active: true, token_type: own.record.token_type, ...own.claims } }
 }
 
 async function mayKnow(ctx: Context, { record }: OwnToken, client_id: string): Promise<boolean> {

@@ -103,7 +103,7 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
     scope: claims.scope,
     token_profile: permitted.target.token_profile,
     kid: signer.kid,
-    jkt: permitted.proof?.jkt ?? null,
+    jkt: permitted.jkt ?? null,
     ...(agent && { registration_id: agent.registration_id, checksum: agent.checksum, intent: agent.intent }),
   }
 }

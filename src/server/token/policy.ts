@@ -12,11 +12,17 @@ export function applyPolicy(proven: Authorization, proof: DpopProof | undefined)
   const lifetime = Math.min(target.max_token_lifetime, TOKEN_LIFETIME_HARD_LIMIT)
   if (proof) {
     const confirmation = target.token_profile === 'draft' ? { jwk: { ...proof.jwk } } : { jkt: proof.jkt }
-    return { ...proven, lifetime, token_type: 'DPoP', confirmation, proof }
+    return { ...proven, lifetime, token_type: 'DPoP', confirmation, jkt: proof.jkt }
   }
-  const registered_jwk = proven.agent?.registered_jwk
-  if (target.token_profile === 'draft' && registered_jwk) {
-    return { ...proven, lifetime, token_type: 'Bearer', confirmation: { jwk: { ...registered_jwk } } }
+  const registered = proven.agent?.registered_key
+  if (target.token_profile === 'draft' && registered) {
+    return {
+      ...proven,
+      lifetime,
+      token_type: 'Bearer',
+      confirmation: { jwk: { ...registered.jwk } },
+      jkt: registered.jkt,
+    }
   }
   if (!mayGoUnbound(proven)) {
     throw new OAuthError('invalid_dpop_proof', 'A DPoP proof is required for this token; send one.', {

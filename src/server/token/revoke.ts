@@ -16,7 +16,7 @@ import { unauthenticatedPart } from './unauthenticated.ts'
  * client's token is refused and lives on. 503 when storage is in doubt: 200 means it is done.
  */
 export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
-  const { token, authenticated } = await unauthenticatedPart(ctx, http, 'revoke', async () => {
+  const { token, authenticated } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
     return { token, authenticated: await authenticateClient(ctx, http, credentials, false) }
   })

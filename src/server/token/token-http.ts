@@ -5,6 +5,8 @@ import type { Origin } from '../audit/events.ts'
 /** A request to the token, introspection or revocation endpoint, as the pass sees it: parsed, but nothing believed. */
 export type TokenHttp = {
   readonly dialect: Dialect
+  /** The route's path, one of a fixed few: for counting. */
+  readonly endpoint: string
   readonly body: Readonly<Record<string, JsonValue>>
   readonly authorization?: string
   readonly dpop?: string

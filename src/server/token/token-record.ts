@@ -6,7 +6,7 @@ import type { PreparedToken } from './issue.ts'
 
 /** The row a token leaves behind: enough to introspect, revoke and explain it, never the token itself. */
 export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken): Insertable<TokenTable> {
-  const { agent, client, target, proof, sub, lifetime } = permitted
+  const { agent, client, target, sub, lifetime, token_type } = permitted
   return {
     jti: claims.jti,
     client_id: client.client_id,
@@ -15,7 +15,8 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
     scope: claims.scope,
     token_profile: target.token_profile,
     kid: signer.kid,
-    jkt: proof?.jkt ?? null,
+    token_type,
+    jkt: permitted.jkt ?? null,
     agent_id: agent?.agent_id ?? null,
     registration_id: agent?.registration_id ?? null,
     workflow_id: agent?.workflow?.workflow_id ?? null,
@@ -31,20 +32,20 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
 }
 
 export function standingOf(token: PreparedToken): Standing {
-  const { agent, client, proof, sub } = token.permitted
+  const { agent, client, jkt, sub } = token.permitted
   const agent_id = agent?.agent_id ?? null
   const registration_id = agent?.registration_id ?? null
   return {
     client_id: client.client_id,
     agent_id,
     registration_id,
-    agent_jkt: (agent && proof?.jkt) ?? null,
+    agent_jkt: (agent && jkt) ?? null,
     refs: revocationRefs({
       jti: token.claims.jti,
       client_id: client.client_id,
       sub,
       kid: token.signer.kid,
-      jkt: proof?.jkt ?? null,
+      jkt: jkt ?? null,
       agent_id,
       registration_id,
       execution_id: null,

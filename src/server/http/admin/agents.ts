@@ -5,6 +5,7 @@ import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
 import { approveVersion } from '../../registry/agent-approval.ts'
 import { agentDetailSchema, agentViewSchema, getAgent, getAgents } from '../../registry/agent-views.ts'
+import { getClient } from '../../registry/clients.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -27,8 +28,9 @@ export async function adminAgentRoutes(app: App, { ctx }: { ctx: Context }): Pro
   }
   app.get('/admin/v1/agents/:client_id', { config, schema: list }, async request => {
     const { client_id } = request.params
-    return await read(ctx, callerOf(request), { client_id, details: {} }, () => {
-      return getAgents(ctx, client_id, pageOfQuery(request.query))
+    return await read(ctx, callerOf(request), { client_id, details: {} }, async () => {
+      await getClient(ctx, client_id)
+      return await getAgents(ctx, client_id, pageOfQuery(request.query))
     })
   })
   const show = {

@@ -3,6 +3,7 @@ import { clientIdSchema, workflowIdSchema } from '../../../protocol/names.ts'
 import { workflowAnswerSchema } from '../../../protocol/workflow.ts'
 import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
+import { getClient } from '../../registry/clients.ts'
 import { approveWorkflow, getWorkflows, workflowViewSchema } from '../../registry/workflows.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
@@ -12,6 +13,8 @@ import { problems } from './problems.ts'
 
 const config = { permission: { audience: 'admin', scope: 'approve:agents' } } as const
 const tags = ['administration']
+/** Versions are counted in a 32-bit column. */
+const MAX_VERSION = 2_147_483_647
 
 /** GET /admin/v1/workflows/{client_id} and the approval of a version. */
 export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
@@ -25,8 +28,9 @@ export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): 
   }
   app.get('/admin/v1/workflows/:client_id', { config, schema: list }, async request => {
     const { client_id } = request.params
-    return await read(ctx, callerOf(request), { client_id, details: {} }, () => {
-      return getWorkflows(ctx, client_id, pageOfQuery(request.query))
+    return await read(ctx, callerOf(request), { client_id, details: {} }, async () => {
+      await getClient(ctx, client_id)
+      return await getWorkflows(ctx, client_id, pageOfQuery(request.query))
     })
   })
   const approve = {
@@ -34,7 +38,7 @@ export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): 
     tags,
     params: ofClient.extend({ workflow_id: workflowIdSchema }),
     headers: idempotencyHeaders,
-    body: z.strictObject({ version: z.int().positive() }),
+    body: z.strictObject({ version: z.int().min(1).max(MAX_VERSION) }),
     response: { 200: workflowAnswerSchema, ...problems },
   }
   app.post(

@@ -63,7 +63,7 @@ export async function agentGrant(
       checksum: version.checksum,
       key: possession.key,
       ...(step.workflow && { workflow: step.workflow }),
-      ...(unboundDraft && { registered_jwk: onlyKey(possession.keys) }),
+      ...(unboundDraft && { registered_key: onlyKey(possession.keys) }),
       intent: {
         ...(step.workflow && { workflow_id: step.workflow.workflow_id, workflow_step: step.workflow.workflow_step }),
         executed_by: agent_id,
@@ -92,9 +92,9 @@ function provePossession(
   })
 }
 
-function onlyKey(keys: readonly AgentKey[]): Readonly<Record<string, unknown>> {
+function onlyKey(keys: readonly AgentKey[]): AgentKey {
   const [only, ...others] = keys
-  if (only && others.length === 0) return { ...only.jwk }
+  if (only && others.length === 0) return only
   throw new OAuthError('invalid_dpop_proof', 'Without a proof the agent needs exactly one registered key.', {
     ajwt_error: 'agent_key_mismatch',
     reason: 'no_single_key',

@@ -18,7 +18,9 @@ export async function clientCredentialsGrant(
   client: Client,
   proof: DpopProof | undefined,
 ): Promise<Authorization> {
-  if (proof && (await findKeyOwner(ctx, proof.jkt))) {
+  const keyOwner = proof && (await findKeyOwner(ctx, proof.jkt))
+  // Of this client only: naming somebody's key as an agent's elsewhere must not shut its holder out.
+  if (keyOwner?.client_id === client.client_id) {
     throw new OAuthError('invalid_dpop_proof', "An agent's key must not bind a client's token; use another key.", {
       reason: 'agent_key_for_client',
     })
