@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startMaintenance } from '../src/server/maintenance.ts'
+import { insertRevocations, purgeRevocations } from '../src/server/store/revocations.ts'
+import { insertToken, purgeTokens } from '../src/server/store/tokens.ts'
 import { startTestApp } from './support/app.ts'
 
 test('refusals that nobody was authenticated for are counted, and written at the latest on a stop (protocol.md section 3)', async () => {
@@ -24,4 +26,33 @@ test('maintenance outlives the database: a failed turn is logged and nothing is 
   const maintenance = startMaintenance(app.ctx)
   app.ctx.unauthenticated.count({ endpoint: 'token', reason: 'x', address: '127.0.0.1' })
   await assert.rejects(maintenance.stop())
+})
+
+test('records of tokens stay 48 h, revocations 24 h after they ended; then they are removed (protocol.md section 9)', async () => {
+  const { ctx, clock } = await startTestApp()
+  const expires_at = new Date(ctx.now().getTime() + 300_000)
+  await insertToken(ctx, {
+    ...{ jti: 'old', client_id: 'app', sub: 'app', resource: 'https://api.example.com', scope: 'read' },
+    ...{ token_profile: 'interop', token_type: 'Bearer', kid: 'k', jkt: null, agent_id: null, registration_id: null },
+    ...{ workflow_id: null, workflow_version: null, workflow_step: null, workflow_state: 'none' },
+    ...{ execution_id: null, parent_jti: null, initiated_by: null, issued_at: ctx.now(), expires_at },
+  })
+  const act = { reason: 'test', revoked_by: 'test', now: ctx.now() }
+  await insertRevocations(ctx, [{ kind: 'token', id: 'old' }], act)
+  const kept = async () => {
+    await purgeTokens(ctx)
+    await purgeRevocations(ctx)
+    const tokens = await ctx.db.selectFrom('token').select('jti').execute()
+    const revocations = await ctx.db.selectFrom('revocation').select('id').execute()
+    return { tokens: tokens.length, revocations: revocations.length }
+  }
+  // Entries end 960 s after the act (section 9).
+  clock.advance(86_400 + 960)
+  assert.deepEqual(await kept(), { tokens: 1, revocations: 1 })
+  clock.advance(1)
+  assert.deepEqual(await kept(), { tokens: 1, revocations: 0 })
+  clock.advance(2 * 86_400 + 300 - (86_400 + 961))
+  assert.deepEqual(await kept(), { tokens: 1, revocations: 0 })
+  clock.advance(1)
+  assert.deepEqual(await kept(), { tokens: 0, revocations: 0 })
 })

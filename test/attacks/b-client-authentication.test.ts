@@ -306,6 +306,19 @@ test('[attack 29] after 20 wrong secrets the next is held back, in any spelling,
   assert.equal((await send(world, clientCredentials(world, other))).status, 200)
 })
 
+test('[attack 29] wrong secrets in the name of a client that signs do not hold back its assertions (section 3)', async () => {
+  const client = await givenClient(ctx)
+  const guess = clientCredentials(world, { ...client, client_secret: 'wrong' })
+  for (let n = 0; n < 21; n += 1) assert.equal((await send(world, guess)).status, n < 20 ? 401 : 429)
+  const unsigned = clientCredentials(world, client)
+  claims(unsigned, { aud: 'https://other.example.com' })
+  for (let n = 0; n < 21; n += 1) assert.equal((await send(world, unsigned)).status, 401)
+  for (const path of ['/oauth/introspect', '/oauth/revoke'] as const) {
+    assert.equal((await send(world, tokenRequest(world, path, client, 'x'))).status, 200, path)
+  }
+  assert.equal((await send(world, clientCredentials(world, client))).status, 200)
+})
+
 test('[attack 29] guesses from one address do not lock the client out of another', async () => {
   const behindProxy = await givenWorld({ env: { REMIT_TRUST_PROXY: '127.0.0.1' } })
   const client = await givenClient(behindProxy.ctx, undefined, secretPost)

@@ -279,6 +279,17 @@ test('[attack 45] the proof key is the one registered for the agent, at both end
   }
 })
 
+test('[attack 45] who names my key as its agent’s does not shut me out; a key of my own agent is refused (section 3)', async () => {
+  const mine = testKey('ES256')
+  const client = { ...(await givenClient(ctx)), dpopKey: mine }
+  await givenAgent(ctx, await givenClient(ctx), 'squatter', { key: mine })
+  assert.equal((await send(world, clientCredentials(world, client))).status, 200)
+  const { key } = await givenAgent(ctx, client, 'own')
+  const attempt = clientCredentials(world, { ...client, dpopKey: key })
+  const expected = { ...REFUSED, audited: true, reason: 'agent_key_for_client' }
+  await refused(world, attempt, expected, clientCredentials(world, client))
+})
+
 test('[attack 45] a removed key of the agent proves nothing any more', async () => {
   const agent = await givenAgent(ctx, world.client, 'rekeyed')
   const jkt = await thumbprint(agent.key)

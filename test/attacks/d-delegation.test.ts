@@ -228,6 +228,14 @@ test('[attack 68] a chain on the caller’s word is said to be one, and binds no
   assert.deepEqual(intent, { ...alone, state: 'asserted', delegation_chain: sequenceHash(['planner', 'solo']) })
 })
 
+test('[attack 68] an empty chain asserts nothing (section 6)', async () => {
+  const attempt = agentGrant(world, INTENT, world.solo)
+  attempt.params.delegation_context = { chain: [] }
+  const { intent } = claimsOf(await mint(attempt))
+  assert.deepEqual(intent, claimsOf(await mint(good())).intent)
+  assert.equal(intent.state, 'none')
+})
+
 test('[attack 54] [attack 55] [attack 64] an asserted chain that is too long, loops or names strangers is refused', async () => {
   const chains: readonly [string, string[]][] = [
     ['chain_loop', ['solo', 'planner', 'solo']],

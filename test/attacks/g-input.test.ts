@@ -216,6 +216,21 @@ for (const [row, cases] of Map.groupBy(CASES, one => one.row)) {
   })
 }
 
+test('[attack 95] what is no agent_id is unknown, and stands nowhere in the audit trail (section 4)', async () => {
+  for (const agent_id of ['x y', 'a\u0001\u001b[31m', '|'.repeat(128), 'a/b', 'pl\u0430nner']) {
+    const attempt = agentGrant(world, '/intent/token', world.solo)
+    attempt.params.agent_id = agent_id
+    const expected = { status: 401, error: 'unknown_agent', reason: 'unknown_agent', audited: true }
+    await refused(world, attempt, expected, agentGrant(world, '/intent/token', world.solo))
+    const row = await world.ctx.db
+      .selectFrom('audit_event')
+      .select('agent_id')
+      .where('outcome', '=', 'refused')
+      .executeTakeFirst()
+    assert.deepEqual(row, { agent_id: null }, JSON.stringify(agent_id))
+  }
+})
+
 test('[attack 99] introspection and revocation refuse a parameter sent twice (RFC 6749 section 3.2)', async () => {
   for (const path of ['/oauth/introspect', '/oauth/revoke'] as const) {
     const good = () => tokenRequest(world, path, world.client, 'x')

@@ -14,7 +14,7 @@ import {
 import type { Database } from '../../src/server/store/schema.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
 import { type Answer, agentGrant, clientCredentials, exchange, proofOf, send, signed, tokenRequest } from './attempt.ts'
-import { type GivenAgent, givenAgent, givenClient, givenWorld, tokenHash } from './given.ts'
+import { DRAFT_API, type GivenAgent, givenAgent, givenClient, givenWorld, tokenHash } from './given.ts'
 
 const world = await givenWorld()
 const { ctx, client } = world
@@ -66,12 +66,16 @@ asAdmin.params = { ...asAdmin.params, scope: 'revoke', resource: ctx.config.admi
 const adminToken = String((await send(world, asAdmin)).body.access_token)
 
 async function revokeAgent({ agent_id }: GivenAgent): Promise<Answer> {
+  return await revoke('agent', `${client.client_id}/${agent_id}`)
+}
+
+async function revoke(kind: 'agent' | 'client', id: string): Promise<Answer> {
   const path = '/admin/v1/revocations'
   const proof = proofOf(world, operator.dpopKey, path)
   Object.assign(proof.payload, { htu: `${adminUrl}${path}`, ath: tokenHash(adminToken) })
   const { host, port } = new URL(adminUrl)
   const headers = ['Host', host, 'Content-Type', 'application/json', 'Authorization', `DPoP ${adminToken}`]
-  const body = JSON.stringify({ kind: 'agent', id: `${client.client_id}/${agent_id}`, reason: 'test' })
+  const body = JSON.stringify({ kind, id, reason: 'test' })
   return await exchange(Number(port), path, [...headers, 'DPoP', signed(proof)], body)
 }
 
@@ -134,6 +138,23 @@ test('[attack 116] a mint waits for a revoke that is writing, and then mints not
     .where('action', '=', 'token.issue')
     .executeTakeFirst()
   assert.deepEqual(row, { outcome: 'refused', reason: 'revoked' })
+})
+
+test('[attack 116] of two revokes of the last two administrators at once one waits, and is refused (section 11)', async () => {
+  const access = [{ resource: ctx.config.adminAudience, scope: 'admin:clients' }]
+  await givenClient(ctx, 'admin-one', { access })
+  await givenClient(ctx, 'admin-two', { access })
+  let first: Watched<Answer> | undefined
+  let second: Watched<Answer> | undefined
+  await withTableHeld('revocation', async () => {
+    first = watch(revoke('client', 'admin-one'))
+    assert.ok(await waitsFor('revocation', first))
+    second = watch(revoke('client', 'admin-two'))
+    assert.ok(await waitsFor('gate', second), 'the second revoke counted administrators while the first was writing')
+  })
+  assert.equal((await first?.promise)?.status, 201)
+  const answer = await second?.promise
+  assert.deepEqual([answer?.status, answer?.body.code], [409, 'conflict'])
 })
 
 type Lapse = {
@@ -202,6 +223,24 @@ for (const { reason, status, error, change } of LAPSES) {
     assert.deepEqual(rows, [{ outcome: 'refused', reason }])
   })
 }
+
+test('[attack 116] the key that a draft token carries without a proof is read again behind the gate (section 9)', async () => {
+  const optional = await givenClient(ctx, undefined, { policies: { agent_proof: 'optional' } })
+  const agent = await givenAgent(ctx, optional, 'unproven')
+  const attempt = { ...agentGrant(world, '/intent/token', agent), proof: undefined }
+  attempt.params.audience = DRAFT_API
+  const db = openDatabase(world.app.database.connection)
+  let minting: Watched<Answer> | undefined
+  await db.transaction().execute(async tx => {
+    await enterGateExclusive({ ...ctx, db: tx })
+    minting = watch(send(world, attempt))
+    assert.ok(await waitsFor('gate', minting))
+    await tx.updateTable('agent_key').set({ removed_at: ctx.now() }).where('agent_id', '=', 'unproven').execute()
+  })
+  await db.destroy()
+  const answer = await minting?.promise
+  assert.deepEqual([answer?.status, answer?.body.error], [400, 'invalid_dpop_proof'])
+})
 
 /** A token row delegated from another, as a later release will write it. */
 function childOf(parent_jti: string, jti: string) {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { CompactSign } from 'jose'
 import { base64url } from '../protocol/forge.ts'
 import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
-import { type GivenClient, givenClient, givenResource, givenWorld } from './given.ts'
+import { DRAFT_API, type GivenClient, givenAgent, givenClient, givenResource, givenWorld, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
 import { type Expected, refused } from './refused.ts'
 
@@ -44,6 +44,22 @@ test('introspection tells the token’s own client the claims as issued (RFC 766
   const token = await mint(agentGrant(world, '/intent/token', solo))
   const expected = { active: true, token_type: 'DPoP', ...claimsOf(token) }
   assert.deepEqual(await introspected(token, client), { status: 200, body: expected })
+})
+
+test('a draft token without a proof is Bearer, and recorded with the one key that it carries (protocol.md section 7)', async () => {
+  const optional = await givenClient(ctx, undefined, { policies: { agent_proof: 'optional' } })
+  const agent = await givenAgent(ctx, optional, 'unproven')
+  const attempt = { ...agentGrant(world, '/intent/token', agent), proof: undefined }
+  attempt.params.audience = DRAFT_API
+  const token = await mint(attempt)
+  const expected = { active: true, token_type: 'Bearer', ...claimsOf(token) }
+  assert.deepEqual(await introspected(token, optional), { status: 200, body: expected })
+  const row = await ctx.db
+    .selectFrom('token')
+    .select(['token_type', 'jkt'])
+    .where('jti', '=', claimsOf(token).jti)
+    .executeTakeFirst()
+  assert.deepEqual(row, { token_type: 'Bearer', jkt: await thumbprint(agent.key) })
 })
 
 test('[attack 114] the API’s own client learns of its tokens, nobody else of any (protocol.md section 7)', async () => {

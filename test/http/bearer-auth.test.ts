@@ -143,13 +143,45 @@ test('[attack 118] a missing scope is 403, says which, claims the proof and is a
   assert.equal(status, 403)
   assert.equal(body.code, 'insufficient_scope')
   assert.match(challenge ?? '', /^DPoP error="insufficient_scope".*scope="admin:clients"/)
-  const row = await app.ctx.db
+  const rows = await app.ctx.db
     .selectFrom('audit_event')
-    .select(['outcome', 'reason', 'actor'])
+    .select(['action', 'outcome', 'actor', 'details'])
     .where('reason', '=', 'insufficient_scope')
-    .executeTakeFirstOrThrow()
-  assert.deepEqual(row, { outcome: 'refused', reason: 'insufficient_scope', actor: admin.client_id })
+    .execute()
+  const details = { endpoint: 'GET /admin/v1/clients', caller: admin.client_id, acting_owner: 'user:local:otto' }
+  assert.deepEqual(rows, [{ action: 'request', outcome: 'refused', actor: admin.client_id, details }])
   assert.equal((await get(headers)).status, 401)
+})
+
+test('[attack 118] [attack 130] a body that is refused before its route takes the proof and leaves one row (protocol.md section 3)', async () => {
+  const token = await adminToken('admin:resources')
+  const target = `${app.adminUrl}/admin/v1/resources`
+  async function post(headers: Record<string, string>, body: string) {
+    const response = await fetch(target, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    return [response.status, (await jsonOf(response)).code]
+  }
+  const good = JSON.stringify({ resource: 'https://heard.example.com', scopes: [{ name: 'read' }] })
+  for (const [body, reason] of [
+    ['{"resource":', 'json_malformed'],
+    ['{"resource":1}', 'request_schema'],
+  ] as const) {
+    await app.ctx.db.deleteFrom('audit_event').execute()
+    const headers = await boundHeaders(app, admin, token, { method: 'POST', url: target })
+    assert.deepEqual(await post(headers, body), [400, 'invalid_request'])
+    assert.deepEqual(await post(headers, body), [401, 'invalid_dpop_proof'])
+    assert.deepEqual(await post(headers, good), [401, 'invalid_dpop_proof'])
+    const rows = await app.ctx.db.selectFrom('audit_event').select(['action', 'outcome', 'reason', 'details']).execute()
+    const details = { endpoint: 'POST /admin/v1/resources', caller: admin.client_id, acting_owner: 'user:local:otto' }
+    const unheard = rows.filter(row => row.reason === reason)
+    assert.deepEqual(unheard, [{ action: 'request', outcome: 'refused', reason, details }])
+    const all = rows.map(row => `${row.action} ${row.outcome} ${row.reason}`).sort()
+    const replayed = ['request refused proof_replayed', 'resource.create refused proof_replayed']
+    assert.deepEqual(all, [`request refused ${reason}`, ...replayed].sort())
+  }
 })
 
 test('[attack 46, 118] an unbound admin token needs the policy allow_bearer_admin (protocol.md section 3)', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestApp } from '../support/app.ts'
 import { jsonOf } from '../support/json-of.ts'
+import { rawRequest } from '../support/raw-http.ts'
 
 const app = await startTestApp()
 const { issuer } = app
@@ -143,4 +144,32 @@ test('/docs is served by this server alone, under a strict content security poli
   assert.deepEqual(page.match(/(?:src|href)="(?:https?:)?\/\//g), null)
   const document = await jsonOf(await fetch(`${issuer}/docs/json`))
   assert.ok(JSON.stringify(document).includes('/admin/v1/clients'))
+})
+
+test('[attack 104, 105] a file of /docs that is none is refused without a 5xx, as are other methods and ranges', async () => {
+  const { host } = new URL(issuer)
+  const css = '/docs/static/index.css'
+  const requests: readonly (readonly [string, number])[] = [
+    ['GET /docs/static/../x', 404],
+    ['GET /docs/static/%2e%2e/x', 404],
+    ['GET /docs/static/%2e%2e%2fx', 404],
+    ['GET /docs/static//etc/passwd', 404],
+    ['GET /docs/static/a%00b', 404],
+    ['GET /docs/static/%ff', 400],
+    [`GET /docs/static/${'a'.repeat(5000)}`, 404],
+    ['PUT /docs/json', 404],
+    [`PUT ${css}`, 404],
+  ]
+  for (const [start, status] of requests) {
+    const answer = await rawRequest(issuer, `${start} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    assert.equal(answer.status, status, start.slice(0, 40))
+    assert.match(answer.headers, /application\/problem\+json/)
+  }
+  for (const [name, value, status] of [
+    ['Range', 'bytes=99999999-', 416],
+    ['If-Match', '"x"', 412],
+  ] as const) {
+    const answer = await rawRequest(issuer, `GET ${css} HTTP/1.1\r\nHost: ${host}\r\n${name}: ${value}\r\n\r\n`)
+    assert.equal(answer.status, status, name)
+  }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestApp } from '../support/app.ts'
-import { accessToken, boundHeaders, givenAdmin } from '../support/given.ts'
+import { accessToken, boundHeaders, givenAdmin, givenClient } from '../support/given.ts'
 import { rawRequest } from '../support/raw-http.ts'
 
 const app = await startTestApp()
@@ -142,4 +142,25 @@ test('a body of one megabyte is taken where prompts are registered, and nowhere 
   // 401 comes before the body is read; the limit is seen at the token endpoint.
   assert.equal((await post('/intent/register/agent', JSON_TYPE, large)).status, 401)
   assert.equal((await post('/intent/token', JSON_TYPE, large)).status, 413)
+})
+
+test('[attack 104] a workflow of more than 128 KB is 413, an agent of nearly one megabyte is registered (section 5)', async () => {
+  const client = await givenClient(app)
+  const scope = 'register:intent register:workflow'
+  const token = await accessToken(app, client, { resource: app.issuer, scope, bearer: true })
+  const headers = { authorization: `Bearer ${token}` }
+  const steps = (bytes: number) => [{ step_id: 's', action: 'a'.repeat(bytes) }]
+  const workflow = (bytes: number) => JSON.stringify({ workflow_id: 'w', steps: steps(bytes) })
+  const agent = (bytes: number) => {
+    const agent_components = { agent_id: 'large', prompt_template: 'a'.repeat(bytes), tools: [] }
+    return JSON.stringify({ app_id: client.client_id, agent_components })
+  }
+  const flow = '/intent/register/workflow'
+  assert.equal((await post(flow, JSON_TYPE, workflow(128 * 1024), headers)).status, 413)
+  // Read, and refused for another cause: its action is too long.
+  assert.equal((await post(flow, JSON_TYPE, workflow(127 * 1024), headers)).status, 400)
+  const path = '/intent/register/agent'
+  assert.equal((await post(path, JSON_TYPE, agent(1_048_576), headers)).status, 413)
+  const registered = await post(path, JSON_TYPE, agent(1_000_000), headers)
+  assert.equal(registered.status, 200, registered.text)
 })

@@ -50,6 +50,20 @@ test('the only administrator may approve its own acts, until there is a second o
   assert.deepEqual(await refused(approve(ctx, root, 'roots-app', second)), own)
 })
 
+test('getting rid of the second administrator does not let the first approve its own acts again (section 11)', async () => {
+  const { ctx: own } = await startTestApp()
+  await givenResources(own)
+  const admin = { access: [{ resource: own.config.adminAudience, scope: 'admin:clients approve:agents' }] }
+  const root = await givenClient(own, 'root', { ...admin, owner: 'user:local:root', kind: 'operator' })
+  await givenClient(own, 'second', { ...admin, owner: 'user:local:eve', kind: 'operator' })
+  const policies = { require_approval: true }
+  const app = await givenClient(own, 'roots-app', { owner: 'user:local:root', policies })
+  const version = await register(own, app, agentBody('roots-app'))
+  await revokeClient(own, 'second')
+  const forbidden = { code: 'forbidden', reason: 'own_proposal' }
+  assert.deepEqual(await refused(approve(own, root, 'roots-app', version)), forbidden)
+})
+
 test('a client is created as asked, its secret shown once and kept as a digest (section 11)', async () => {
   const { status, body, replayBody } = await createClient(ctx, caller(), clientBody({ client_id: 'shop' }))
   assert.equal(status, 201)

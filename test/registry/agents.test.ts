@@ -347,6 +347,44 @@ test('default_grant client gives the whole ceiling, never ours, never outside_wo
   assert.deepEqual(agent && { access: agent.access, outside: agent.outside_workflow }, { access, outside: false })
 })
 
+test('what the first version was to get counts with the first that is clean: the default, or what was sent (section 4)', async () => {
+  const generous = await givenClient(ctx, 'first-default', { policies: { default_grant: 'client' } })
+  const plain = await givenClient(ctx, 'first-sent')
+  const sent = { access: [{ resource: CRM, scope: 'read' }], outside_workflow: true }
+  const hidden = { prompt: 'Sort\u200b mail.' }
+  const whole = [
+    { resource: CRM, scope: 'read write' },
+    { resource: MAIL, scope: 'read' },
+  ]
+  for (const [app, first, grant] of [
+    [generous, hidden, { access: whole, outside_workflow: false }],
+    [plain, { ...hidden, grant: sent }, sent],
+  ] as const) {
+    const { client_id } = app
+    assert.equal((await register(ctx, app, agentBody(client_id, first))).status, 'pending')
+    assert.deepEqual((await getAgent(ctx, client_id, 'planner')).grant, NOTHING)
+    assert.equal((await register(ctx, app, agentBody(client_id))).status, 'active')
+    assert.deepEqual((await getAgent(ctx, client_id, 'planner')).grant, grant)
+  }
+})
+
+test('keys of a first version that waits go on waiting, and bind nothing without an approval (section 4)', async () => {
+  const [careful, clean] = [
+    await givenClient(ctx, 'first-keys', { policies: { require_approval: true } }),
+    await givenClient(ctx, 'first-clean'),
+  ]
+  const [one, two] = [await generateKey(), await generateKey()]
+  await register(ctx, careful, agentBody('first-keys', { public_key: { ...one.jwk } }))
+  const second = await register(ctx, careful, agentBody('first-keys', { prompt: 'B' }))
+  assert.deepEqual(await keysOf('first-keys'), [])
+  await approve(ctx, APPROVER, 'first-keys', second)
+  assert.deepEqual(await keysOf('first-keys'), [one.jkt])
+
+  await register(ctx, clean, agentBody('first-clean', { prompt: 'Sort\u200b mail.', public_key: { ...two.jwk } }))
+  assert.equal((await register(ctx, clean, agentBody('first-clean'))).status, 'active')
+  assert.deepEqual(await keysOf('first-clean'), [])
+})
+
 test('a wider grant waits with a pending version, a narrower one acts at once (section 4)', async () => {
   const app = await givenClient(ctx, 'grants', { policies: { require_approval: true } })
   const wide = { access: [{ resource: CRM, scope: 'read write' }], outside_workflow: true }

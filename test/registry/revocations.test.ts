@@ -153,3 +153,17 @@ test('only a pending version is activated (section 4)', async () => {
   assert.equal(await activateRegistration(ctx, registration_id), false)
   assert.equal((await findRegistration(ctx, registration_id))?.status, 'revoked')
 })
+
+test('the last client with admin:clients cannot be revoked, the last but one can (section 11)', async () => {
+  const holder = (scope: string) => ({ kind: 'operator', access: [{ resource: ctx.config.adminAudience, scope }] })
+  const last = { code: 'conflict', reason: 'last_administrator' }
+  await givenClient(ctx, 'admin-one', holder('admin:clients revoke'))
+  await givenClient(ctx, 'only-approves', holder('approve:agents revoke'))
+  assert.deepEqual(await refused(revoke('client', 'admin-one')), last)
+  assert.equal((await findClient(ctx, 'admin-one'))?.status, 'active')
+  await givenClient(ctx, 'admin-two', holder('admin:clients'))
+  assert.deepEqual((await revoke('client', 'admin-one')).revoked, { ...NONE, client: 1 })
+  // One that was revoked is no other administrator.
+  assert.deepEqual(await refused(revoke('client', 'admin-two')), last)
+  assert.deepEqual((await revoke('client', 'only-approves')).revoked, { ...NONE, client: 1 })
+})

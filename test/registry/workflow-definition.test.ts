@@ -73,6 +73,8 @@ test('what removes or loosens a gate, an assignment or an access is told apart (
     [plan, pay],
     [plan, pay, gate],
     changed('gate', { approval_gate: false }),
+    // Nothing is minted for a gate of nobody.
+    changed('gate', { agent_id: 'planner' }),
     changed('pay', { requires_approval: false }),
     changed('plan', { required: false }),
     changed('pay', { dependencies: [] }),

@@ -67,6 +67,20 @@ test('[attack 77] redefining a workflow makes a new version, a looser one waits 
   assert.deepEqual(await stepsThatCount('guarded'), { version: 2, steps: ['send'] })
 })
 
+test('[attack 77] a gate of nobody that is given to an agent waits for approval, also when it is sent again (section 5)', async () => {
+  const app = await given('given-gate', { policies: { require_approval: true } })
+  await registerFlow(ctx, app, GATED)
+  const [gate, ...rest] = GATED
+  const pending = { status: 'pending', workflow_id: 'w', version: 2 }
+  for (const _ of [1, 2]) {
+    assert.deepEqual(await registerFlow(ctx, app, [{ ...gate, agent_id: 'planner' }, ...rest]), pending)
+  }
+  assert.equal((await stepsThatCount('given-gate'))?.version, 1)
+  await approveFlow(ctx, APPROVER, 'given-gate', 2)
+  const again = await registerFlow(ctx, app, [{ ...gate, agent_id: 'planner' }, ...rest])
+  assert.deepEqual(again, { ...pending, status: 'skipped' })
+})
+
 test('without require_approval a looser one counts at once (section 5)', async () => {
   const app = await given('free')
   await registerFlow(ctx, app, GATED)

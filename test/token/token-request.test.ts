@@ -99,6 +99,27 @@ for (const [name, change, code, reason] of REFUSED) {
   })
 }
 
+test('what is not built is refused inside a context and a step too, never ignored (protocol.md section 6)', () => {
+  const { delegation_context, workflow_step } = JSON_BODY
+  for (const name of ['execution_id', 'delegation_assertion']) {
+    for (const change of [
+      { delegation_context: { ...delegation_context, [name]: 'exe_1' } },
+      { workflow_step: { ...workflow_step, [name]: 'exe_1' } },
+    ]) {
+      const attempt = () => parseTokenRequest({ ...JSON_BODY, ...change }, INTENT_GRANTS)
+      assert.throws(attempt, refusal('invalid_request', 'malformed_parameter'))
+    }
+  }
+  const unknown = { delegation_context: { ...delegation_context, more: 1 } }
+  assert.deepEqual(parseTokenRequest({ ...JSON_BODY, ...unknown }, INTENT_GRANTS), PARSED)
+})
+
+test('an empty chain asserts nothing (protocol.md section 6)', () => {
+  const { chain: _, ...parsed } = PARSED
+  const delegation_context = { chain: [], completed_steps: ['r'] }
+  assert.deepEqual(parseTokenRequest({ ...JSON_BODY, delegation_context }, INTENT_GRANTS), parsed)
+})
+
 test('a client_credentials request may leave the resource out, never the scope (protocol.md section 3)', () => {
   const grant_type = 'client_credentials'
   const parsed = parseTokenRequest({ grant_type, scope: 'read', client_id: 'app' }, OAUTH_GRANTS)

@@ -21,9 +21,11 @@ const RETRY_AFTER_SECONDS = 2
 const FRAMEWORK: Readonly<Record<number, string>> = {
   400: 'The request is malformed.',
   404: 'There is nothing here.',
+  412: 'A precondition of the request does not hold.',
   413: 'The body is too large.',
   414: 'The request target is too long.',
   415: 'The Content-Type is not the one that this endpoint takes.',
+  416: 'The range cannot be served.',
   431: 'The headers are too large.',
   503: 'The server is stopping.',
 }

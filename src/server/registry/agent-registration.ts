@@ -62,7 +62,7 @@ export async function registerAgent(
   ]
   const pending = pending_for.length > 0
   const version = (await newestVersion(tx, client_id, agent_id)) + 1
-  const grant = body.grant ?? proposal?.proposed_grant ?? (isFirst ? defaultGrant(tx, client) : undefined)
+  const grant = body.grant ?? proposal?.proposed_grant ?? (first ? defaultGrant(tx, client) : undefined)
   const waits = pending && grant !== undefined && (isFirst || !isNoWider(grant, agent))
   const proposedKeys = keys.length > 0 ? keys : (proposal?.proposed_keys ?? [])
 
