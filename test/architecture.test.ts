@@ -48,6 +48,7 @@ function areaOf(path: string): string | undefined {
 /** Types that every part of the server speaks in: config, context, caller, metrics and the brake stand above the areas. */
 const SERVER_COMMON = [
   'src/server/config.ts',
+  'src/server/addresses.ts',
   'src/server/context.ts',
   'src/server/caller.ts',
   'src/server/metrics.ts',

@@ -6,13 +6,8 @@ import type { Context } from '../context.ts'
 import { insertAgentKeys, removeOtherKeys } from '../store/agent-keys.ts'
 import { lockAgent, updateGrant } from '../store/agents.ts'
 import { findClient } from '../store/clients.ts'
-import {
-  activateRegistration,
-  findRegistration,
-  newestLiveVersion,
-  type RegistrationRow,
-  retireOlder,
-} from '../store/registrations.ts'
+import { activateRegistration, retireOlder } from '../store/registration-changes.ts'
+import { findRegistration, newestLiveVersion, type RegistrationRow } from '../store/registrations.ts'
 import type { Outcome } from './act.ts'
 import { checkFourEyes } from './four-eyes.ts'
 

@@ -9,14 +9,12 @@ import type { Context } from '../context.ts'
 import { findAgentKeys, insertAgentKeys } from '../store/agent-keys.ts'
 import { type Agent, insertAgent, lockAgent, updateGrant } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
+import { activateRegistration, insertRegistration, retireOlder } from '../store/registration-changes.ts'
 import {
-  activateRegistration,
   findLiveByChecksum,
   firstProposal,
-  insertRegistration,
   newestVersion,
   type RegistrationRow,
-  retireOlder,
   wasRevoked,
 } from '../store/registrations.ts'
 import type { Outcome } from './act.ts'
