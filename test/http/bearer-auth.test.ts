@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { policiesSchema } from '../../src/protocol/client.ts'
 import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
+import { transaction } from '../../src/server/context.ts'
+import { bearerClientVerifier } from '../../src/server/http/bearer-auth.ts'
+import { insertRevocations } from '../../src/server/store/revocations.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey, signAssertion, signJws, signProof } from '../support/dpop.ts'
 import { accessToken, boundHeaders, givenAdmin, givenAgent, givenClient, givenResource } from '../support/given.ts'
@@ -21,6 +24,36 @@ async function get(headers: Record<string, string>, target = url) {
 
 async function adminToken(scope = 'admin:clients') {
   return await accessToken(app, admin, { resource: adminResource, scope })
+}
+
+const INTENT = {
+  executed_by: 'a',
+  delegation_chain: '0123456789abcdef',
+  step_sequence_hash: '0123456789abcdef',
+  state: 'none',
+  chain_commitment: 'x',
+  initiated_by: 'a',
+}
+const AGENT_PROOF = { agent_checksum: `sha256:${'0'.repeat(64)}`, registration_id: 'r', version: 1, key: 'none' }
+
+/** An admin token of the administrator with other claims, signed with the server's own key. */
+async function signedByUs(change: object): Promise<string> {
+  const signer = await app.ctx.keys.signer('ES256')
+  const now = app.clock.seconds()
+  const claims = {
+    iss: app.issuer,
+    aud: adminResource,
+    client_id: admin.client_id,
+    sub: admin.client_id,
+    sub_profile: 'client',
+    iat: now,
+    exp: now + 300,
+    jti: 'forged',
+    scope: 'admin:clients',
+    cnf: { jkt: admin.dpopKey.jkt },
+    ...change,
+  }
+  return await signJws({ alg: 'ES256', privateKey: signer.key }, { typ: 'at+jwt', kid: signer.kid }, claims)
 }
 
 function metadata(path: string): string {
@@ -222,32 +255,20 @@ test('a token revoked by RFC 7009 opens nothing any more (protocol.md section 9)
 })
 
 test('[attack 118] a token that speaks for an agent opens neither of our APIs, even with our audience', async () => {
-  const signer = await app.ctx.keys.signer('ES256')
-  const now = app.clock.seconds()
-  const claims = {
-    iss: app.issuer,
-    aud: adminResource,
-    client_id: admin.client_id,
-    sub: admin.client_id,
-    sub_profile: 'client',
-    iat: now,
-    exp: now + 300,
-    jti: 'forged',
-    scope: 'admin:clients',
-    cnf: { jkt: admin.dpopKey.jkt },
-  }
   const variants: [number, object][] = [
     [200, {}],
     [401, { act: { sub: `agent:${admin.client_id}:a` } }],
+    [401, { intent: INTENT }],
+    [401, { agent_proof: AGENT_PROOF }],
+    [200, { sub: 'user:local:anna', sub_profile: 'user' }],
     [401, { sub: `agent:${admin.client_id}:a`, sub_profile: 'ai_agent' }],
     [401, { sub: 'another-client' }],
     [401, { aud: [adminResource, api] }],
-    [401, { exp: now + 901 }],
+    [401, { exp: app.clock.seconds() + 901 }],
     [401, { iss: `${app.issuer}/` }],
   ]
   for (const [status, change] of variants) {
-    const header = { typ: 'at+jwt', kid: signer.kid }
-    const token = await signJws({ alg: 'ES256', privateKey: signer.key }, header, { ...claims, ...change })
+    const token = await signedByUs(change)
     const answer = await get(await boundHeaders(app, admin, token, { method: 'GET', url }))
     assert.equal(answer.status, status, JSON.stringify(change))
   }
@@ -281,4 +302,65 @@ test('a Bearer client token authenticates its client at /intent/token; a bound o
   const wrongScope = await accessToken(app, client, { resource: app.issuer, scope: 'read:agents', bearer: true })
   assert.deepEqual(await mint(wrongScope), invalid)
   assert.deepEqual(await mint(`${bearer}x`), invalid)
+})
+
+test('every revocation that covers a token closes our own APIs to it (protocol.md section 9)', async () => {
+  const user = 'user:local:anna'
+  const token = await signedByUs({ jti: 'covered', sub: user, sub_profile: 'user' })
+  const { kid } = await app.ctx.keys.signer('ES256')
+  const status = async () => (await get(await boundHeaders(app, admin, token, { method: 'GET', url }))).status
+  for (const entry of [
+    { kind: 'token', id: 'covered' },
+    { kind: 'client', id: admin.client_id },
+    { kind: 'initiator', id: user },
+    { kind: 'key', id: admin.dpopKey.jkt },
+    { kind: 'key', id: kid },
+  ] as const) {
+    const act = { reason: 'test', revoked_by: 'test', now: app.ctx.now() }
+    await transaction(app.ctx, tx => insertRevocations(tx, [entry], act))
+    assert.equal(await status(), 401, `${entry.kind} ${entry.id}`)
+    await app.ctx.db.deleteFrom('revocation').execute()
+    assert.equal(await status(), 200)
+  }
+})
+
+test('who acts with a token of a person is that person (protocol.md section 2)', async () => {
+  const token = await signedByUs({ sub: 'user:local:anna', sub_profile: 'user', scope: 'audit:read' })
+  await app.ctx.db.deleteFrom('audit_event').execute()
+  assert.equal((await get(await boundHeaders(app, admin, token, { method: 'GET', url }))).status, 403)
+  const rows = await app.ctx.db.selectFrom('audit_event').select('details').execute()
+  const details = { endpoint: 'GET /admin/v1/clients', caller: admin.client_id, acting_owner: 'user:local:anna' }
+  assert.deepEqual(rows, [{ details }])
+})
+
+test('[attack 36, 41] the public API takes a bound token for its own URL; a jti is taken per key', async () => {
+  const jti = 'one-jti-for-two-keys'
+  for (const client of [await givenClient(app), await givenClient(app)]) {
+    const read = `${app.issuer}/intent/agents/${client.client_id}`
+    const token = await accessToken(app, client, { resource: app.issuer, scope: 'read:agents' })
+    const proof = { htm: 'GET', iat: app.clock.seconds(), accessToken: token, jti }
+    const send = async (htu: string) =>
+      await get({ authorization: `DPoP ${token}`, dpop: await signProof(client.dpopKey, { ...proof, htu }) }, read)
+    assert.equal((await send(`${app.adminUrl}/intent/agents/${client.client_id}`)).status, 401)
+    assert.equal((await send(read)).status, 200)
+  }
+})
+
+test('a token of a client that was revoked by entry stands for it no more at /intent/token (protocol.md section 6)', async () => {
+  const verify = bearerClientVerifier(app.ctx)
+  const change = { aud: app.issuer, scope: 'generate:intent-token', cnf: undefined }
+  const token = await signedByUs(change)
+  assert.deepEqual(await verify(token), { client_id: admin.client_id })
+  const refused: object[] = [
+    { sub: 'user:local:anna', sub_profile: 'user' },
+    { act: { sub: 'agent:x:a' } },
+    { scope: 'read:agents' },
+    { aud: adminResource },
+  ]
+  for (const other of refused) await assert.rejects(verify(await signedByUs({ ...change, ...other })))
+  const act = { reason: 'test', revoked_by: 'test', now: app.ctx.now() }
+  const entry = { kind: 'client', id: admin.client_id } as const
+  await transaction(app.ctx, tx => insertRevocations(tx, [entry], act))
+  await assert.rejects(verify(token))
+  await app.ctx.db.deleteFrom('revocation').execute()
 })

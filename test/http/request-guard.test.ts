@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { hostNames } from '../../src/server/http/request-guard.ts'
 import { startTestApp } from '../support/app.ts'
 import { rawRequest } from '../support/raw-http.ts'
 
@@ -35,6 +36,12 @@ test('[attack 113] the admin listener answers to its own name only, against DNS 
   assert.equal((await rawRequest(url, text(new URL(app.adminUrl).host))).status, 401)
   assert.equal((await rawRequest(url, text('rebound.example'))).status, 400)
   assert.equal((await rawRequest(url, text(host))).status, 400)
+})
+
+test('a default port may be named or left out (RFC 9110 section 4.2.1)', () => {
+  assert.deepEqual(hostNames(['https://Idp.example/op']), new Set(['idp.example', 'idp.example:443']))
+  assert.deepEqual(hostNames(['http://idp.example']), new Set(['idp.example', 'idp.example:80']))
+  assert.deepEqual(hostNames(['http://idp.example:8080']), new Set(['idp.example:8080']))
 })
 
 test('health and readiness take any Host (protocol.md section 11)', async () => {

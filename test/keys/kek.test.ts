@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -34,6 +34,7 @@ test('development makes a missing key once, readable by its owner only (issue 2 
 
   assert.deepEqual(await loadKek(source, rows), made)
   assert.equal(statSync(join(source.dataDir, 'kek')).mode & 0o777, 0o600)
+  assert.deepEqual(readdirSync(source.dataDir), ['kek'])
 })
 
 test('starts at the same time agree on one key', async () => {
@@ -60,7 +61,13 @@ test('a key file that others may read is refused (issue 2 item 5)', async () => 
 })
 
 test('a key file that holds anything else is refused without quoting it', async () => {
-  for (const text of ['', 'hunter2', `${one.key.toString('hex')}\nhunter2`, one.key.toString('hex').slice(1)]) {
+  for (const text of [
+    '',
+    'hunter2',
+    `${one.key.toString('hex')}\nhunter2`,
+    one.key.toString('hex').slice(1),
+    `${one.key.toString('hex')}00`,
+  ]) {
     const source = fileWith(text)
     await assert.rejects(loadKek(source, noRows), (error: Error) => {
       assert.match(error.message, /64 hex digits/)

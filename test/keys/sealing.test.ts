@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createDecipheriv } from 'node:crypto'
 import { test } from 'node:test'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 
@@ -22,7 +23,17 @@ test('the same value is never sealed to the same bytes: a data key and nonces of
   const sealer = createSealer([kek])
 
   assert.notDeepEqual(sealer.seal(SECRET, PLACE), sealer.seal(SECRET, PLACE))
+  const [one, two] = [sealer.seal(SECRET, PLACE), sealer.seal(SECRET, PLACE)]
+  // Nonces of the wrapped data key and of the value.
+  for (const at of [9, 69]) assert.notDeepEqual(one.subarray(at, at + 12), two.subarray(at, at + 12))
+  assert.notDeepEqual(dataKeyOf(one), dataKeyOf(two))
 })
+
+/** GCM encrypts like counter mode that starts at 2 (NIST SP 800-38D section 7.1). */
+function dataKeyOf(sealed: Buffer): Buffer {
+  const counter = Buffer.concat([sealed.subarray(9, 21), Buffer.of(0, 0, 0, 2)])
+  return createDecipheriv('aes-256-ctr', kek.key, counter).update(sealed.subarray(37, 69))
+}
 
 test('no flipped bit and no cut goes unnoticed (reliability.md section 4)', () => {
   const sealer = createSealer([kek])

@@ -48,9 +48,9 @@ async function lastAudit(request_id: string) {
 
 test('an act takes its proof once and writes one audit row (protocol.md section 3)', async () => {
   const by = fresh({ request_id: 'act-once' })
-  const done = await act(ctx, by, EVENT, asked(), once)
+  const done = await act(ctx, by, { ...EVENT, details: { asked: 1 } }, asked(), once)
   assert.deepEqual(done, { status: 201, body: { id: made, secret: 'canary-secret' }, replayed: false })
-  const details = { made, caller: 'admin', acting_owner: 'user:local:root' }
+  const details = { asked: 1, made, caller: 'admin', acting_owner: 'user:local:root' }
   const row = { action: 'agent.register', outcome: 'success', reason: null, details }
   assert.deepEqual(await lastAudit('act-once'), [row])
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { clientCreateSchema, policiesSchema } from '../../src/protocol/client.ts'
 import { resourceCreateSchema } from '../../src/protocol/resource.ts'
 import type { Context } from '../../src/server/context.ts'
+import { grantableAccess, isNoWider, isOwnResource } from '../../src/server/registry/ceiling.ts'
 import { createClient, getClient, getClients } from '../../src/server/registry/clients.ts'
 import { createResource } from '../../src/server/registry/resources.ts'
 import { findSecrets, revokeClient } from '../../src/server/store/clients.ts'
@@ -119,6 +121,35 @@ test('access names registered resources and scopes that exist, of ours too (sect
   }
 })
 
+test('access names neither a revoked resource nor one that came to lie below us (section 11)', async () => {
+  const below = `${ctx.config.issuer}/below`
+  const old = { resource: 'https://old.example', scopes: [{ name: 'read' }] }
+  await run(ctx, tx => createResource(tx, caller(), resourceCreateSchema.parse(old)))
+  const { db } = ctx
+  await db.updateTable('resource').set({ status: 'revoked' }).where('resource', '=', old.resource).execute()
+  const moved: Context = { ...ctx, config: { ...ctx.config, issuer: 'https://elsewhere.example' } }
+  await run(moved, tx => createResource(tx, caller(), resourceCreateSchema.parse({ ...old, resource: below })))
+  for (const resource of [old.resource, below]) {
+    const body = clientBody({ access: [{ resource, scope: 'read' }] })
+    const refusal = await refused(run(ctx, tx => createClient(tx, caller(), body)))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason: 'unknown_resource' })
+  }
+})
+
+test('a client has no key of ours, and an RSA key stays bound to its one algorithm (section 11, RFC 8725 section 3.1)', async () => {
+  const method = { token_endpoint_auth_method: 'private_key_jwt' }
+  const ours = ctx.keys.published().find(key => key.alg === 'ES256')
+  const { kid: _, alg: __, use: ___, ...own } = ours ?? assert.fail('no key')
+  const taken = clientBody({ ...method, jwks: { keys: [own] } })
+  const refusal = await refused(run(ctx, tx => createClient(tx, caller(), taken)))
+  assert.deepEqual(refusal, { code: 'invalid_request', reason: 'own_key' })
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { kty, n, e } = publicKey.export({ format: 'jwk' })
+  const bound = clientBody({ ...method, jwks: { keys: [{ kty, n, e, alg: 'PS256' }] } })
+  const created = await run(ctx, tx => createClient(tx, caller(), bound))
+  assert.deepEqual(created.jwks, { keys: [{ kty, n, e, alg: 'PS256' }] })
+})
+
 test('[attack 94] a name is given out once, also after its client was revoked (section 9)', async () => {
   await givenClient(ctx, 'gone')
   await revokeClient(ctx, 'gone')
@@ -145,8 +176,15 @@ test('[attack 98] policies are not coerced into another type', () => {
 test('in production a client that mints registers itself only with require_approval (section 4)', async () => {
   const production: Context = { ...ctx, config: { ...ctx.config, production: true } }
   const access = [{ resource: ctx.config.issuer, scope: 'generate:intent-token register:intent' }]
-  const refusal = await refused(createClient(production, caller(), clientBody({ access })))
-  assert.deepEqual(refusal, { code: 'invalid_request', reason: 'approval_policy_missing' })
+  const workflows = [{ resource: ctx.config.issuer, scope: 'generate:intent-token register:workflow' }]
+  for (const both of [access, workflows]) {
+    const refusal = await refused(createClient(production, caller(), clientBody({ access: both })))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason: 'approval_policy_missing' })
+  }
+  for (const scope of ['generate:intent-token read:agents', 'register:intent register:workflow']) {
+    const one = clientBody({ access: [{ resource: ctx.config.issuer, scope }] })
+    assert.equal((await createClient(production, caller(), one)).status, 201)
+  }
   const approved = clientBody({ access, policies: { require_approval: true } })
   assert.equal((await createClient(production, caller(), approved)).status, 201)
   assert.equal((await createClient(ctx, caller(), clientBody({ access }))).status, 201)
@@ -157,6 +195,8 @@ test('in production it cannot register either where it was created elsewhere (se
   const production: Context = { ...ctx, config: { ...ctx.config, production: true } }
   const refusal = await refused(register(production, app, agentBody('from-development')))
   assert.deepEqual(refusal, { code: 'unauthorized_client', reason: 'approval_policy_missing' })
+  const ci = await givenClient(ctx, 'from-ci', { registers_for: ['from-development'] })
+  assert.equal((await register(production, ci, agentBody('from-development'))).status, 'active')
 })
 
 test('[attack 118] our own resources are nobody’s to register, in no spelling (section 3)', async () => {
@@ -175,6 +215,27 @@ test('[attack 118] our own resources are nobody’s to register, in no spelling 
   }
 })
 
+test('[attack 118] an issuer with a path owns itself and what is below it, and neither name is handed on (section 3)', () => {
+  const issuer = 'https://idp.example/op'
+  const own = { issuer, adminAudience: `${issuer}/admin` }
+  for (const resource of [issuer, `${issuer}?x=1`, `${issuer}/x`]) assert.equal(isOwnResource(resource, own), true)
+  for (const resource of [`${issuer}x`, 'https://idp.example/']) assert.equal(isOwnResource(resource, own), false)
+  const crm = { resource: CRM, scope: 'read' }
+  const all = [crm, ...[own.issuer, own.adminAudience].map(resource => ({ resource, scope: 'x' }))]
+  assert.deepEqual(grantableAccess(all, own), [crm])
+})
+
+test('a grant is wider by its access or by work outside of workflows (section 4)', () => {
+  const rights = (scope: string, outside_workflow: boolean) => ({
+    access: [{ resource: CRM, scope }],
+    outside_workflow,
+  })
+  assert.equal(isNoWider(rights('read', false), rights('read write', true)), true)
+  assert.equal(isNoWider(rights('read', true), rights('read', true)), true)
+  assert.equal(isNoWider(rights('read write', false), rights('read', true)), false)
+  assert.equal(isNoWider(rights('read', true), rights('read', false)), false)
+})
+
 test('a resource is registered once; the client that introspects for it must exist (section 11)', async () => {
   const twice = resourceCreateSchema.parse({ resource: CRM, scopes: [{ name: 'read' }] })
   const taken = { code: 'conflict', reason: 'resource_taken' }
@@ -182,6 +243,10 @@ test('a resource is registered once; the client that introspects for it must exi
   const lost = resourceCreateSchema.parse({ resource: 'https://x.example', scopes: [{ name: 'a' }], client_id: 'none' })
   const unknown = { code: 'invalid_request', reason: 'unknown_client' }
   assert.deepEqual(await refused(run(ctx, tx => createResource(tx, caller(), lost))), unknown)
+  await givenClient(ctx, 'was-here')
+  await revokeClient(ctx, 'was-here')
+  const orphan = { ...lost, client_id: 'was-here' }
+  assert.deepEqual(await refused(run(ctx, tx => createResource(tx, caller(), orphan))), unknown)
 })
 
 test('[attack 109] lists go on where they stopped, and only by a cursor of ours', async () => {

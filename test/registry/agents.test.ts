@@ -9,6 +9,7 @@ import { clientToRead } from '../../src/server/registry/app-client.ts'
 import { openComponents } from '../../src/server/registry/components.ts'
 import { findAgentKeys } from '../../src/server/store/agent-keys.ts'
 import { findAgent, revokeAgent } from '../../src/server/store/agents.ts'
+import { revokeClient } from '../../src/server/store/clients.ts'
 import { revokeRegistration } from '../../src/server/store/registration-changes.ts'
 import { validRegistrations } from '../../src/server/store/registrations.ts'
 import { startTestApp } from '../support/app.ts'
@@ -235,6 +236,18 @@ test('another agent’s key cannot even be proposed (section 4)', async () => {
   assert.equal((await refused(register(ctx, app, proposal))).reason, 'agent_key_taken')
 })
 
+test('nor by another agent of the same client, and no key is sent twice (section 4)', async () => {
+  const app = await givenClient(ctx, 'key-sibling', { policies: { require_approval: true } })
+  const { jwk } = await generateKey()
+  const first = await register(ctx, app, agentBody('key-sibling', { public_key: { ...jwk } }))
+  await approve(ctx, APPROVER, 'key-sibling', first)
+  const sibling = agentBody('key-sibling', { id: 'sibling', public_key: { ...jwk } })
+  assert.equal((await refused(register(ctx, app, sibling))).reason, 'agent_key_taken')
+  const twin = (await generateKey()).jwk
+  const twice = agentBody('key-sibling', { id: 'twice', jwks: { keys: [{ ...twin }, { ...twin, kid: 'b' }] } })
+  assert.equal((await refused(register(ctx, app, twice))).reason, 'repeated_key')
+})
+
 test('a key that two agents proposed goes to the first that is approved (section 4)', async () => {
   const app = await givenClient(ctx, 'key-race', { policies: { require_approval: true } })
   const jwk = { ...(await generateKey()).jwk }
@@ -298,6 +311,8 @@ test('[attack 94] a client registers for itself and for those its record names, 
   const foreign = { code: 'unauthorized_client', reason: 'foreign_app' }
   assert.deepEqual(await refused(register(ctx, ci, agentBody('unnamed'))), foreign)
   assert.deepEqual(await refused(register(ctx, app, agentBody('no-such-client'))), foreign)
+  await revokeClient(ctx, 'named')
+  assert.deepEqual(await refused(register(ctx, ci, agentBody('named', { prompt: 'B' }))), foreign)
 })
 
 test('[attack 93] components are sealed at rest and other clients read nothing, as if nothing were there', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { ADMIN_SCOPES } from '../../src/protocol/own-resources.ts'
 import type { Context } from '../../src/server/context.ts'
-import { bootstrap, prepareBootstrapToken } from '../../src/server/registry/bootstrap.ts'
+import { bootstrap, bootstrapSchema, prepareBootstrapToken } from '../../src/server/registry/bootstrap.ts'
 import { listAuditRows } from '../../src/server/store/audit.ts'
 import { findClient, revokeClient } from '../../src/server/store/clients.ts'
 import { startTestApp } from '../support/app.ts'
@@ -106,6 +106,26 @@ test('a wrong, empty, short or missing token opens nothing (section 11)', async 
   assert.deepEqual(await refused(bootstrap(ctx, '', BODY, origin())), wrong)
   await writeFile(file, 'short', { mode: 0o600 })
   assert.deepEqual(await refused(bootstrap(ctx, 'short', BODY, origin())), wrong)
+  await writeFile(file, 'x'.repeat(21), { mode: 0o600 })
+  assert.deepEqual(await refused(bootstrap(ctx, 'x'.repeat(21), BODY, origin())), wrong)
+})
+
+test('an operator’s own token file is left where it is, and opens nothing any more (section 11)', async () => {
+  const { ctx, file } = await locked()
+  const production: Context = { ...ctx, config: { ...ctx.config, production: true } }
+  const token = 'x'.repeat(22)
+  await writeFile(file, token, { mode: 0o600 })
+  assert.match((await bootstrap(production, token, BODY, origin())).client_id, /^cli_/)
+  assert.equal(await tokenOf(file), token)
+  const again = { code: 'conflict', reason: 'bootstrap_closed' }
+  assert.deepEqual(await refused(bootstrap(production, token, BODY, origin())), again)
+})
+
+test('[attack 97] the body names an owner as subjects are named, and nothing else (section 11)', () => {
+  assert.equal(bootstrapSchema.safeParse(BODY).success, true)
+  for (const other of [{ role: 'root' }, { owner: 'user:local:root\u0000' }, { client_name: '' }]) {
+    assert.equal(bootstrapSchema.safeParse({ ...BODY, ...other }).success, false)
+  }
 })
 
 test('a token file that others may read is not trusted (section 11)', async () => {

@@ -19,6 +19,11 @@ test('[attack 109] a forged, changed, foreign or empty cursor is refused', async
     Buffer.from('app').toString('base64url'),
     encodeCursor(randomBytes(32), 'clients', 'app'),
     encodeCursor(KEY, 'resources', 'app'),
+    // The same bytes under a name that is cut elsewhere.
+    Buffer.concat([
+      Buffer.from(encodeCursor(KEY, 'client', 'sapp'), 'base64url').subarray(0, 16),
+      Buffer.from('app'),
+    ]).toString('base64url'),
     '',
     "'; drop table client; --",
   ]

@@ -25,3 +25,13 @@ test('no value can end its quotes (RFC 6750 section 3)', () => {
   const error = new OAuthError('invalid_token', 'a"b\\c\r\nd\u00e9')
   assert.equal(challenge(error, { scheme: 'Bearer' }), 'Bearer error="invalid_token", error_description="abcd"')
 })
+
+test('scope and metadata stay within their quotes too (RFC 6750 section 3)', () => {
+  const error = new OAuthError('insufficient_scope', 'No.')
+  const value = challenge(error, {
+    scheme: 'Bearer',
+    scope: 'a", x="b',
+    resource_metadata: 'https://a.example/"\r\nX: y',
+  })
+  assert.match(value, /, scope="a, x=b", resource_metadata="https:\/\/a\.example\/X: y"$/)
+})

@@ -7,15 +7,30 @@ import { generateKey } from '../support/dpop.ts'
 const { jwk } = await generateKey()
 const KEY = { ...jwk, kid: 'one', alg: 'ES256', use: 'sig' }
 
+type KeyServer = {
+  seconds: number
+  fetches: number
+  answer: string
+  isDown: boolean
+  init?: ResponseInit
+  asked?: RequestInit
+}
+
 /** A server of key sets with a clock: `answer` is what it says next. */
 function keyServer() {
-  const state = { seconds: 1_800_000_000, fetches: 0, answer: JSON.stringify({ keys: [KEY] }), isDown: false }
+  const state: KeyServer = {
+    seconds: 1_800_000_000,
+    fetches: 0,
+    answer: JSON.stringify({ keys: [KEY] }),
+    isDown: false,
+  }
   const source = remoteJwks('https://idp.example.com/jwks.json', {
     now: () => new Date(state.seconds * 1000),
-    fetch: async () => {
+    fetch: async (_url, asked) => {
       state.fetches += 1
+      state.asked = asked
       if (state.isDown) throw new TypeError('fetch failed')
-      return new Response(state.answer)
+      return new Response(state.answer, state.init)
     },
   })
   const kids = async (kid: string) => (await source(kid)).map(key => ('kid' in key ? key.kid : undefined))
@@ -81,5 +96,59 @@ test('without any set the source says so', async () => {
 test('keys of kinds that we do not know are passed over (RFC 7517 section 5)', async () => {
   const { state, kids } = keyServer()
   state.answer = JSON.stringify({ keys: [{ kty: 'AKP', kid: 'new', alg: 'ML-DSA-44' }, KEY] })
+  assert.deepEqual(await kids('one'), ['one'])
+})
+
+test('a set that would be good but for one thing changes nothing (protocol.md section 8)', async () => {
+  const TWO = { ...KEY, kid: 'two' }
+  const bad: [string, ResponseInit?][] = [
+    [JSON.stringify({ keys: [TWO] }), { status: 500 }],
+    [`{"keys":[],"keys":[${JSON.stringify(TWO)}]}`],
+    [JSON.stringify({ keys: [TWO], padding: 'x'.repeat(70_000) })],
+    [JSON.stringify({ keys: [TWO, { ...KEY, kid: 'three', d: 'private' }] })],
+  ]
+  for (const [answer, init] of bad) {
+    const { state, kids } = keyServer()
+    await kids('one')
+    Object.assign(state, { answer, init })
+    state.seconds += 31
+    assert.deepEqual(await kids('two'), ['one'], answer.slice(0, 40))
+  }
+})
+
+test('a fetch follows no redirect and ends in time (protocol.md section 8)', async () => {
+  const { state, kids } = keyServer()
+  await kids('one')
+  assert.equal(state.asked?.redirect, 'error')
+  assert.ok(state.asked?.signal instanceof AbortSignal)
+})
+
+test('a key that left the set is known for 300 s at most, and none outlives 24 h (protocol.md section 8)', async () => {
+  const { state, kids } = keyServer()
+  await kids('one')
+  state.seconds += 299
+  await kids('one')
+  assert.equal(state.fetches, 1)
+  state.seconds += 1
+  await kids('one')
+  assert.equal(state.fetches, 2)
+  // Waits for the fetch under way.
+  await kids('unknown')
+  state.answer = JSON.stringify({ keys: [{ ...KEY, kid: 'two' }] })
+  state.seconds += 86_401
+  assert.deepEqual(await kids('one'), ['two'])
+})
+
+test('a slow fetch is not joined by a second one (protocol.md section 8)', async () => {
+  const { state, kids } = keyServer()
+  const first = kids('one')
+  state.seconds += 31
+  await Promise.all([first, kids('one')])
+  assert.equal(state.fetches, 1)
+})
+
+test('a key without a name is passed over', async () => {
+  const { state, kids } = keyServer()
+  state.answer = JSON.stringify({ keys: [{ ...KEY, kid: '' }, { ...KEY, kid: 'x'.repeat(129) }, KEY] })
   assert.deepEqual(await kids('one'), ['one'])
 })

@@ -80,6 +80,11 @@ test('no Authorization header, or another scheme (RFC 6750 section 3)', async ()
   for (const authorization of ['Basic YTpi', 'DPoP', 'DPoP a b', 'DPoP a,b', '']) {
     await assert.rejects(verifier().verify({ ...at, authorization }), refusal('invalid_token', 'token_malformed'))
   }
+  const { authorization, ...rest } = await request()
+  for (const around of [`Basic ${authorization}`, `x${authorization}`, `${authorization}, DPoP b`]) {
+    const hostile = { ...rest, authorization: around }
+    await assert.rejects(verifier().verify(hostile), refusal('invalid_token', 'token_malformed'))
+  }
 })
 
 test('[attack 1, 3, 4] the key comes from our set by kid, the algorithm from the key (RFC 8725 section 3.1)', async () => {
@@ -105,6 +110,7 @@ test('[attack 12] typ at+jwt for interop, JWT for draft only, nothing else (RFC 
   await refused({ header: { kid: signer.jkt } }, 'jws_typ')
   await refused({ header: DRAFT_HEADER }, 'token_profile')
   await refused({ claims: DRAFT_CLAIMS }, 'token_profile')
+  await refused({ claims: { ...CLAIMS, cnf: DRAFT_CLAIMS.cnf } }, 'token_profile')
 })
 
 test('[attack 16, 17] iss and aud are exact strings; an array is refused (RFC 9068 section 4)', async () => {
