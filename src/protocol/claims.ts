@@ -22,7 +22,6 @@ export const agentProofSchema = z.object({
   version: z.int(),
   key: z.enum(['registered', 'endorsed', 'none']),
 })
-export type AgentProof = z.output<typeof agentProofSchema>
 
 export const confirmationSchema = z.union([
   z.strictObject({ jkt: z.string() }),

@@ -1,5 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
+/** SHA-256; a string is hashed as UTF-8. What secrets rest as, and what a column compares. */
+export function sha256(data: string | Uint8Array): Buffer {
+  return createHash('sha256').update(data).digest()
+}
+
 /** SHA-256 in lowercase hex; a string is hashed as UTF-8. */
 export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')

@@ -36,7 +36,6 @@ export {
   agentIdSchema,
   agentSubject,
   clientIdSchema,
-  issuerNameSchema,
   parseSubjectName,
   type SubjectName,
   stepIdSchema,

@@ -12,8 +12,6 @@ export const clientIdSchema = z.string().regex(CLIENT_ID)
 export const agentIdSchema = z.string().regex(AGENT_ID)
 export const workflowIdSchema = z.string().regex(WORKFLOW_ID)
 export const stepIdSchema = z.string().regex(WORKFLOW_ID)
-/** A trusted issuer's registered name, or `local` for people of no issuer. */
-export const issuerNameSchema = z.string().regex(CLIENT_ID)
 export const subjectNameSchema = z
   .string()
   .refine(name => parseSubjectName(name) !== undefined, 'must be a subject name')

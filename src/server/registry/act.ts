@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { timingSafeEqual } from 'node:crypto'
 import type { z } from 'zod'
+import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import { canonicalJson } from '../../protocol/jcs.ts'
 import { Problem } from '../../protocol/problem.ts'
 import { IDEMPOTENCY_RETENTION } from '../../protocol/time.ts'
 import { type ActEvent, auditAct, auditActRefused } from '../audit/events.ts'
@@ -125,9 +126,7 @@ async function claimIdempotency<T>(
 ): Promise<{ claimed?: IdempotentRequest; stored?: Answer<T> }> {
   if (key === undefined) return {}
   const { client_id } = caller
-  const request_digest = createHash('sha256')
-    .update(String(canonicalize(body)), 'utf8')
-    .digest()
+  const request_digest = sha256(canonicalJson(body))
   const request: IdempotentRequest = { client_id, idempotency_key: key, endpoint, request_digest }
   const now = tx.now()
   const expires_at = new Date(now.getTime() + IDEMPOTENCY_RETENTION * 1000)

@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { policiesSchema } from '../../protocol/client.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import { subjectNameSchema } from '../../protocol/names.ts'
 import { ADMIN_SCOPES } from '../../protocol/own-resources.ts'
@@ -92,7 +93,7 @@ async function checkToken(ctx: Context, token: string, address: string): Promise
   const key = `bootstrap ${address}`
   await ctx.brake.check(key)
   const expected = await readToken(ctx)
-  if (expected !== undefined && timingSafeEqual(digest(token), digest(expected))) return
+  if (expected !== undefined && timingSafeEqual(sha256(token), sha256(expected))) return
   await ctx.brake.failed(key)
   throw new Problem('unauthorized', 'The bootstrap token is wrong or not set up.', 'bootstrap_token')
 }
@@ -123,10 +124,6 @@ async function forgetToken({ config, log }: Context): Promise<void> {
   await rm(config.bootstrapTokenFile, { force: true }).catch(() => {
     log.warn({ file: config.bootstrapTokenFile }, 'the used bootstrap token file could not be removed')
   })
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text, 'utf8').digest()
 }
 
 function closed(): Problem {

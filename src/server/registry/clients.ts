@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Access } from '../../protocol/access.ts'
 import { type ClientCreate, clientSchema } from '../../protocol/client.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import { parseJwks } from '../../protocol/jwk.ts'
 import { ADMIN_SCOPES, ISSUER_SCOPES } from '../../protocol/own-resources.ts'
 import { Problem } from '../../protocol/problem.ts'
@@ -55,7 +55,7 @@ export async function createClient(tx: Context, caller: Caller, body: ClientCrea
   const audit = { client_id, details: { kind: client.kind, owner: client.owner } }
   if (client.token_endpoint_auth_method === 'private_key_jwt') return { status: 201, body: view, audit }
   const client_secret = `${tx.randomId()}${tx.randomId()}`
-  const secret_digest = createHash('sha256').update(client_secret, 'utf8').digest()
+  const secret_digest = sha256(client_secret)
   await insertSecret(tx, { client_id, secret_digest, created_at: client.created_at, expires_at: null })
   return { status: 201, body: { ...view, client_secret }, replayBody: view, audit }
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
 import { z } from 'zod'
+import { sha256 } from '../../protocol/digest.ts'
+import { canonicalJson } from '../../protocol/jcs.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { WorkflowAnswer, WorkflowRegistration, WorkflowStep } from '../../protocol/workflow.ts'
 import type { Caller } from '../caller.ts'
@@ -38,9 +38,7 @@ export async function registerWorkflow(
   const { client_id } = client
   const agent_ids = [...new Set(steps.flatMap(step => step.agent_id ?? []))].sort()
   validateDefinition(steps, await knownAgentIds(tx, client_id, agent_ids), grantableAccess(client.access, tx.config))
-  const definition_digest = createHash('sha256')
-    .update(String(canonicalize(steps)), 'utf8')
-    .digest()
+  const definition_digest = sha256(canonicalJson(steps))
 
   await lockWorkflow(tx, client_id, workflow_id, tx.now())
   const newest = await findNewestVersion(tx, client_id, workflow_id)

@@ -27,26 +27,26 @@ export async function findActiveWorkflow(
   client_id: string,
   workflow_id: string,
 ): Promise<{ version: number; steps: readonly WorkflowStep[] } | undefined> {
-  const row = await ctx.db
-    .selectFrom('workflow')
-    .innerJoin('workflow_version', join =>
-      join
-        .onRef('workflow_version.client_id', '=', 'workflow.client_id')
-        .onRef('workflow_version.workflow_id', '=', 'workflow.workflow_id')
-        .onRef('workflow_version.version', '=', 'workflow.version'),
-    )
+  const row = await countingVersions(ctx, client_id)
     .select(['workflow_version.version', 'workflow_version.definition'])
-    .where('workflow.client_id', '=', client_id)
     .where('workflow.workflow_id', '=', workflow_id)
-    .where('workflow.status', '=', 'active')
-    .where('workflow_version.status', '=', 'active')
     .executeTakeFirst()
   return row && { version: row.version, steps: row.definition.steps }
 }
 
 /** Whether a step of any workflow of the client is the agent's, in the versions that count (primary keys). */
 export async function agentIsAssigned(ctx: Context, client_id: string, agent_id: string): Promise<boolean> {
-  const row = await ctx.db
+  const row = await countingVersions(ctx, client_id)
+    .select('workflow.workflow_id')
+    .where(sql<boolean>`workflow_version.agent_ids @> ${JSON.stringify([agent_id])}::jsonb`)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** The versions of a client's workflows that count now. */
+function countingVersions(ctx: Context, client_id: string) {
+  return ctx.db
     .selectFrom('workflow')
     .innerJoin('workflow_version', join =>
       join
@@ -54,14 +54,9 @@ export async function agentIsAssigned(ctx: Context, client_id: string, agent_id:
         .onRef('workflow_version.workflow_id', '=', 'workflow.workflow_id')
         .onRef('workflow_version.version', '=', 'workflow.version'),
     )
-    .select('workflow.workflow_id')
     .where('workflow.client_id', '=', client_id)
     .where('workflow.status', '=', 'active')
     .where('workflow_version.status', '=', 'active')
-    .where(sql<boolean>`workflow_version.agent_ids @> ${JSON.stringify([agent_id])}::jsonb`)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
 }
 
 /** The workflow's row, made with version 0 (none counts yet) where it is new, locked until the transaction ends. */

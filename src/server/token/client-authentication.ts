@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { AuthMethod } from '../../protocol/client.ts'
 import { verifyClientAssertion } from '../../protocol/client-assertion.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { parseJwks } from '../../protocol/jwk.ts'
 import { clientIdSchema } from '../../protocol/names.ts'
@@ -18,6 +19,9 @@ export type AuthenticatedClient = {
   /** The assertion's single use, claimed in the request's one write. */
   readonly claims: readonly ReplayClaim[]
 }
+
+/** Compared where there is no secret; the digest of nothing that anybody can send. */
+const NOBODYS_DIGEST = Buffer.alloc(32)
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -118,11 +122,11 @@ async function byAssertion(ctx: Context, assertion: string): Promise<Authenticat
 
 /** An unknown client costs what a wrong secret costs: the same reads, the same comparison. */
 async function bySecret(ctx: Context, client_id: string, client_secret: string): Promise<Client> {
-  const digest = createHash('sha256').update(client_secret, 'utf8').digest()
+  const digest = sha256(client_secret)
   const id = clientIdSchema.safeParse(client_id).data ?? ''
   const client = await findClient(ctx, id)
-  const secrets = await findSecrets(ctx, id, ctx.now())
-  const matches = secrets.filter(secret => timingSafeEqual(secret.secret_digest, digest))
+  const digests = (await findSecrets(ctx, id, ctx.now())).map(secret => secret.secret_digest)
+  const matches = (digests.length > 0 ? digests : [NOBODYS_DIGEST]).filter(known => timingSafeEqual(known, digest))
   if (client && matches.length > 0) return client
   throw refusal('client_or_secret')
 }
