@@ -1,7 +1,9 @@
 import type { Migration } from 'kysely/migration'
 import * as core from './001_core.ts'
+import * as administration from './002_administration.ts'
 
 /** Every migration by name, in order. Forward only. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '001_core': core,
+  '002_administration': administration,
 }

@@ -18,6 +18,8 @@ export type Context = {
   readonly metrics: Metrics
   readonly brake: Brake
   readonly unauthenticated: UnauthenticatedCounter
+  /** Epoch seconds: nothing signed before is taken, because a restore forgot what was used since its backup. */
+  readonly notBefore: number
   readonly log: Logger
   readonly now: () => Date
   /** 128 random bits, base64url. */

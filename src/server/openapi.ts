@@ -42,6 +42,7 @@ function unconnectedContext(): Context {
     metrics: createMetrics(),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
+    notBefore: 0,
     log: pino({ level: 'silent' }),
     now: systemClock,
     randomId,

@@ -82,6 +82,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     metrics: createMetrics(),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
+    notBefore: 0,
     log: pino({ level: 'trace' }, { write: line => void lines.push(line) }),
     now,
     randomId,

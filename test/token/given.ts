@@ -24,6 +24,7 @@ export function client(policies: object = {}): Client {
     kind: 'app',
     token_endpoint_auth_method: 'private_key_jwt',
     jwks: { keys: [] },
+    jwks_uri: null,
     grant_types: [CLIENT_CREDENTIALS_GRANT],
     access: [],
     registers_for: [],
@@ -31,6 +32,7 @@ export function client(policies: object = {}): Client {
     status: 'active',
     created_at: new Date(0),
     created_by: 'operator',
+    updated_at: null,
   }
 }
 

@@ -91,12 +91,32 @@ export async function auditTokenRevoked(
 export type ActEvent = {
   readonly action:
     | 'agent.register'
+    | 'agent.batch_register'
     | 'agent.approve'
+    | 'agent.reject'
+    | 'agent.suspend'
+    | 'agent.resume'
+    | 'agent.retire'
+    | 'agent.rollback'
+    | 'agent_key.add'
+    | 'agent_key.remove'
     | 'workflow.register'
+    | 'workflow.batch_register'
     | 'workflow.approve'
+    | 'workflow.reject'
+    | 'workflow.deregister'
     | 'client.create'
+    | 'client.update'
+    | 'client.rotate_secret'
+    | 'client.delete'
+    | 'owner.transfer'
     | 'resource.create'
+    | 'resource.update'
+    | 'resource.delete'
     | 'revocation.create'
+    | 'shim_release.create'
+    | 'shim_release.withdraw'
+    | 'console.link'
     | 'read'
     | 'request'
   readonly client_id?: string
@@ -135,6 +155,11 @@ function actRow(caller: Caller, event: ActEvent) {
     agent_id: event.agent_id ?? null,
     request_id: caller.request_id,
     address: caller.address,
-    details: { ...event.details, caller: caller.client_id, acting_owner: caller.acting_owner },
+    details: {
+      ...event.details,
+      caller: caller.client_id,
+      acting_owner: caller.acting_owner,
+      ...(caller.via !== undefined && { via: caller.via }),
+    },
   }
 }

@@ -85,7 +85,7 @@ async function authenticate(
     throw refusal('admin_token_not_bound')
   }
   const caller = readCaller(request, verified, client)
-  if (!caller.scope.includes(permission.scope)) {
+  if (permission.scope !== 'any' && !caller.scope.includes(permission.scope)) {
     // Whoever asks for too much is known, and recorded as such.
     request.caller = caller
     throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')

@@ -6,14 +6,14 @@ import type { AdminScope, IssuerScope } from '../../protocol/own-resources.ts'
  * - `public`: anyone; the answer holds nothing that is not public;
  * - `client`: OAuth client authentication, done by the token, introspection and revocation endpoints themselves;
  * - `bootstrap`: the one-time token;
- * - an access token of ours for `<issuer>` or `<issuer>/admin` with this scope.
+ * - an access token of ours for `<issuer>` or `<issuer>/admin` with this scope, `any` standing for one admin scope or more.
  */
 export type Permission =
   | 'public'
   | 'client'
   | 'bootstrap'
   | { readonly audience: 'issuer'; readonly scope: IssuerScope }
-  | { readonly audience: 'admin'; readonly scope: AdminScope }
+  | { readonly audience: 'admin'; readonly scope: AdminScope | 'any' }
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,5 +1,6 @@
 import { isWithin } from '../../protocol/access.ts'
 import type { AgentRegistration, Grant, RegistrationAnswer } from '../../protocol/agent.ts'
+import type { PendingCause } from '../../protocol/agent-views.ts'
 import { canonicalComponents, checksumsEqual, parseChecksum } from '../../protocol/checksum.ts'
 import { sha256Hex } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
@@ -40,6 +41,9 @@ export async function registerAgent(
   const client = await clientToRegisterFor(tx, caller, body.app_id)
   const { client_id } = client
   const { agent_id } = body.agent_components
+  if (body.checksum_profile === 'reference') {
+    throw new OAuthError('invalid_request', 'Profile reference is not built yet.', { reason: 'not_built' })
+  }
   const canonical = canonicalComponents(checksumComponents(body.agent_components))
   const checksum = sha256Hex(canonical)
   checkClaimed(body.claimed_checksum, checksum)
@@ -52,11 +56,11 @@ export async function registerAgent(
   const proposal = first ? undefined : await firstProposal(tx, client_id, agent_id)
   const isFirst = first || proposal !== undefined
   const keysDiffer = !isFirst && keys.length > 0 && !sameKeys(keys, held)
-  const pending_for = [
-    ...(client.policies.require_approval ? ['require_approval'] : []),
-    ...(anyHiddenText(body.agent_components) ? ['hidden-characters'] : []),
-    ...(keysDiffer ? ['keys'] : []),
-    ...((await wasRevoked(tx, client_id, agent_id, checksum)) ? ['revoked_checksum'] : []),
+  const pending_for: PendingCause[] = [
+    ...(client.policies.require_approval ? ['require_approval' as const] : []),
+    ...(anyHiddenText(body.agent_components) ? ['hidden-characters' as const] : []),
+    ...(keysDiffer ? ['keys' as const] : []),
+    ...((await wasRevoked(tx, client_id, agent_id, checksum)) ? ['revoked_checksum' as const] : []),
   ]
   const pending = pending_for.length > 0
   const version = (await newestVersion(tx, client_id, agent_id)) + 1
@@ -81,6 +85,10 @@ export async function registerAgent(
     registered_owner: caller.acting_owner,
     approved_at: null,
     approved_by: null,
+    pending_for,
+    rejected_at: null,
+    rejected_by: null,
+    reject_reason: null,
   })
   if (grant && !waits) await updateGrant(tx, client_id, agent_id, grant)
   if (!pending) {
@@ -132,7 +140,6 @@ async function enterAgent(tx: Context, client_id: string, agent_id: string): Pro
     status: 'active',
     access: [],
     outside_workflow: false,
-    suspended_by: null,
     created_at,
   })
   const agent = await lockAgent(tx, client_id, agent_id)

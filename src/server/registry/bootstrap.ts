@@ -73,6 +73,7 @@ export async function bootstrap(
       kind: 'operator',
       token_endpoint_auth_method: 'private_key_jwt',
       jwks,
+      jwks_uri: null,
       grant_types: [CLIENT_CREDENTIALS_GRANT],
       access: [{ resource: tx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
       registers_for: [],
@@ -80,6 +81,7 @@ export async function bootstrap(
       status: 'active',
       created_at: now,
       created_by: 'bootstrap',
+      updated_at: null,
     })
     if (!(await claimBootstrap(tx, client_id, now))) throw closed()
     await auditBootstrap(tx, origin, client_id, body.owner)

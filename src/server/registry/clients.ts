@@ -43,9 +43,11 @@ export async function createClient(tx: Context, caller: Caller, body: ClientCrea
     access: body.access,
     registers_for: [...new Set(body.registers_for)],
     policies: body.policies,
+    jwks_uri: null,
     status: 'active',
     created_at: tx.now(),
     created_by: caller.sub,
+    updated_at: null,
   }
   if (!(await insertClient(tx, client))) {
     throw new Problem('conflict', 'This client_id was given out before; choose another.', 'client_id_taken')
@@ -98,13 +100,14 @@ function boundAlg({ kty }: PublicJwk, algs: readonly string[]): { alg?: string }
 }
 
 export function clientView(client: Client): ClientView {
-  const { created_by: _, created_at, ...shown } = client
+  const { created_by: _, created_at, updated_at, ...shown } = client
   return {
     ...shown,
     grant_types: [...client.grant_types],
     access: [...client.access],
     registers_for: [...client.registers_for],
     created_at: created_at.toISOString(),
+    updated_at: updated_at?.toISOString() ?? null,
   }
 }
 

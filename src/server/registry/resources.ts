@@ -36,6 +36,7 @@ export async function createResource(
     status: 'active',
     created_at: tx.now(),
     created_by: caller.sub,
+    updated_at: null,
   }
   if (!(await insertResource(tx, row))) {
     throw new Problem('conflict', 'This resource was registered before; choose another name.', 'resource_taken')
@@ -61,6 +62,11 @@ export async function getResources(
   return { items: items.map(resourceView), next_cursor }
 }
 
-function resourceView({ created_by: _, created_at, scopes, ...shown }: Resource): ResourceView {
-  return { ...shown, scopes: [...scopes], created_at: created_at.toISOString() }
+function resourceView({ created_by: _, created_at, updated_at, scopes, ...shown }: Resource): ResourceView {
+  return {
+    ...shown,
+    scopes: [...scopes],
+    created_at: created_at.toISOString(),
+    updated_at: updated_at?.toISOString() ?? null,
+  }
 }

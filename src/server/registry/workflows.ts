@@ -61,6 +61,9 @@ export async function registerWorkflow(
     registered_owner: caller.acting_owner,
     approved_at: null,
     approved_by: null,
+    rejected_at: null,
+    rejected_by: null,
+    reject_reason: null,
   })
   if (!pending) await activateWorkflowVersion(tx, { client_id, workflow_id, version })
   return outcome(client_id, workflow_id, version, pending ? 'pending' : 'registered')

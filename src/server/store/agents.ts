@@ -4,8 +4,20 @@ import type { Context } from '../context.ts'
 import type { AgentTable } from './schema.ts'
 
 export type Agent = Selectable<AgentTable>
+type NewAgent = Pick<Agent, 'client_id' | 'agent_id' | 'status' | 'access' | 'outside_workflow' | 'created_at'>
 
-const COLUMNS = ['client_id', 'agent_id', 'status', 'access', 'outside_workflow', 'suspended_by', 'created_at'] as const
+const COLUMNS = [
+  'client_id',
+  'agent_id',
+  'status',
+  'access',
+  'outside_workflow',
+  'suspended_by',
+  'suspended_owner',
+  'suspended_at',
+  'suspend_reason',
+  'created_at',
+] as const
 
 /** One agent of one client, revoked ones too (primary key). */
 export async function findAgent(ctx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
@@ -64,7 +76,7 @@ export async function knownAgentIds(
 }
 
 /** @returns false where the id, or one that differs only in case, is taken (agent primary key, agent_id_caseless) */
-export async function insertAgent(tx: Context, row: Agent): Promise<boolean> {
+export async function insertAgent(tx: Context, row: NewAgent): Promise<boolean> {
   const inserted = await tx.db
     .insertInto('agent')
     .values({ ...row, access: JSON.stringify(row.access) })

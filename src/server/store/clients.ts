@@ -15,9 +15,11 @@ const COLUMNS = [
   'access',
   'registers_for',
   'policies',
+  'jwks_uri',
   'status',
   'created_at',
   'created_by',
+  'updated_at',
 ] as const
 
 /** One client, revoked ones too (primary key). */

@@ -12,6 +12,7 @@ export async function insertRegistration(
       ...row,
       proposed_grant: row.proposed_grant === null ? null : JSON.stringify(row.proposed_grant),
       proposed_keys: row.proposed_keys === null ? null : JSON.stringify(row.proposed_keys),
+      pending_for: JSON.stringify(row.pending_for),
     })
     .onConflict(conflict => conflict.doNothing())
     .returning('registration_id')

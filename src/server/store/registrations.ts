@@ -26,6 +26,10 @@ const COLUMNS = [
   'registered_owner',
   'approved_at',
   'approved_by',
+  'pending_for',
+  'rejected_at',
+  'rejected_by',
+  'reject_reason',
 ] as const
 
 /** States in which a version counts, waits or drains. */

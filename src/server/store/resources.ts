@@ -12,9 +12,12 @@ const COLUMNS = [
   'max_token_lifetime',
   'allow_bearer',
   'client_id',
+  'chain_disclosure',
+  'workflow_names',
   'status',
   'created_at',
   'created_by',
+  'updated_at',
 ] as const
 
 /** One resource by its exact identifier, revoked ones too (primary key). */

@@ -1,14 +1,23 @@
 import type { ColumnType, GeneratedAlways } from 'kysely'
 import type { Access } from '../../protocol/access.ts'
 import type { Grant } from '../../protocol/agent.ts'
+import type { PendingCause } from '../../protocol/agent-views.ts'
 import type { AuthMethod, Policies } from '../../protocol/client.ts'
 import type { GrantType } from '../../protocol/grant-types.ts'
-import type { ResourceScope, SigningAlg, TokenProfile } from '../../protocol/resource.ts'
+import type {
+  ChainDisclosure,
+  ResourceScope,
+  SigningAlg,
+  TokenProfile,
+  WorkflowNames,
+} from '../../protocol/resource.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 
 /** jsonb: read as data, written as JSON text. */
 type Json<T> = ColumnType<T, string, string>
 type NullableJson<T> = ColumnType<T | null, string | null, string | null>
+/** Null until something happens to the row: an insert may leave it out. */
+type Later<T> = ColumnType<T | null, T | null | undefined, T | null>
 
 export type PublicJwk = { kty: string; crv?: string; x?: string; y?: string; n?: string; e?: string }
 export type ClientJwk = PublicJwk & { kid?: string; alg?: string }
@@ -24,9 +33,13 @@ export type ClientTable = {
   access: Json<Access>
   registers_for: Json<readonly string[]>
   policies: Json<Policies>
-  status: 'active' | 'revoked'
+  /** Where the client's keys are fetched, instead of `jwks`. */
+  jwks_uri: Later<string>
+  /** `deleted` is final like `revoked`, and says that an administrator tidied up. */
+  status: 'active' | 'revoked' | 'deleted'
   created_at: Date
   created_by: string
+  updated_at: Later<Date>
 }
 
 export type ClientSecretTable = {
@@ -44,9 +57,12 @@ export type ResourceTable = {
   max_token_lifetime: number
   allow_bearer: boolean
   client_id: string | null
-  status: 'active' | 'revoked'
+  chain_disclosure: ColumnType<ChainDisclosure, ChainDisclosure | undefined, ChainDisclosure>
+  workflow_names: ColumnType<WorkflowNames, WorkflowNames | undefined, WorkflowNames>
+  status: 'active' | 'revoked' | 'deleted'
   created_at: Date
   created_by: string
+  updated_at: Later<Date>
 }
 
 export type AgentTable = {
@@ -56,6 +72,10 @@ export type AgentTable = {
   access: Json<Access>
   outside_workflow: boolean
   suspended_by: string | null
+  /** The acting owner of the suspension, who must not be the one to lift it. */
+  suspended_owner: Later<string>
+  suspended_at: Later<Date>
+  suspend_reason: Later<string>
   created_at: Date
 }
 
@@ -68,6 +88,8 @@ export type AgentKeyTable = {
   added_at: Date
   expires_at: Date | null
   removed_at: Date | null
+  /** Thumbprint of the key that endorsed this one. */
+  endorsed_by: Later<string>
 }
 
 export type RegistrationTable = {
@@ -88,13 +110,18 @@ export type RegistrationTable = {
   registered_owner: string
   approved_at: Date | null
   approved_by: string | null
+  /** Why the version waited, or waits. */
+  pending_for: ColumnType<readonly PendingCause[], string | undefined, string>
+  rejected_at: Later<Date>
+  rejected_by: Later<string>
+  reject_reason: Later<string>
 }
 
 export type WorkflowTable = {
   client_id: string
   workflow_id: string
   version: number
-  status: 'active' | 'deregistered'
+  status: 'active' | 'deregistered' | 'revoked'
   created_at: Date
 }
 
@@ -105,12 +132,15 @@ export type WorkflowVersionTable = {
   definition: Json<{ steps: readonly WorkflowStep[] }>
   definition_digest: Buffer
   agent_ids: Json<readonly string[]>
-  status: 'pending' | 'active' | 'superseded'
+  status: 'pending' | 'active' | 'superseded' | 'rejected'
   registered_at: Date
   registered_by: string
   registered_owner: string
   approved_at: Date | null
   approved_by: string | null
+  rejected_at: Later<Date>
+  rejected_by: Later<string>
+  reject_reason: Later<string>
 }
 
 export type WorkflowState = 'none' | 'asserted' | 'recorded'
@@ -209,6 +239,34 @@ export type AuditEventTable = {
   seal_seq: string | null
 }
 
+export type ShimReleaseTable = {
+  version: string
+  checksum: string
+  /** Policy `min_release` asks for this version or a newer one. */
+  minimum: boolean
+  status: 'released' | 'withdrawn'
+  released_at: Date
+  released_by: string
+  withdrawn_at: Date | null
+}
+
+export type ConsoleSessionTable = {
+  code_digest: Buffer
+  client_id: string
+  sub: string
+  acting_owner: string
+  scope: string
+  /** Of the admin token that asked for the link. */
+  jti: string
+  created_at: Date
+  code_expires_at: Date
+  session_digest: Buffer | null
+  expires_at: Date | null
+  ended_at: Date | null
+}
+
+export type RestoreEpochTable = { id: number; not_before: Date; backup_created_at: Date }
+
 export type Database = {
   client: ClientTable
   client_secret: ClientSecretTable
@@ -227,4 +285,7 @@ export type Database = {
   bootstrap: BootstrapTable
   idempotency: IdempotencyTable
   audit_event: AuditEventTable
+  shim_release: ShimReleaseTable
+  console_session: ConsoleSessionTable
+  restore_epoch: RestoreEpochTable
 }

@@ -19,6 +19,9 @@ const VERSION_COLUMNS = [
   'registered_owner',
   'approved_at',
   'approved_by',
+  'rejected_at',
+  'rejected_by',
+  'reject_reason',
 ] as const
 
 /** The version of a workflow that counts now (primary keys of workflow and workflow_version). */
