@@ -27,16 +27,25 @@ const STATEMENTS = [
     add column suspended_at timestamptz,
     add column suspend_reason text`,
 
-  // The thumbprint that endorsed a key: revoking that one covers this one.
-  `alter table agent_key add column endorsed_by text`,
+  // Pages of what needs somebody's attention: suspended agents, and versions that wait for a decision.
+  `create index agent_out_of_order on agent (status, client_id, agent_id) where status <> 'active'`,
+  `create index registration_pending on registration (client_id, agent_id) where status = 'pending'`,
+
+  // The thumbprint that endorsed a key: revoking that one covers this one. A removed key may come back, a revoked never.
+  `alter table agent_key
+    add column endorsed_by text,
+    add column revoked_at timestamptz`,
   `create index agent_key_by_endorser on agent_key (endorsed_by) where endorsed_by is not null`,
 
   // A rejected version is retired; why a version waited stays readable after it was decided.
   `alter table registration
     add column pending_for jsonb not null default '[]',
+    add column content_digest bytea,
     add column rejected_at timestamptz,
     add column rejected_by text,
     add column reject_reason text`,
+  // Same content under another agent_id of the client: the components without their agent_id.
+  `create index registration_by_content on registration (client_id, content_digest) where content_digest is not null`,
 
   `alter table workflow
     drop constraint workflow_status_check,
@@ -60,7 +69,8 @@ const STATEMENTS = [
     withdrawn_at timestamptz
   )`,
 
-  // One row a link; the browser that trades the code for a session fills the second half.
+  // One row a link; the browser that trades the code for a session fills the rest: digests of the cookie's secret and of
+  // the marker that the page keeps.
   `create table console_session (
     code_digest bytea primary key,
     client_id text not null references client,
@@ -71,8 +81,10 @@ const STATEMENTS = [
     created_at timestamptz not null,
     code_expires_at timestamptz not null,
     session_digest bytea unique,
+    marker_digest bytea,
     expires_at timestamptz,
-    ended_at timestamptz
+    ended_at timestamptz,
+    check ((session_digest is null) = (marker_digest is null))
   )`,
   `create index console_session_by_creation on console_session (created_at)`,
 

@@ -37,6 +37,7 @@ test('an empty environment is a development server on loopback (protocol.md sect
     dataDir: resolve('data'),
     bootstrapTokenFile: resolve('data/bootstrap-token'),
     trustProxy: [],
+    allowPrivateFetch: false,
     logLevel: 'info',
     production: false,
   })
@@ -69,6 +70,7 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     kekFile: '/run/secrets/kek',
     bootstrapTokenFile: '/run/secrets/bootstrap',
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
+    allowPrivateFetch: false,
     logLevel: 'warn',
     production: true,
   })
@@ -179,9 +181,20 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
   ['one bad entry among good ones counts', { REMIT_TRUST_PROXY: '10.0.0.1,true' }, 'REMIT_TRUST_PROXY'],
   ['mapped ranges are refused (attacks.md 30)', { REMIT_TRUST_PROXY: '::ffff:10.0.0.0/8' }, 'REMIT_TRUST_PROXY'],
   ['in any spelling (attacks.md 30)', { REMIT_TRUST_PROXY: '0:0:0:0:0:FFFF:a00:1' }, 'REMIT_TRUST_PROXY'],
-  ['nothing is fetched yet', { REMIT_ALLOW_PRIVATE_FETCH: 'true' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
+  ['private fetches are on or absent', { REMIT_ALLOW_PRIVATE_FETCH: 'yes' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
+  ['0 does not mean on', { REMIT_ALLOW_PRIVATE_FETCH: '0' }, 'REMIT_ALLOW_PRIVATE_FETCH'],
+  [
+    'no private fetches in production (attacks.md 108)',
+    { ...PRODUCTION, REMIT_ALLOW_PRIVATE_FETCH: '1' },
+    'REMIT_ALLOW_PRIVATE_FETCH',
+  ],
   ['a log level is known', { REMIT_LOG_LEVEL: 'verbose' }, 'REMIT_LOG_LEVEL'],
 ]
+
+test('REMIT_ALLOW_PRIVATE_FETCH is 1 or true, and off without it (protocol.md section 11)', () => {
+  const set = ['1', 'true', ''].map(text => loadConfig({ REMIT_ALLOW_PRIVATE_FETCH: text }).allowPrivateFetch)
+  assert.deepEqual(set, [true, true, false])
+})
 
 describe('a refused setting is named in one sentence that says the mend (issue 2 item 4)', () => {
   for (const [why, env, named] of REFUSED) {

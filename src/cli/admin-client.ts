@@ -11,13 +11,13 @@ const recordSchema = z.record(z.string(), z.unknown())
 export type Row = z.output<typeof recordSchema>
 const pageSchema = z.object({ items: z.array(recordSchema), next_cursor: z.string().nullish() })
 
-/** The admin API for one command, as the administrator of the profile and with one scope. Throws CliFailure. */
-export async function adminClient(session: Session, scope: AdminScope): Promise<ProtectedClient> {
+/** The admin API for one command, as the administrator of the profile and with the scopes it needs. Throws CliFailure. */
+export async function adminClient(session: Session, ...scopes: readonly AdminScope[]): Promise<ProtectedClient> {
   const { issuer, admin_url, client_id, private_jwk } = await readProfile(session)
   const metadata = await discover(issuer)
   const credential = { client_id, key: await holderKey(private_jwk) }
   const resource = `${issuer}/admin`
-  return protectedClient(session, { metadata, credential, resource, scope, baseUrl: admin_url })
+  return protectedClient(session, { metadata, credential, resource, scope: scopes.join(' '), baseUrl: admin_url })
 }
 
 /** One record of the admin API. */
@@ -28,10 +28,14 @@ export function readRecord(body: unknown): Row {
 }
 
 /** All rows of a list, page by page. */
-export async function listAll(api: ProtectedClient, path: string): Promise<Row[]> {
+export async function listAll(
+  api: ProtectedClient,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Row[]> {
   const rows: Row[] = []
   for (let cursor: string | undefined; ; ) {
-    const page = readPage(await api.get(path, cursor === undefined ? {} : { cursor }))
+    const page = readPage(await api.get(path, { ...query, ...(cursor !== undefined && { cursor }) }))
     rows.push(...page.items)
     if (!page.next_cursor || page.items.length === 0) return rows
     cursor = page.next_cursor

@@ -1,60 +1,90 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
-import { adminClient, type Row, readPage } from './admin-client.ts'
-import { tableText } from './output.ts'
-import type { ProtectedClient } from './protected-client.ts'
+import type { AuditRowView } from '../protocol/audit-views.ts'
+import { adminClient, readRecord } from './admin-client.ts'
+import { addExportCommand } from './audit-export.ts'
+import { type AuditQuery, addFilterOptions, readFilter } from './audit-filter.ts'
+import { followAfter, newRows, readTrail, type TrailReader } from './audit-trail.ts'
+import { lineText, recordText, tableText } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
-const COLUMNS = ['at', 'action', 'outcome', 'reason', 'actor', 'client_id', 'agent_id', 'jti']
+const COLUMNS = ['at', 'action', 'outcome', 'reason', 'actor', 'client_id', 'agent_id', 'jti', 'id'] as const
 const POLL_MILLISECONDS = 2_000
 
-const tailOptions = z.object({ limit: z.int(), client: z.string().optional(), follow: z.boolean().default(false) })
+const tailOptions = z.object({ limit: z.int(), follow: z.boolean().default(false) })
 
 export function addAuditCommand(program: Command): void {
   const audit = program.command('audit').description('what the server did and refused')
-  audit
-    .command('tail')
+  addFilterOptions(audit.command('tail'))
     .description('show the newest entries, oldest first')
-    .option('--limit <n>', 'how many, up to 200', readLimit, 20)
-    .option('--client <id>', 'only entries about this client')
+    .option('--limit <n>', 'how many, up to 1000', readLimit, 20)
     .option('--follow', 'go on with what happens next; with --json one entry a line')
     .action(tail)
+  addFilterOptions(audit.command('search'))
+    .description('show entries by client, agent, reason, time …, newest first')
+    .option('--limit <n>', 'how many, up to 1000', readLimit, 50)
+    .action(search)
+  audit
+    .command('show')
+    .description('show one entry with its details')
+    .argument('<id>', 'its id')
+    .action(async (id: string, _options, command: Command) => {
+      const session = openSession(command)
+      const api = await adminClient(session, 'audit:read')
+      const record = readRecord(await api.get(`/admin/v1/audit/${encodeURIComponent(id)}`))
+      session.out.result(record, recordText(record))
+    })
+  addExportCommand(audit)
 }
 
 async function tail(_options: unknown, command: Command): Promise<void> {
   const session = openSession(command)
-  const { limit, client, follow } = tailOptions.parse(command.opts())
-  const api = await adminClient(session, 'audit:read')
-  const filter = { limit: String(limit), ...(client !== undefined && { client_id: client }) }
-  const { items, next_cursor } = readPage(await api.get('/admin/v1/audit', filter))
+  const { limit, follow } = tailOptions.parse(command.opts())
+  const { filter, read } = await opened(session, command)
+  const start = session.now()
+  const { items } = await readTrail(read, { ...filter, limit: String(limit) })
   const rows = items.toReversed()
   if (!follow) return session.out.result(rows, tableText(COLUMNS, rows))
   for (const row of rows) writeLine(session, row)
-  await followFrom(session, api, filter, next_cursor ?? undefined)
+  await followFrom(session, read, filter, rows, start)
+}
+
+async function search(_options: unknown, command: Command): Promise<void> {
+  const session = openSession(command)
+  const { limit } = tailOptions.parse(command.opts())
+  const { filter, read } = await opened(session, command)
+  const { items, next_cursor } = await readTrail(read, { ...filter, limit: String(limit) })
+  session.out.result(items, tableText(COLUMNS, items))
+  if (next_cursor !== null) session.out.note('There are more: raise --limit, or narrow --since and --until.')
 }
 
 /** Until the process is ended. */
 async function followFrom(
   session: Session,
-  api: ProtectedClient,
-  filter: Readonly<Record<string, string>>,
-  start: string | undefined,
+  read: TrailReader,
+  filter: AuditQuery,
+  rows: readonly AuditRowView[],
+  start: Date,
 ): Promise<never> {
-  for (let after = start; ; await sleep(POLL_MILLISECONDS)) {
-    const { items, next_cursor } = readPage(await api.get('/admin/v1/audit', { ...filter, ...(after && { after }) }))
-    for (const row of items) writeLine(session, row)
-    after = next_cursor ?? after
+  for (let next = await followAfter(read, filter, rows, start); ; next = await newRows(read, filter, next.followed)) {
+    for (const row of next.rows) writeLine(session, row)
+    await sleep(POLL_MILLISECONDS)
   }
 }
 
-function writeLine({ out }: Session, row: Row): void {
-  const shown = COLUMNS.map(column => row[column]).filter(value => value !== null && value !== undefined)
-  out.result(row, shown.join('  '))
+async function opened(session: Session, command: Command): Promise<{ filter: AuditQuery; read: TrailReader }> {
+  const filter = readFilter(session, command)
+  const api = await adminClient(session, 'audit:read')
+  return { filter, read: query => api.get('/admin/v1/audit', query) }
+}
+
+function writeLine({ out }: Session, row: AuditRowView): void {
+  out.result(row, lineText(COLUMNS.map(column => row[column])))
 }
 
 function readLimit(text: string): number {
   const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 200) return limit
-  throw new InvalidArgumentError('It is a number from 1 to 200.')
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit
+  throw new InvalidArgumentError('It is a number from 1 to 1000.')
 }

@@ -1,50 +1,36 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
-import type { HolderKey } from '../protocol/sign.ts'
-import { adminClient, listAll, type Row, readRecord } from './admin-client.ts'
-import { readObject, withNewFile } from './files.ts'
-import { withNewKeyFile } from './keys.ts'
+import { adminClient, listAll, readRecord } from './admin-client.ts'
+import { addClientCreateCommand } from './client-create.ts'
+import { clientPath } from './client-path.ts'
+import { addClientSecretCommand } from './client-secret.ts'
+import { addClientUpdateCommand } from './client-update.ts'
 import { recordText, tableText } from './output.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession } from './session.ts'
 
 const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
-const EXAMPLE = `
-FILE holds the client, in JSON or YAML, for example:
-  client_id: notes-app
-  client_name: Notes
-  owner: user:local:anna
-  kind: app
-  token_endpoint_auth_method: client_secret_basic
-  grant_types: [client_credentials, agent_checksum]
-  access:
-    - { resource: "http://127.0.0.1:4000", scope: "register:intent register:workflow generate:intent-token" }
-    - { resource: "https://api.example.test", scope: read write }
-The first resource is the issuer itself: without it the client registers no agent. Others are made with "remit resource
-create". In production it also needs "policies: { require_approval: true }".`
 
-const createOptions = z.object({ generateKey: z.string().optional(), secretFile: z.string().optional() })
+const listOptions = z.object({
+  owner: z.string().optional(),
+  kind: z.string().optional(),
+  status: z.string().optional(),
+})
+const deleteOptions = z.object({ reason: z.string() })
 
 export function addClientCommand(program: Command): void {
   const client = program.command('client').description('the applications that host agents')
-  client
-    .command('create')
-    .description('create a client; its secret is shown this once')
-    .argument('<file>', 'JSON or YAML file, "-" for standard input')
-    .addOption(
-      new Option(
-        '--generate-key <file>',
-        'make a P-256 key in this new file (0600), its public half for the client',
-      ).conflicts('secretFile'),
-    )
-    .option('--secret-file <file>', 'write the secret to this new file (0600) instead of showing it')
-    .addHelpText('after', EXAMPLE)
-    .action(createClient)
+  addClientCreateCommand(client)
   client
     .command('list')
-    .description('list the clients')
+    .description('list the clients; deleted ones only with --status deleted')
+    .option('--owner <owner>', 'of this owner')
+    .addOption(new Option('--kind <kind>').choices(['app', 'service', 'operator']))
+    .addOption(new Option('--status <status>').choices(['active', 'revoked', 'deleted']))
     .action(async (_options, command: Command) => {
       const session = openSession(command)
-      const rows = await listAll(await adminClient(session, 'admin:clients'), '/admin/v1/clients')
+      const { owner, kind, status } = listOptions.parse(command.opts())
+      const filter = { ...(owner && { owner }), ...(kind && { kind }), ...(status && { status }) }
+      const rows = await listAll(await adminClient(session, 'admin:clients'), '/admin/v1/clients', filter)
       session.out.result(rows, tableText(COLUMNS, rows))
     })
   client
@@ -54,28 +40,21 @@ export function addClientCommand(program: Command): void {
     .action(async (client_id: string, _options, command: Command) => {
       const session = openSession(command)
       const api = await adminClient(session, 'admin:clients')
-      const record = readRecord(await api.get(`/admin/v1/clients/${encodeURIComponent(client_id)}`))
+      const record = readRecord(await api.get(clientPath(client_id)))
       session.out.result(record, recordText(record))
     })
-}
-
-async function createClient(file: string, _options: unknown, command: Command): Promise<void> {
-  const session = openSession(command)
-  const { generateKey, secretFile } = createOptions.parse(command.opts())
-  const body = await readObject(file)
-  const api = await adminClient(session, 'admin:clients')
-  const create = async (key?: HolderKey) =>
-    readRecord(await api.post('/admin/v1/clients', { ...body, ...(key && { jwks: { keys: [key.publicJwk] } }) }))
-  if (generateKey !== undefined) return show(session, await withNewKeyFile(generateKey, create))
-  if (secretFile === undefined) return show(session, await create())
-  await withNewFile(secretFile, async secret => {
-    const { client_secret, ...record } = await create()
-    if (typeof client_secret === 'string') await secret.write(`${client_secret}\n`)
-    show(session, { ...record, secret_file: secretFile })
-  })
-}
-
-function show({ out }: Session, record: Row): void {
-  if (record.client_secret !== undefined) out.note('The secret is not shown again: keep it now.')
-  out.result(record, recordText(record))
+  addClientUpdateCommand(client)
+  addClientSecretCommand(client)
+  client
+    .command('delete')
+    .description('delete a client for good, with all that descends from it; its name is never given out again')
+    .argument('<client_id>')
+    .requiredOption('--reason <text>', 'why, for the audit trail')
+    .action(async (client_id: string, _options, command: Command) => {
+      const session = openSession(command)
+      const { reason } = deleteOptions.parse(command.opts())
+      const api = await adminClient(session, 'admin:clients')
+      const record = readRecord(await api.delete(clientPath(client_id), { reason }))
+      session.out.result(record, recordText(record))
+    })
 }

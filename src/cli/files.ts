@@ -18,7 +18,11 @@ export async function readText(path: string): Promise<string> {
 
 /** An object written as JSON or YAML; JSON by the server's strict rules. Throws CliFailure. */
 export async function readObject(path: string): Promise<JsonObject> {
-  const content = await readText(path)
+  return parseObject(path, await readText(path))
+}
+
+/** `readObject` of text that was read from a file. Throws CliFailure. */
+export function parseObject(path: string, content: string): JsonObject {
   const value = content.trimStart().startsWith('{') ? parseJson(path, content) : parseYaml(path, content)
   if (isJsonObject(value)) return value
   throw new CliFailure('file_malformed', `The file ${path} does not hold an object.`)

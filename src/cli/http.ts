@@ -3,7 +3,13 @@ import { z } from 'zod'
 import { CliFailure } from './failure.ts'
 import { nextStep } from './next-step.ts'
 
-export type Answer = { readonly status: number; readonly headers: Headers; readonly body: unknown }
+export type Answer = {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: unknown
+  /** The body as it came, for what is not JSON. */
+  readonly text: string
+}
 
 const TIMEOUT_MILLISECONDS = 15_000
 const LONGEST_WAIT_SECONDS = 10
@@ -12,9 +18,12 @@ const LONGEST_WAIT_SECONDS = 10
 const refusalSchema = z.object({
   error: z.string().optional(),
   error_description: z.string().optional(),
+  error_uri: z.string().optional(),
   ajwt_error: z.string().optional(),
   code: z.string().optional(),
   detail: z.string().optional(),
+  type: z.string().optional(),
+  results: z.array(z.record(z.string(), z.string())).optional(),
 })
 
 /** One request whose good answer is JSON. Throws CliFailure: `unreachable`, or the server's own code and sentence. */
@@ -32,7 +41,8 @@ export async function fetchAnswer(url: string, init: RequestInit = {}): Promise<
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     })
-    return { status: response.status, headers: response.headers, body: parseBody(await response.text()) }
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, body: parseBody(text), text }
   } catch {
     throw new CliFailure('unreachable', `No server answers at ${originOf(url)}.`, { next: nextStep('unreachable') })
   }
@@ -42,6 +52,7 @@ export async function fetchAnswer(url: string, init: RequestInit = {}): Promise<
 export function refusalOf({ status, headers, body }: Answer, url: string): CliFailure {
   const refusal = refusalSchema.safeParse(body).data
   const code = refusal?.ajwt_error ?? refusal?.code ?? refusal?.error
+  const page = refusal?.error_uri ?? refusal?.type
   const sentence = refusal?.detail ?? refusal?.error_description
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
   if (code === undefined) {
@@ -50,11 +61,20 @@ export function refusalOf({ status, headers, body }: Answer, url: string): CliFa
       next: 'Check --url and the profile.',
     })
   }
-  return new CliFailure(code, sentence ?? 'The server refused.', {
+  return new CliFailure(code, [sentence ?? 'The server refused.', ...resultLines(refusal?.results)].join(' '), {
     status,
-    next: nextStep(code),
+    next: nextStep(code) ?? (page?.startsWith('http') ? `See ${page}` : undefined),
     retry_after: Number.isFinite(retryAfter) ? retryAfter : undefined,
   })
+}
+
+/** Of a batch, why each of the refused ones was. */
+function resultLines(results: readonly Readonly<Record<string, string>>[] = []): string[] {
+  return results
+    .filter(result => result.status === 'refused')
+    .map(({ agent_id, workflow_id, error, error_description }) =>
+      `${agent_id ?? workflow_id} (${error}): ${error_description}`.replace(/[\p{Cc}\p{Cf}]/gu, '?'),
+    )
 }
 
 /** Tries once more after a network failure, or a 503 that says when. `attempt` must be safe to repeat. */

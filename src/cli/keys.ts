@@ -39,11 +39,15 @@ export async function readKeyFile(path: string): Promise<HolderKey> {
   }
 }
 
+/** A JWK without what is private in it, or only for whoever signs. */
+export function publicMembers(jwk: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(jwk).filter(([name]) => !PRIVATE_MEMBERS.includes(name)))
+}
+
 /** A private JWK as a key that signs. Throws Error or OAuthError. */
 export async function holderKey(jwk: JsonObject): Promise<HolderKey> {
   if (typeof jwk.d !== 'string') throw new Error('it has no private part.')
-  const publicMembers = Object.entries(jwk).filter(([name]) => !PRIVATE_MEMBERS.includes(name))
-  const { jwk: publicJwk, algs } = await importPublicJwk(Object.fromEntries(publicMembers))
+  const { jwk: publicJwk, algs } = await importPublicJwk(publicMembers(jwk))
   const [alg = ''] = algs
   const privateKey = await importJWK(jwk, alg)
   if (privateKey instanceof Uint8Array) throw new Error('it is a symmetric key.')

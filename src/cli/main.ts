@@ -1,16 +1,24 @@
 import { Command, CommanderError, Help, type Option } from 'commander'
+import { addAdminCommand } from './admin-recover.ts'
 import { addAgentCommand } from './agent.ts'
 import { addAuditCommand } from './audit.ts'
+import { addBackupCommand } from './backup.ts'
 import { addClientCommand } from './client.ts'
+import { addConsoleCommand } from './console.ts'
 import { addDoctorCommand } from './doctor.ts'
+import { addExplainCommand } from './explain.ts'
 import { asFailure, EXIT, wrongUsage } from './failure.ts'
 import { addInitCommand } from './init.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addOpenapiCommand } from './openapi.ts'
+import { addOwnerCommand } from './owner-admin.ts'
 import { addResourceCommand } from './resource.ts'
+import { addRestoreCommand } from './restore.ts'
+import { addRevocationCommand } from './revocation.ts'
 import { addRevokeCommand } from './revoke.ts'
 import { addServeCommand } from './serve.ts'
 import { addGlobalOptions } from './session.ts'
+import { addShimReleaseCommand } from './shim-release.ts'
 import { addTokenCommand } from './token.ts'
 import { addWorkflowCommand } from './workflow.ts'
 
@@ -29,13 +37,21 @@ async function main(argv: readonly string[]): Promise<number> {
   addInitCommand(program)
   addDoctorCommand(program)
   addClientCommand(program)
+  addOwnerCommand(program)
   addResourceCommand(program)
   addAgentCommand(program)
   addWorkflowCommand(program)
   addTokenCommand(program)
+  addShimReleaseCommand(program)
   addRevokeCommand(program)
+  addRevocationCommand(program)
   addAuditCommand(program)
+  addExplainCommand(program)
+  addConsoleCommand(program)
   addMigrateCommand(program)
+  addBackupCommand(program)
+  addRestoreCommand(program)
+  addAdminCommand(program)
   addOpenapiCommand(program)
   try {
     await program.parseAsync(argv)

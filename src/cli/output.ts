@@ -36,6 +36,14 @@ export function recordText(record: Readonly<Record<string, unknown>>): string {
     .join('\n')
 }
 
+/** The values that are there, in one line. */
+export function lineText(values: readonly unknown[]): string {
+  return values
+    .filter(value => value !== null && value !== undefined)
+    .map(cellText)
+    .join('  ')
+}
+
 /** What others wrote must not move the cursor or colour the terminal. */
 function cellText(value: unknown): string {
   const text = typeof value === 'string' ? value : value === null || value === undefined ? '-' : JSON.stringify(value)

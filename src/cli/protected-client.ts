@@ -10,6 +10,8 @@ import { type ClientCredential, proofFor, requestToken } from './token-client.ts
 export type ProtectedClient = {
   readonly get: (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>
   readonly post: (path: string, body: unknown) => Promise<unknown>
+  readonly patch: (path: string, body: unknown, query?: Readonly<Record<string, string>>) => Promise<unknown>
+  readonly delete: (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>
 }
 
 export type ProtectedResource = {
@@ -46,17 +48,27 @@ export function protectedClient(session: Session, target: ProtectedResource): Pr
     return (await fetchJson(`${htu}${init.query ?? ''}`, request)).body
   }
 
-  return {
-    async get(path, query = {}) {
-      const text = new URLSearchParams(query).toString()
-      return await withOneRepeat(() => call('GET', path, { query: text && `?${text}` }))
-    },
-    async post(path, body) {
-      // One key for both attempts: whatever the first one did, the act is done once.
-      const headers = { 'content-type': 'application/json', 'idempotency-key': session.randomId() }
-      return await withOneRepeat(() => call('POST', path, { headers, body: JSON.stringify(body) }))
-    },
+  /** One key for both attempts: whatever the first one did, the act is done once. */
+  async function write(method: string, path: string, body?: unknown, query: Readonly<Record<string, string>> = {}) {
+    const headers = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      'idempotency-key': session.randomId(),
+    }
+    const init = { headers, query: queryText(query), ...(body !== undefined && { body: JSON.stringify(body) }) }
+    return await withOneRepeat(() => call(method, path, init))
   }
+
+  return {
+    get: async (path, query = {}) => await withOneRepeat(() => call('GET', path, { query: queryText(query) })),
+    post: async (path, body) => await write('POST', path, body),
+    patch: async (path, body, query) => await write('PATCH', path, body, query),
+    delete: async (path, query) => await write('DELETE', path, undefined, query),
+  }
+}
+
+function queryText(query: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(query).toString()
+  return text && `?${text}`
 }
 
 /** Nobody named this resource on the command line: what lacks is in the access of the client. */

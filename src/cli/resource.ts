@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { adminClient, listAll, readPage, readRecord } from './admin-client.ts'
 import { readObject } from './files.ts'
 import { recordText, tableText } from './output.ts'
+import { addResourceChangeCommands } from './resource-change.ts'
 import { openSession } from './session.ts'
 
 const COLUMNS = ['resource', 'token_profile', 'signing_alg', 'max_token_lifetime', 'allow_bearer', 'status']
@@ -43,4 +44,5 @@ export function addResourceCommand(program: Command): void {
       const record = readRecord(item)
       session.out.result(record, recordText(record))
     })
+  addResourceChangeCommands(resource)
 }

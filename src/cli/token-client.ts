@@ -69,7 +69,8 @@ export async function proofFor(
   return await signDpopProof(key, { ...claims, iat, jti: session.randomId(), ...(nonce !== undefined && { nonce }) })
 }
 
-async function authenticate(
+/** How a request of the client is authenticated: headers and members of its form; new for each request. */
+export async function authenticate(
   session: Session,
   issuer: string,
   credential: ClientCredential,

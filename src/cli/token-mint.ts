@@ -4,7 +4,7 @@ import { agentChecksum } from '../protocol/checksum.ts'
 import { AGENT_GRANT } from '../protocol/grant-types.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
-import { readObject } from './files.ts'
+import { readObject, readSecret } from './files.ts'
 import { readKeyFile } from './keys.ts'
 import { issuerOf } from './profile.ts'
 import { openSession } from './session.ts'
@@ -22,6 +22,7 @@ const mintOptions = z.object({
   scope: z.string(),
   resource: z.string(),
   key: z.string().optional(),
+  keyStatement: z.string().optional(),
   workflow: z.string().optional(),
   step: z.string().optional(),
   completed: z.string().optional(),
@@ -51,6 +52,7 @@ export function addTokenMint(token: Command): void {
     .requiredOption('--scope <scopes>', 'scopes, separated by spaces')
     .requiredOption('--resource <uri>', 'the API that the token is for')
     .option('--key <file>', 'private JWK of the agent: the token is bound to it (DPoP)')
+    .option('--key-statement <file>', 'vouches for --key where that is not registered ("agent key endorse")')
     .option('--workflow <id>', 'the workflow that the agent acts in')
     .option('--step <id>', 'the step that it acts in')
     .option('--completed <ids>', 'steps done before, separated by commas')
@@ -62,7 +64,7 @@ export function addTokenMint(token: Command): void {
       const credential = await readCredential(command)
       const key = options.key === undefined ? undefined : await readKeyFile(options.key)
       const metadata = await discover(await issuerOf(session))
-      const { workflow, step, completed } = options
+      const { workflow, step, completed, keyStatement } = options
       const parameters = {
         grant_type: AGENT_GRANT,
         agent_id,
@@ -71,6 +73,7 @@ export function addTokenMint(token: Command): void {
         resource: options.resource,
         ...(workflow !== undefined && { workflow_enabled: 'true', workflow_id: workflow }),
         ...(step !== undefined && { workflow_step: step }),
+        ...(keyStatement !== undefined && { key_statement: await readSecret(keyStatement) }),
         ...(completed !== undefined && {
           delegation_context: JSON.stringify({ completed_steps: completed.split(',').filter(id => id !== '') }),
         }),

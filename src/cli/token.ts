@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { addTokenDecode } from './token-decode.ts'
+import { addTokenIntrospect } from './token-introspect.ts'
 import { addTokenMint } from './token-mint.ts'
 import { addTokenVerify } from './token-verify.ts'
 
@@ -8,4 +9,5 @@ export function addTokenCommand(program: Command): void {
   addTokenMint(token)
   addTokenDecode(token)
   addTokenVerify(token)
+  addTokenIntrospect(token)
 }

@@ -66,18 +66,18 @@ const registrationMembers = {
   key_statement: compactJwsTextSchema.optional(),
 }
 
-/** Body of POST /intent/register/agent (protocol.md section 4). */
+/** Body of POST /intent/register/agent (protocol.md section 4); without a `checksum_profile` it is `jcs`. */
 export const agentRegistrationSchema = z
-  .union([
+  .discriminatedUnion('checksum_profile', [
+    z.strictObject({
+      ...registrationMembers,
+      checksum_profile: z.literal('jcs').optional().default('jcs'),
+      agent_components: agentComponentsSchema,
+    }),
     z.strictObject({
       ...registrationMembers,
       checksum_profile: z.literal('reference'),
       agent_components: referenceComponentsSchema,
-    }),
-    z.strictObject({
-      ...registrationMembers,
-      checksum_profile: z.literal('jcs').default('jcs'),
-      agent_components: agentComponentsSchema,
     }),
   ])
   .refine(body => body.public_key === undefined || body.jwks === undefined, 'Send public_key or jwks, not both.')
@@ -100,6 +100,10 @@ export const agentBatchSchema = z.strictObject({
   registration_requests: z.array(agentRegistrationSchema).min(1).max(BATCH_MAX),
 })
 export type AgentBatch = z.output<typeof agentBatchSchema>
+
+/** Its answer, in the order of the requests. */
+export const batchAnswerSchema = z.object({ registrations: z.array(registrationAnswerSchema) })
+export type BatchAnswer = z.output<typeof batchAnswerSchema>
 
 const versionName = { registration_id: z.string().min(1).max(256), checksum: z.string().max(128) }
 const reasonSchema = z.string().min(1).max(200)

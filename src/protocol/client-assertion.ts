@@ -2,6 +2,7 @@ import { parseCompactJws } from './compact-jws.ts'
 import { OAuthError } from './errors.ts'
 import type { JsonValue } from './json.ts'
 import type { PublicKey } from './jwk.ts'
+import { isSoleAudience, JTI } from './jwt-claims.ts'
 import { readTimes } from './jwt-times.ts'
 import { clientIdSchema } from './names.ts'
 import { CLIENT_ASSERTION_MAX_LIFETIME, CLOCK_SKEW } from './time.ts'
@@ -13,6 +14,8 @@ export type AssertionOptions = {
   issuer: string
   /** Epoch seconds. */
   now: number
+  /** Epoch seconds: what was, or may have been, signed before is refused. */
+  notBefore?: number
   lookup: (client_id: string) => Promise<ClientKeys | undefined>
 }
 
@@ -24,7 +27,6 @@ export type ClientAssertion = {
 }
 
 const TYP = ['JWT', 'client-authentication+jwt'] as const
-const JTI = /^[\x20-\x7e]{1,256}$/
 
 /** Public keys whose private parts were never kept: an unknown client costs the same verification as a wrong key. */
 const NOBODYS_KEYS = {
@@ -76,7 +78,7 @@ export function peekClientId(assertion: string): string | undefined {
 async function verify(
   assertion: string,
   client: ClientKeys | undefined,
-  { issuer, now }: AssertionOptions,
+  { issuer, now, notBefore = 0 }: AssertionOptions,
 ): Promise<ClientAssertion> {
   const { alg, kid } = parseCompactJws(assertion).header
   const key = pickKey(client?.keys ?? [], alg, kid)
@@ -90,7 +92,9 @@ async function verify(
   if (iss !== client.client_id || sub !== client.client_id) throw refusal('assertion_subject')
   if (!isSoleAudience(aud, issuer)) throw refusal('assertion_audience')
   if (typeof jti !== 'string' || !JTI.test(jti)) throw refusal('assertion_jti')
-  const { exp } = readTimes(payload, { now, maxLifetime: CLIENT_ASSERTION_MAX_LIFETIME })
+  const { exp, iat } = readTimes(payload, { now, notBefore, maxLifetime: CLIENT_ASSERTION_MAX_LIFETIME })
+  // Without `iat` it may have been used as long ago as the longest lifetime.
+  if (iat === undefined && notBefore > now - CLIENT_ASSERTION_MAX_LIFETIME) throw refusal('iat_before_epoch')
   return { client_id: client.client_id, jti, expires_at: exp + CLOCK_SKEW }
 }
 
@@ -98,10 +102,6 @@ async function verify(
 function pickKey(keys: ClientKeys['keys'], alg: string, kid: JsonValue | undefined): PublicKey | undefined {
   const usable = keys.filter(key => key.algs.includes(alg) && (kid === undefined || key.kid === kid || key.jkt === kid))
   return usable.length === 1 ? usable[0] : undefined
-}
-
-function isSoleAudience(aud: JsonValue | undefined, issuer: string): boolean {
-  return Array.isArray(aud) ? aud.length === 1 && aud[0] === issuer : aud === issuer
 }
 
 function refusal(reason: string, cause?: unknown): OAuthError {

@@ -121,6 +121,8 @@ export const clientSchema = z.object({
   access: z.array(z.object({ resource: z.string(), scope: z.string() })),
   registers_for: z.array(z.string()),
   policies: policiesSchema,
+  /** Those that are valid now, newest first; never the secret or its digest. */
+  secrets: z.array(z.object({ created_at: z.string(), expires_at: z.string().nullable() })),
   status: z.string(),
   created_at: z.string(),
   updated_at: z.string().nullable(),

@@ -14,3 +14,12 @@ export const consoleSessionSchema = z.object({
   expires_at: z.string(),
 })
 export type ConsoleSession = z.output<typeof consoleSessionSchema>
+
+/**
+ * Answer of POST /console/session. The marker, 256 bits in base64url, is the half of the session that is not in the
+ * cookie: the page sends it as `X-Remit-Console` with every request, and nobody says it again.
+ */
+export const consoleSignInAnswerSchema = consoleSessionSchema.extend({
+  marker: z.string().describe('Sent as X-Remit-Console with every request of this session; shown once'),
+})
+export type ConsoleSignInAnswer = z.output<typeof consoleSignInAnswerSchema>

@@ -20,6 +20,8 @@ export type ExpectedProof = {
   htu: string
   /** Epoch seconds. */
   now: number
+  /** Epoch seconds: a proof signed before is refused; 0 unless told. */
+  notBefore?: number
   /** base64url SHA-256 of the access token, where one is sent along. */
   ath?: string
   algs?: readonly string[]
@@ -69,7 +71,7 @@ async function verify(proof: string, expected: ExpectedProof): Promise<DpopProof
   if (expected.ath !== undefined && !(typeof ath === 'string' && equalConstantTime(ath, expected.ath))) {
     throw refusal('dpop_ath')
   }
-  const iat = readIat(payload, expected.now)
+  const iat = readIat(payload, expected)
   return {
     jti,
     jkt,
@@ -88,12 +90,13 @@ function isSameUri(htu: JsonValue | undefined, expected: string): boolean {
 }
 
 /** now - 60 <= iat <= now + 10, and a sent `exp` or `nbf` is kept (protocol.md section 3). */
-function readIat(payload: JsonObject, now: number): number {
+function readIat(payload: JsonObject, { now, notBefore = 0 }: Pick<ExpectedProof, 'now' | 'notBefore'>): number {
   const iat = integerClaim(payload, 'iat')
   const exp = integerClaim(payload, 'exp')
   const nbf = integerClaim(payload, 'nbf')
   if (iat === undefined) throw refusal('dpop_iat')
   if (iat < now - DPOP_PROOF_WINDOW || iat > now + CLOCK_SKEW) throw refusal('dpop_iat')
+  if (iat < notBefore) throw refusal('iat_before_epoch')
   if (exp !== undefined && exp <= now) throw refusal('dpop_exp')
   if (nbf !== undefined && nbf > now + CLOCK_SKEW) throw refusal('dpop_nbf')
   return iat

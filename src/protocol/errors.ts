@@ -2,41 +2,58 @@
  * Error codes as they stand on the wire: RFC 6749 section 5.2, RFC 6750 section 3.1, RFC 8707, RFC 9396, RFC 9449,
  * and the codes of draft-goswami-agentic-jwt-00. protocol.md section 10.
  */
-export type ErrorCode =
-  | 'invalid_request'
-  | 'invalid_client'
-  | 'invalid_grant'
-  | 'unauthorized_client'
-  | 'unsupported_grant_type'
-  | 'invalid_scope'
-  | 'invalid_target'
-  | 'invalid_authorization_details'
-  | 'invalid_dpop_proof'
-  | 'use_dpop_nonce'
-  | 'invalid_token'
-  | 'insufficient_scope'
-  | 'temporarily_unavailable'
-  | 'server_error'
-  | 'unknown_agent'
-  | 'agent_checksum_mismatch'
-  | 'invalid_shim'
-  | 'workflow_step_unauthorized'
-  | 'delegation_unauthorized'
-  | 'duplicate_agent'
+export const ERROR_CODES = [
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_target',
+  'invalid_authorization_details',
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
+  'invalid_token',
+  'insufficient_scope',
+  'temporarily_unavailable',
+  'server_error',
+  'unknown_agent',
+  'agent_checksum_mismatch',
+  'invalid_shim',
+  'workflow_step_unauthorized',
+  'delegation_unauthorized',
+  'duplicate_agent',
+] as const
+export type ErrorCode = (typeof ERROR_CODES)[number]
 
 /** The precise cause beside a general code, told only to the client whose agent it is (protocol.md section 10). */
-export type AjwtError =
-  | 'unknown_agent'
-  | 'agent_checksum_mismatch'
-  | 'agent_key_mismatch'
-  | 'invalid_shim'
-  | 'workflow_step_unauthorized'
-  | 'approval_pending'
-  | 'approval_required'
-  | 'limit_exceeded'
-  | 'workflow_required'
-  | 'delegation_unauthorized'
-  | 'token_too_large'
+export const AJWT_ERRORS = [
+  'unknown_agent',
+  'agent_checksum_mismatch',
+  'agent_key_mismatch',
+  'invalid_shim',
+  'workflow_step_unauthorized',
+  'approval_pending',
+  'approval_required',
+  'limit_exceeded',
+  'workflow_required',
+  'delegation_unauthorized',
+  'token_too_large',
+] as const
+export type AjwtError = (typeof AJWT_ERRORS)[number]
+
+/** One item of a batch that was refused as a whole, in the order of the request. */
+export type BatchResult = {
+  readonly agent_id?: string
+  readonly workflow_id?: string
+  /** `not_registered`: nothing is wrong with this one. */
+  readonly status: 'refused' | 'not_registered'
+  readonly error?: ErrorCode
+  readonly error_description?: string
+  /** Of a duplicate, as in `ErrorDetails`. */
+  readonly registration_id?: string
+  readonly existing_agent_id?: string
+}
 
 export type ErrorDetails = {
   /** What failed, for audit and metrics only: a literal from the code, never input. Default: ajwt_error, else the code. */
@@ -47,6 +64,8 @@ export type ErrorDetails = {
   /** Owner-only members of a registration answer (protocol.md section 4). */
   registration_id?: string
   existing_agent_id?: string
+  /** Of a refused batch, what each item is. */
+  results?: readonly BatchResult[]
   /** Seconds for Retry-After, with 429 and 503. */
   retry_after?: number
   /** Where a code has another status than its usual one. */
@@ -82,6 +101,7 @@ export type WireError = {
     approval_id?: string
     registration_id?: string
     existing_agent_id?: string
+    results?: readonly BatchResult[]
   }
 }
 
@@ -122,7 +142,7 @@ export function wireError(error: OAuthError, dialect: Dialect): WireError {
   const stock = dialect === 'oauth' ? OAUTH_CODE[error.code] : undefined
   const code = stock?.error ?? error.code
   const ajwt_error = error.details.ajwt_error ?? stock?.ajwt_error
-  const { missing_steps, approval_id, registration_id, existing_agent_id } = error.details
+  const { missing_steps, approval_id, registration_id, existing_agent_id, results } = error.details
   return {
     status: error.details.status ?? INTENT_STATUS[code],
     body: {
@@ -133,6 +153,8 @@ export function wireError(error: OAuthError, dialect: Dialect): WireError {
       ...(approval_id && { approval_id }),
       ...(registration_id && { registration_id }),
       ...(existing_agent_id && { existing_agent_id }),
+      ...(results && { results }),
+      ...(results && { results }),
     },
   }
 }

@@ -7,6 +7,7 @@ export {
   checksumsEqual,
   parseChecksum,
 } from './checksum.ts'
+export { type ReferenceChecksumComponents, referenceChecksum, referenceComponents } from './checksum-reference.ts'
 export {
   type AssertionOptions,
   type ClientAssertion,
@@ -26,6 +27,7 @@ export {
   type WireError,
   wireError,
 } from './errors.ts'
+export { parseExactJsonText, type RawNumber } from './exact-json.ts'
 export { parseStrictForm } from './form.ts'
 export { normaliseHtu } from './htu.ts'
 export { canonicalJson } from './jcs.ts'
@@ -62,3 +64,4 @@ export {
   TOKEN_LIFETIME_HARD_LIMIT,
 } from './time.ts'
 export { type ExpectedJws, isAcceptedTyp, verifyCompactJws } from './verify-jws.ts'
+export { visibleText } from './visible-text.ts'

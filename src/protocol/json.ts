@@ -3,6 +3,9 @@ import { OAuthError } from './errors.ts'
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject
 export type JsonObject = { [name: string]: JsonValue }
 
+/** How deep a text may nest and how many members it may have in all, where a reader takes more than usual. */
+export type JsonLimits = { readonly maxDepth?: number; readonly maxMembers?: number }
+
 const MAX_DEPTH = 32
 const MAX_MEMBERS = 10_000
 const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y
@@ -18,13 +21,15 @@ export function isJsonObject(value: unknown): value is JsonObject {
  * more than 10,000 members.
  * Throws `invalid_request`.
  */
-export function parseStrictJson(bytes: Uint8Array, limits?: { maxDepth?: number }): JsonValue {
-  return parseChecked(decodeUtf8(bytes), limits?.maxDepth ?? MAX_DEPTH)
+export function parseStrictJson(bytes: Uint8Array, limits?: JsonLimits): JsonValue {
+  return parseStrictJsonText(decodeUtf8(bytes), limits)
 }
 
 /** `parseStrictJson` for text that is already decoded. Throws `invalid_request`. */
-export function parseStrictJsonText(text: string): JsonValue {
-  return parseChecked(text, MAX_DEPTH)
+export function parseStrictJsonText(text: string, limits?: JsonLimits): JsonValue {
+  if (text.charCodeAt(0) === 0xfeff) throw refusal('The JSON text starts with a byte order mark.', 'json_bom')
+  scan(text, limits?.maxDepth ?? MAX_DEPTH, limits?.maxMembers ?? MAX_MEMBERS)
+  return parseNative(text)
 }
 
 /** Fatal UTF-8; a BOM stays in the text. Throws `invalid_request`. */
@@ -34,12 +39,6 @@ export function decodeUtf8(bytes: Uint8Array): string {
   } catch (cause) {
     throw new OAuthError('invalid_request', 'The text is not valid UTF-8.', { reason: 'invalid_utf8', cause })
   }
-}
-
-function parseChecked(text: string, maxDepth: number): JsonValue {
-  if (text.charCodeAt(0) === 0xfeff) throw refusal('The JSON text starts with a byte order mark.', 'json_bom')
-  scan(text, maxDepth)
-  return parseNative(text)
 }
 
 function parseNative(text: string): JsonValue {
@@ -57,7 +56,7 @@ type Frame = { heldBy: string | undefined; names: Set<string>; last: string | un
  * Looks only for what JSON.parse lets pass, in one pass and without recursion; the grammar itself is left to
  * JSON.parse, which runs after. In well-formed JSON a string before a colon is always a member name.
  */
-function scan(text: string, maxDepth: number): void {
+function scan(text: string, maxDepth: number, maxMembers: number): void {
   const open: Frame[] = []
   let members = 0
   let at = 0
@@ -77,7 +76,7 @@ function scan(text: string, maxDepth: number): void {
       const frame = open.at(-1)
       if (text[at] === ':' && frame) {
         members += 1
-        if (members > MAX_MEMBERS) throw refusal('The JSON text has too many members.', 'json_members')
+        if (members > maxMembers) throw refusal('The JSON text has too many members.', 'json_members')
         enterMember(frame, value)
       }
     } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {

@@ -7,6 +7,8 @@ export type JwtTimes = { exp: number; iat?: number; nbf?: number }
 export type TimeRules = {
   /** Epoch seconds. */
   now: number
+  /** Epoch seconds: an `iat` before is refused; 0 unless told. */
+  notBefore?: number
   /** Longest `exp` - `iat` in seconds; without `iat` the lifetime is counted from now. */
   maxLifetime?: number
   /** Seconds by which `iat` and `nbf` may lie ahead; CLOCK_SKEW unless told. */
@@ -20,13 +22,14 @@ export type TimeRules = {
  * answer with their own code and keep `reason`.
  */
 export function readTimes(payload: JsonObject, rules: TimeRules): JwtTimes {
-  const { now, maxLifetime, skew = CLOCK_SKEW, expGrace = 0 } = rules
+  const { now, notBefore = 0, maxLifetime, skew = CLOCK_SKEW, expGrace = 0 } = rules
   const exp = integerClaim(payload, 'exp')
   const iat = integerClaim(payload, 'iat')
   const nbf = integerClaim(payload, 'nbf')
   if (exp === undefined) throw refusal('exp_missing')
   if (exp + expGrace <= now) throw refusal('exp_passed')
   if (iat !== undefined && iat > now + skew) throw refusal('iat_future')
+  if (iat !== undefined && iat < notBefore) throw refusal('iat_before_epoch')
   if (nbf !== undefined && nbf > now + skew) throw refusal('nbf_future')
   if (maxLifetime !== undefined && exp - (iat ?? now) > maxLifetime) throw refusal('lifetime_too_long')
   return { exp, ...(iat !== undefined && { iat }), ...(nbf !== undefined && { nbf }) }

@@ -18,6 +18,7 @@ export const serverMetadataSchema = z.object({
   token_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   introspection_endpoint_auth_methods_supported: z.array(z.string()),
   introspection_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
+  introspection_signing_alg_values_supported: z.array(z.string()),
   revocation_endpoint_auth_methods_supported: z.array(z.string()),
   revocation_endpoint_auth_signing_alg_values_supported: z.array(z.string()),
   code_challenge_methods_supported: z.array(z.string()),
@@ -30,6 +31,7 @@ export const serverMetadataSchema = z.object({
   ajwt_workflow_registration_endpoint: z.string(),
   ajwt_checksum_profiles_supported: z.array(z.string()),
   ajwt_draft_versions_supported: z.array(z.string()),
+  ajwt_shim_releases_uri: z.string(),
 })
 export type ServerMetadata = z.output<typeof serverMetadataSchema>
 
@@ -69,11 +71,13 @@ export const oauthErrorSchema = z
   .object({
     error: z.string(),
     error_description: z.string(),
+    error_uri: z.string().optional(),
     ajwt_error: z.string().optional(),
     missing_steps: z.array(z.string()).optional(),
     approval_id: z.string().optional(),
     registration_id: z.string().optional(),
     existing_agent_id: z.string().optional(),
+    results: z.array(z.record(z.string(), z.string())).optional(),
   })
   .meta({ id: 'OAuthError' })
 

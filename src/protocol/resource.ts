@@ -80,3 +80,6 @@ export const resourceSchema = z.object({
   created_at: z.string(),
   updated_at: z.string().nullable(),
 })
+
+/** Answer of PATCH and DELETE: `clients` is how many name in their access what was taken away. */
+export const resourceChangedSchema = resourceSchema.extend({ clients: z.int() })

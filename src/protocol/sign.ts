@@ -1,6 +1,7 @@
-import { CompactSign, SignJWT } from 'jose'
+import { CompactSign, calculateJwkThumbprint, SignJWT } from 'jose'
 import { sha256Base64url } from './digest.ts'
 import type { PublicJwk } from './jwk.ts'
+import { KEY_STATEMENT_TYP } from './key-statement.ts'
 
 /** A caller's own key: what signs, and the public half that stands in a proof. */
 export type HolderKey = { readonly alg: string; readonly privateKey: CryptoKey; readonly publicJwk: PublicJwk }
@@ -32,6 +33,27 @@ export async function signClientAssertion(
   const { client_id, issuer, iat, jti } = claims
   return await new SignJWT({ iss: client_id, sub: client_id, aud: issuer, iat, exp: iat + 60, jti })
     .setProtectedHeader({ typ: 'client-authentication+jwt', alg: key.alg })
+    .sign(key.privateKey)
+}
+
+/** What a key statement says (protocol.md section 4); times in epoch seconds. */
+export type KeyStatementClaims = {
+  /** Subject names: the agent itself or its client, and the agent. */
+  readonly iss: string
+  readonly sub: string
+  readonly aud: string
+  /** Thumbprint of the key that is vouched for. */
+  readonly jkt: string
+  readonly iat: number
+  readonly exp: number
+  readonly jti: string
+}
+
+/** Vouches with a registered key of the agent, or with its client's key, for another key of the agent. */
+export async function signKeyStatement(key: HolderKey, { ...claims }: KeyStatementClaims): Promise<string> {
+  const kid = await calculateJwkThumbprint(key.publicJwk, 'sha256')
+  return await new SignJWT(claims)
+    .setProtectedHeader({ typ: KEY_STATEMENT_TYP, alg: key.alg, kid })
     .sign(key.privateKey)
 }
 

@@ -2,6 +2,9 @@
 export const CLOCK_SKEW = 10
 export const CLIENT_ASSERTION_MAX_LIFETIME = 300
 export const DPOP_PROOF_WINDOW = 60
+/** Longest life of a key statement: used once at registration, again and again in token requests. */
+export const KEY_STATEMENT_ONCE_MAX_LIFETIME = 300
+export const KEY_STATEMENT_MAX_LIFETIME = 86_400
 export const TOKEN_LIFETIME_DEFAULT = 300
 export const TOKEN_LIFETIME_HARD_LIMIT = 900
 export const TOKEN_CLOCK_SKEW = 5
@@ -10,6 +13,8 @@ export const EXECUTION_LIFETIME_MAX = 86_400
 export const REVOCATION_MARGIN = 60
 export const JWKS_COOLDOWN = 30
 export const JWKS_OUTAGE_MAX_AGE = 86_400
+/** Added to the instant of a restore: what was dated forward and used before it lies within (`not_before`). */
+export const EPOCH_MARGIN = CLOCK_SKEW + 1
 export const IDEMPOTENCY_RETENTION = 86_400
 
 /** Whole seconds since 1970, the NumericDate of RFC 7519 section 2. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { compactJwsTextSchema } from './agent.ts'
 import { parseChecksum } from './checksum.ts'
 import { OAuthError } from './errors.ts'
 import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from './grant-types.ts'
@@ -33,6 +34,8 @@ export type AgentGrantRequest = {
   /** As sent: the caller's word (protocol.md section 6, asserted). */
   readonly chain?: readonly string[]
   readonly completed_steps?: readonly string[]
+  /** Vouches for the key of the proof (protocol.md section 4). */
+  readonly key_statement?: string
 }
 
 export type TokenRequest = ClientCredentialsRequest | AgentGrantRequest
@@ -41,7 +44,6 @@ export type TokenRequest = ClientCredentialsRequest | AgentGrantRequest
 const NOT_BUILT = [
   'execution_id',
   'delegation_assertion',
-  'key_statement',
   'subject_token',
   'subject_token_type',
   'actor_token',
@@ -57,12 +59,13 @@ const credentialsSchema = z.object({
 })
 /** An array of one audience is that audience ([D] section 4). */
 const audienceSchema = z.union([TEXT, z.tuple([TEXT]).transform(([audience]) => audience)])
-/** Members that nobody knows are ignored; those of protocol.md that are not built are refused here too. */
+/** Members that nobody knows are ignored; those of protocol.md that have no meaning here are refused. */
 function builtObject<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.looseObject(shape).refine(sent => !NOT_BUILT.some(name => Object.hasOwn(sent, name)))
+  return z.looseObject(shape).refine(sent => ![...NOT_BUILT, 'key_statement'].some(name => Object.hasOwn(sent, name)))
 }
 const agentGrantSchema = z.object({
   agent_id: z.string().min(1).max(128),
+  key_statement: compactJwsTextSchema.optional(),
   computed_checksum: z.string().max(128),
   workflow_enabled: z.boolean().optional(),
   workflow_id: TEXT.optional(),
@@ -114,6 +117,11 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
   const scope = readScope(body)
   const resource = readResource(body)
   if (grant_type === CLIENT_CREDENTIALS_GRANT) {
+    if (body.key_statement !== undefined) {
+      throw new OAuthError('invalid_request', 'A key_statement goes with the agent grant only; leave it out.', {
+        reason: 'statement_without_agent',
+      })
+    }
     if (body.authorization_details !== undefined) {
       throw new OAuthError('invalid_authorization_details', 'authorization_details go with the agent grant only.', {
         reason: 'details_without_agent',
@@ -144,6 +152,7 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
     ...(workflow && { workflow }),
     ...(chain && chain.length > 0 && { chain }),
     ...(completed_steps && { completed_steps }),
+    ...(request.key_statement !== undefined && { key_statement: request.key_statement }),
   }
 }
 

@@ -44,7 +44,7 @@ export function readWorkflowRequest(named: Named, details: JsonValue | undefined
 }
 
 /** The details as granted (RFC 9396 section 7). */
-export function grantedDetails(workflow: WorkflowRequest): readonly WorkflowStepDetail[] {
+export function grantedDetails(workflow: WorkflowRequest): WorkflowStepDetail[] {
   const { workflow_id, workflow_step } = workflow
   return [{ type: WORKFLOW_STEP_TYPE, workflow_id, workflow_step }]
 }

@@ -37,9 +37,36 @@ export const workflowRegistrationSchema = z.strictObject({
 })
 export type WorkflowRegistration = z.output<typeof workflowRegistrationSchema>
 
+/** Most workflows of one batch. */
+export const WORKFLOW_BATCH_MAX = 64
+
+/** Body of POST /intent/batch_register/workflow: all or nothing. */
+export const workflowBatchSchema = z.strictObject({
+  workflow_definitions: z.array(workflowRegistrationSchema).min(1).max(WORKFLOW_BATCH_MAX),
+})
+export type WorkflowBatch = z.output<typeof workflowBatchSchema>
+
+/** Query of POST /intent/deregister/workflow. `close` has nothing to close before there are executions. */
+export const workflowDeregistrationSchema = z.strictObject({
+  workflow_id: workflowIdSchema,
+  app_id: clientIdSchema.optional(),
+  close: z.enum(['true', 'false']).optional(),
+})
+export type WorkflowDeregistration = z.output<typeof workflowDeregistrationSchema>
+
 export const workflowAnswerSchema = z.object({
-  status: z.enum(['registered', 'skipped', 'pending']),
+  status: z.enum(['registered', 'skipped', 'pending', 'rejected']),
   workflow_id: z.string(),
   version: z.number(),
 })
 export type WorkflowAnswer = z.output<typeof workflowAnswerSchema>
+
+/** The answers of a batch, in its order. */
+export const workflowBatchAnswerSchema = z.object({ workflows: z.array(workflowAnswerSchema) })
+export type WorkflowBatchAnswer = z.output<typeof workflowBatchAnswerSchema>
+
+export const workflowDeregisteredSchema = z.object({
+  status: z.literal('deregistered'),
+  workflow_id: z.string(),
+  version: z.number(),
+})

@@ -8,23 +8,38 @@ import {
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { Context } from './context.ts'
 import { adminRoutes } from './http/admin/index.ts'
+import { agentKeyRoutes } from './http/agent-keys.ts'
 import type { App } from './http/app-type.ts'
 import { authorizeRoute } from './http/authorize.ts'
 import { authenticateCallers } from './http/bearer-auth.ts'
 import { refuseUnparsed } from './http/client-error.ts'
+import { consoleRoutes } from './http/console/index.ts'
 import { discoveryRoutes } from './http/discovery.ts'
 import { docsRoutes } from './http/docs.ts'
+import { errorPageRoutes } from './http/error-pages.ts'
 import { answerErrors, sendError } from './http/errors.ts'
 import { healthRoutes } from './http/health.ts'
 import { intentReadRoutes } from './http/intent-read.ts'
 import { jwksRoute } from './http/jwks.ts'
 import { metricsRoute } from './http/metrics.ts'
 import { describeRoute, mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
-import { registerAgentRoute, registerWorkflowRoute } from './http/register.ts'
+import { registerAgentBatchRoute, registerAgentRoutes } from './http/register.ts'
+import { registerWorkflowRoute, registerWorkflowsRoute } from './http/register-workflow.ts'
 import { guardRequests, hostNames } from './http/request-guard.ts'
 import { hardenResponses, logRequests } from './http/responses.ts'
 import { type DeclaredRoute, declareRoutes, type RouteTable, refuseOtherMethods } from './http/route-table.ts'
-import { AGENT_BODY_LIMIT, acceptJson, acceptNothing, BODY_LIMIT, WORKFLOW_BODY_LIMIT } from './http/strict-body.ts'
+import { shimReleasesRoute } from './http/shim-releases.ts'
+import {
+  AGENT_BATCH_BODY_LIMIT,
+  AGENT_BATCH_LIMITS,
+  AGENT_BODY_LIMIT,
+  acceptJson,
+  acceptNothing,
+  acceptRegistrations,
+  BODY_LIMIT,
+  WORKFLOW_BATCH_BODY_LIMIT,
+  WORKFLOW_BODY_LIMIT,
+} from './http/strict-body.ts'
 import { pathOf } from './http/surface.ts'
 import { intentTokenRoute, oauthRoutes } from './http/token.ts'
 
@@ -49,6 +64,7 @@ export async function buildApp(ctx: Context): Promise<Listeners> {
   await admin.app.register(metricsRoute, { ctx })
   if (!isShared) await admin.app.register(healthRoutes, { ctx })
   await admin.app.register(adminApi, { ctx, prefix: pathOf(config.adminUrl) })
+  await admin.app.register(consoleRoutes, { ctx, prefix: pathOf(config.adminUrl) })
   const listeners = isShared ? [main] : [main, admin]
   const apps = listeners.map(({ app }) => app)
   const tables = listeners.map(({ app, routes }) => {
@@ -77,7 +93,7 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     return503OnClosing: true,
-    clientErrorHandler: refuseUnparsed,
+    clientErrorHandler: refuseUnparsed(ctx.config.issuer),
     frameworkErrors: (error, request, reply) => sendError(ctx, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>()
   app.server.maxHeadersCount = 100
@@ -101,23 +117,38 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
 /** What stands below the issuer's path. */
 async function publicRoutes(app: App, { ctx, document }: { ctx: Context; document: () => Record<string, unknown> }) {
   await app.register(jwksRoute, { ctx })
+  await app.register(shimReleasesRoute, { ctx })
   await app.register(authorizeRoute)
+  await app.register(errorPageRoutes)
   await app.register(oauthRoutes, { ctx })
   await app.register(intentTokenRoute, { ctx })
   await app.register(agentRegistration, { ctx })
+  await app.register(agentBatch, { ctx })
   await app.register(workflowRegistration, { ctx })
+  await app.register(workflowBatch, { ctx })
   await app.register(intentReadRoutes, { ctx })
+  await app.register(agentKeyRoutes, { ctx })
   await app.register(docsRoutes, { document })
 }
 
 async function agentRegistration(app: App, opts: { ctx: Context }): Promise<void> {
-  acceptJson(app, AGENT_BODY_LIMIT)
-  await app.register(registerAgentRoute, opts)
+  acceptRegistrations(app, AGENT_BODY_LIMIT)
+  await app.register(registerAgentRoutes, opts)
+}
+
+async function agentBatch(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptRegistrations(app, AGENT_BATCH_BODY_LIMIT, AGENT_BATCH_LIMITS)
+  await app.register(registerAgentBatchRoute, opts)
 }
 
 async function workflowRegistration(app: App, opts: { ctx: Context }): Promise<void> {
   acceptJson(app, WORKFLOW_BODY_LIMIT)
   await app.register(registerWorkflowRoute, opts)
+}
+
+async function workflowBatch(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app, WORKFLOW_BATCH_BODY_LIMIT)
+  await app.register(registerWorkflowsRoute, opts)
 }
 
 async function adminApi(app: App, opts: { ctx: Context }): Promise<void> {

@@ -10,6 +10,8 @@ export type Caller = {
   readonly registers_for: readonly string[]
   /** The single use of the request's proof, claimed in the transaction of the act. Absent for a Bearer token. */
   readonly proof?: ReplayClaim
+  /** Of the access token. Absent where a console session stands for it. */
+  readonly jti?: string
   /** Set where a console session stands for the token. */
   readonly via?: 'console'
   readonly request_id: string

@@ -18,6 +18,8 @@ export type Config = {
   readonly kekFile?: string
   readonly bootstrapTokenFile: string
   readonly trustProxy: readonly string[]
+  /** Development: what clients name may be fetched from loopback and private networks, and by http. */
+  readonly allowPrivateFetch: boolean
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   readonly production: boolean
 }
@@ -72,7 +74,7 @@ const environment = z.object({
     .transform(entries => entries.filter(entry => entry !== ''))
     .superRefine((entries, check) => report(entries.map(trustProblem).find(Boolean), check)),
   REMIT_ALLOW_PRIVATE_FETCH: z
-    .never('REMIT_ALLOW_PRIVATE_FETCH must be absent: nothing is fetched from other hosts in this release.')
+    .enum(['1', 'true'], 'REMIT_ALLOW_PRIVATE_FETCH must be 1 or true, or absent.')
     .optional(),
   REMIT_LOG_LEVEL: z.enum(LOG_LEVELS, `REMIT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`).default('info'),
 })
@@ -130,6 +132,7 @@ function configOf(env: z.infer<typeof environment>): Config {
     ...(env.REMIT_KEK_FILE && { kekFile: resolve(env.REMIT_KEK_FILE) }),
     bootstrapTokenFile: resolve(env.REMIT_BOOTSTRAP_TOKEN_FILE ?? join(dataDir, 'bootstrap-token')),
     trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
+    allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH !== undefined,
     logLevel: env.REMIT_LOG_LEVEL,
     production: env.NODE_ENV === 'production',
   })
@@ -155,6 +158,9 @@ function productionProblems(given: Record<string, string | undefined>): string[]
   if (given.REMIT_ISSUER?.startsWith('http:')) problems.push('REMIT_ISSUER must be an https URL in production.')
   if (given.REMIT_ADMIN_LISTEN === 'same') {
     problems.push('REMIT_ADMIN_LISTEN=same is refused in production: give the admin API a listener of its own.')
+  }
+  if (given.REMIT_ALLOW_PRIVATE_FETCH) {
+    problems.push('REMIT_ALLOW_PRIVATE_FETCH is refused in production: it opens this network to whoever names a URL.')
   }
   return problems
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
 import type { Brake } from './brake.ts'
 import type { Config } from './config.ts'
+import type { RemoteKeys } from './fetch/remote-keys.ts'
 import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
 import type { Metrics } from './metrics.ts'
@@ -18,6 +19,8 @@ export type Context = {
   readonly metrics: Metrics
   readonly brake: Brake
   readonly unauthenticated: UnauthenticatedCounter
+  /** Keys that clients publish at URLs of their own. */
+  readonly remoteKeys: RemoteKeys
   /** Epoch seconds: nothing signed before is taken, because a restore forgot what was used since its backup. */
   readonly notBefore: number
   readonly log: Logger

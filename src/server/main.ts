@@ -1,22 +1,15 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { EPOCH_MARGIN } from '../protocol/time.ts'
 import { buildApp, type Listeners } from './app.ts'
-import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
-import { createBrake } from './brake.ts'
 import type { Config } from './config.ts'
-import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
-import { checkCanary } from './keys/canary.ts'
-import { loadServerSecret } from './keys/derive.ts'
-import { loadKek } from './keys/kek.ts'
-import { openKeyring } from './keys/open-keyring.ts'
-import { createSealer } from './keys/sealing.ts'
+import type { Context } from './context.ts'
 import { startMaintenance } from './maintenance.ts'
-import { createMetrics } from './metrics.ts'
+import { openContext, type Stops } from './open-context.ts'
 import { prepareBootstrapToken } from './registry/bootstrap.ts'
-import { type Connection, checkServer, openDatabase } from './store/database.ts'
+import type { Connection } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded-postgres.ts'
-import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { migrateToLatest } from './store/migrate.ts'
-import { sealedRowsExist } from './store/sealing-canary.ts'
 
 export type RunningServer = {
   /** Whether nobody was its administrator when it started. */
@@ -24,9 +17,6 @@ export type RunningServer = {
   /** Stops accepting, lets requests finish, then closes the database. Once is enough, more is harmless. */
   readonly stop: () => Promise<void>
 }
-
-/** What was started so far and how it is stopped, last first. */
-type Stops = (() => Promise<void>)[]
 
 /**
  * Starts everything and listens. Throws StartRefused with the mend in its sentence; what was started is then stopped
@@ -41,7 +31,10 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   }
   try {
     const connection = await findDatabase(config, log, stops)
-    const ctx = await openContext(config, log, connection, stops)
+    const ctx = await openContext(config, log, connection, stops, () => {
+      return migrateToLatest(connection, line => log.info(line))
+    })
+    await outliveEpoch(ctx)
     const awaitsAdministrator = await prepareBootstrapToken(ctx)
     const listeners = await buildApp(ctx)
     const maintenance = startMaintenance(ctx)
@@ -61,30 +54,12 @@ async function findDatabase(config: Config, log: Logger, stops: Stops): Promise<
   return embedded.connection
 }
 
-async function openContext(config: Config, log: Logger, connection: Connection, stops: Stops): Promise<Context> {
-  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
-  stops.push(() => db.destroy())
-  await checkServer(db, config.production)
-  await migrateToLatest(connection, line => log.info(line))
-  await proveAdvisoryLocks(db)
-  const sealer = createSealer(await loadKek(config, () => sealedRowsExist(db)))
-  await checkCanary(db, sealer)
-  const now = systemClock
-  const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
-  return {
-    config,
-    db,
-    keys,
-    sealer,
-    metrics: createMetrics(),
-    brake: createBrake(),
-    unauthenticated: createUnauthenticatedCounter(),
-    notBefore: 0,
-    log,
-    now,
-    randomId,
-    timeId: () => timeIdAt(now()),
-  }
+/** A restore ends an epoch some seconds ahead, so that a proof dated forward cannot be used twice either. */
+async function outliveEpoch({ notBefore, now, log }: Context): Promise<void> {
+  const wait = notBefore * 1000 - now().getTime()
+  if (wait <= 0) return
+  log.info({ seconds: Math.ceil(wait / 1000) }, 'waiting for the end of the epoch before the restore')
+  await setTimeout(Math.min(wait, EPOCH_MARGIN * 1000))
 }
 
 async function listen(listeners: Listeners, config: Config, stops: Stops): Promise<void> {

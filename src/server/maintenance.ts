@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import { purgeConsoleSessions } from './store/console-sessions.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { purgeReplays } from './store/replay.ts'
 import { purgeRevocations } from './store/revocations.ts'
@@ -17,6 +18,7 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
     { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
+    { name: 'purge console sessions', seconds: 60, run: () => purgeConsoleSessions(ctx) },
     { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
   ]
   const running = new Map<string, Promise<void>>()

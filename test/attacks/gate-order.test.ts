@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { transaction } from '../../src/server/context.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
@@ -14,49 +14,12 @@ import {
 import type { Database } from '../../src/server/store/schema.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
 import { type Answer, agentGrant, clientCredentials, exchange, proofOf, send, signed, tokenRequest } from './attempt.ts'
+import { type Watched, waitsFor, watch, withTableHeld } from './gate-watch.ts'
 import { DRAFT_API, type GivenAgent, givenAgent, givenClient, givenWorld, tokenHash } from './given.ts'
 
 const world = await givenWorld()
 const { ctx, client } = world
 const { adminUrl } = world.app
-
-/** Ends when the promise does: what happened first, what we waited for or the promise. */
-type Watched<T> = { readonly done: () => boolean; readonly promise: Promise<T> }
-
-function watch<T>(promise: Promise<T>): Watched<T> {
-  let finished = false
-  const watched = promise.finally(() => {
-    finished = true
-  })
-  return { done: () => finished, promise: watched }
-}
-
-/** Waits until a session of this database waits for a lock of the kind. @returns false where the other ended first */
-async function waitsFor(kind: 'gate' | 'token' | 'revocation', other: Watched<unknown>): Promise<boolean> {
-  while (!other.done()) {
-    const { rows } = await sql<{ n: number }>`
-      select count(*)::int as n from pg_locks
-      where not granted and database = (select oid from pg_database where datname = current_database())
-        and (${kind} = 'gate' and locktype = 'advisory' or locktype = 'relation' and relation = to_regclass(${kind}))`.execute(
-      ctx.db,
-    )
-    if ((rows[0]?.n ?? 0) > 0) return true
-  }
-  return false
-}
-
-/** Holds a table so that it can be read but not written, while `fn` runs. */
-async function withTableHeld(table: 'token' | 'revocation', fn: () => Promise<void>): Promise<void> {
-  const db: Kysely<Database> = openDatabase(world.app.database.connection)
-  try {
-    await db.transaction().execute(async tx => {
-      await sql`lock table ${sql.table(table)} in share mode`.execute(tx)
-      await fn()
-    })
-  } finally {
-    await db.destroy()
-  }
-}
 
 const operator = await givenClient(ctx, 'gate-operator', {
   access: [{ resource: ctx.config.adminAudience, scope: 'revoke' }],
@@ -92,11 +55,11 @@ test('[attack 116] a revoke of an agent waits for a mint under way, and its toke
   const agent = await givenAgent(ctx, client, 'under-way')
   let minting: Watched<Answer> | undefined
   let revoking: Watched<Answer> | undefined
-  await withTableHeld('token', async () => {
+  await withTableHeld(world, 'token', async () => {
     minting = watch(send(world, agentGrant(world, '/oauth/token', agent)))
-    assert.ok(await waitsFor('token', minting), 'the mint has passed its checks and is about to write')
+    assert.ok(await waitsFor(world, 'token', minting), 'the mint has passed its checks and is about to write')
     revoking = watch(revokeAgent(agent))
-    assert.ok(await waitsFor('gate', revoking), 'the revoke answered while a mint that it covers was under way')
+    assert.ok(await waitsFor(world, 'gate', revoking), 'the revoke answered while a mint that it covers was under way')
   })
   const minted = await minting?.promise
   const revoked = await revoking?.promise
@@ -109,11 +72,11 @@ test('[attack 116] a revoke of a token waits for every mint under way (section 9
   const token = String((await send(world, clientCredentials(world))).body.access_token)
   let minting: Watched<Answer> | undefined
   let revoking: Watched<Answer> | undefined
-  await withTableHeld('token', async () => {
+  await withTableHeld(world, 'token', async () => {
     minting = watch(send(world, clientCredentials(world)))
-    assert.ok(await waitsFor('token', minting))
+    assert.ok(await waitsFor(world, 'token', minting))
     revoking = watch(revokeToken(token))
-    assert.ok(await waitsFor('gate', revoking), 'the revoke answered while a mint was under way')
+    assert.ok(await waitsFor(world, 'gate', revoking), 'the revoke answered while a mint was under way')
   })
   assert.deepEqual([(await minting?.promise)?.status, (await revoking?.promise)?.status], [200, 200])
 })
@@ -122,11 +85,11 @@ test('[attack 116] a mint waits for a revoke that is writing, and then mints not
   const agent = await givenAgent(ctx, client, 'being-revoked')
   let minting: Watched<Answer> | undefined
   let revoking: Watched<Answer> | undefined
-  await withTableHeld('revocation', async () => {
+  await withTableHeld(world, 'revocation', async () => {
     revoking = watch(revokeAgent(agent))
-    assert.ok(await waitsFor('revocation', revoking))
+    assert.ok(await waitsFor(world, 'revocation', revoking))
     minting = watch(send(world, agentGrant(world, '/oauth/token', agent)))
-    assert.ok(await waitsFor('gate', minting), 'the mint went past a revoke that was writing')
+    assert.ok(await waitsFor(world, 'gate', minting), 'the mint went past a revoke that was writing')
   })
   assert.equal((await revoking?.promise)?.status, 201)
   const minted = await minting?.promise
@@ -146,11 +109,14 @@ test('[attack 116] of two revokes of the last two administrators at once one wai
   await givenClient(ctx, 'admin-two', { access })
   let first: Watched<Answer> | undefined
   let second: Watched<Answer> | undefined
-  await withTableHeld('revocation', async () => {
+  await withTableHeld(world, 'revocation', async () => {
     first = watch(revoke('client', 'admin-one'))
-    assert.ok(await waitsFor('revocation', first))
+    assert.ok(await waitsFor(world, 'revocation', first))
     second = watch(revoke('client', 'admin-two'))
-    assert.ok(await waitsFor('gate', second), 'the second revoke counted administrators while the first was writing')
+    assert.ok(
+      await waitsFor(world, 'gate', second),
+      'the second revoke counted administrators while the first was writing',
+    )
   })
   assert.equal((await first?.promise)?.status, 201)
   const answer = await second?.promise
@@ -208,7 +174,7 @@ for (const { reason, status, error, change } of LAPSES) {
     await db.transaction().execute(async tx => {
       await enterGateExclusive({ ...ctx, db: tx })
       minting = watch(send(world, agentGrant(world, '/intent/token', agent)))
-      assert.ok(await waitsFor('gate', minting))
+      assert.ok(await waitsFor(world, 'gate', minting))
       await change(tx, agent)
     })
     await db.destroy()
@@ -234,7 +200,7 @@ test('[attack 116] the key that a draft token carries without a proof is read ag
   await db.transaction().execute(async tx => {
     await enterGateExclusive({ ...ctx, db: tx })
     minting = watch(send(world, attempt))
-    assert.ok(await waitsFor('gate', minting))
+    assert.ok(await waitsFor(world, 'gate', minting))
     await tx.updateTable('agent_key').set({ removed_at: ctx.now() }).where('agent_id', '=', 'unproven').execute()
   })
   await db.destroy()
@@ -286,7 +252,7 @@ async function survives(gate: boolean, name: string): Promise<boolean> {
     if (gate) await enterGateShared(tx)
     assert.equal(await standingRevocation(tx, [parent], tx.now()), false)
     const started = watch(revoke())
-    if (gate) assert.ok(await waitsFor('gate', started))
+    if (gate) assert.ok(await waitsFor(world, 'gate', started))
     else await started.promise
     await insertToken(tx, child)
     return started

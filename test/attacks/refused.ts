@@ -33,13 +33,15 @@ export async function refused(world: World, attempt: Attempt, expected: Expected
 }
 
 function assertRefusal(answer: Answer, attempt: Attempt, expected: Expected): void {
-  const { error_description, ...body } = answer.body
+  const { error_description, error_uri, ...body } = answer.body
   const wanted = {
     error: expected.error,
     ...(expected.ajwt_error && { ajwt_error: expected.ajwt_error }),
     ...(expected.missing_steps && { missing_steps: expected.missing_steps }),
   }
   assert.deepEqual({ status: answer.status, ...body }, { status: expected.status, ...wanted }, answer.text)
+  const page = expected.ajwt_error ?? expected.error
+  assert.ok(String(error_uri).endsWith(`/errors/${page}`), String(error_uri))
   assert.equal(answer.headers['cache-control'], 'no-store')
   assertPlain(error_description, attempt)
 }

@@ -52,7 +52,9 @@ test('the command line explains itself with --help', async () => {
   const create = await remit(cwd, ['client', 'create', '--help'])
   assert.match(create.stdout, /^Usage: remit client create .*[\s\S]*--secret-file[\s\S]*--json[\s\S]*for example:/)
   const revoke = await remit(cwd, ['revoke', '--help'])
-  assert.match(revoke.stdout, /choices: "token",\s+"registration",\s+"agent",\s+"client"\)/)
+  for (const kind of ['token', 'registration', 'agent', 'client', 'workflow', 'initiator', 'key']) {
+    assert.match(revoke.stdout, new RegExp(`^  ${kind} `, 'm'))
+  }
   assert.match(revoke.stdout, /--reason <text> .*\(required\)/)
 })
 

@@ -206,7 +206,11 @@ describe('the command line against a server', async () => {
     const listed = await remitJson(cwd, ['workflow', 'list', 'app'])
     assert.equal(listed.value.length, 1)
     const shown = await remitJson(cwd, ['workflow', 'show', 'app', 'greeting'])
-    assert.deepEqual([shown.value, shown.value.step_ids], [listed.value[0], ['look', 'speak']])
+    const [version] = shown.value.versions
+    assert.deepEqual(
+      [shown.value.status, version.status, version.steps.map((step: { step_id: string }) => step.step_id)],
+      ['active', 'active', listed.value[0].step_ids],
+    )
     const unknown = await remitJson(cwd, ['workflow', 'show', 'app', 'nothing'])
     assert.deepEqual([unknown.code, unknown.value.error], [1, 'not_found'])
   })

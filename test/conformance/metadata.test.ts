@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { discoverAuthorizationServerMetadata } from '@modelcontextprotocol/client'
-import { calculateJwkThumbprint, type JWK } from 'jose'
+import { calculateJwkThumbprint, decodeProtectedHeader, type JWK } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { z } from 'zod'
 import { startTestApp } from '../support/app.ts'
@@ -64,6 +64,17 @@ const MEMBERS: Readonly<Record<string, (value: unknown) => Promise<void>>> = {
   token_endpoint_auth_signing_alg_values_supported: value => assertAssertionAlgs(value, 'token'),
   introspection_endpoint_auth_signing_alg_values_supported: value => assertAssertionAlgs(value, 'introspect'),
   revocation_endpoint_auth_signing_alg_values_supported: value => assertAssertionAlgs(value, 'revoke'),
+  introspection_signing_alg_values_supported: async value => {
+    for (const signing_alg of namesSchema.parse(value)) {
+      const { client_id, key } = await setting.createKeyClient({ access: ACCESS })
+      const resource = `https://introspects.example.com/${signing_alg}`
+      await setting.createResource({ resource, scopes: [{ name: 'read' }], signing_alg, client_id })
+      const form = { token: 'x', ...(await assertionOf(app, { client_id, key })) }
+      const headers = { accept: 'application/token-introspection+jwt' }
+      const answer = await postForm(`${issuer}/oauth/introspect`, form, headers)
+      assert.equal(decodeProtectedHeader(String(answer.body)).alg, signing_alg)
+    }
+  },
   dpop_signing_alg_values_supported: async value => {
     const url = `${issuer}/oauth/token`
     for (const alg of namesSchema.parse(value)) {
@@ -114,6 +125,7 @@ const MEMBERS: Readonly<Record<string, (value: unknown) => Promise<void>>> = {
       assert.equal((await postJson(`${issuer}/intent/register/agent`, body, headers)).status, 200)
     }
   },
+  ajwt_shim_releases_uri: async value => assert.equal((await get(String(value))).status, 200),
   authorization_details_types_supported: async value => {
     await setting.registerWorkflow(client, { workflow_id: 'one-step', steps: [{ step_id: 'scan' }] })
     for (const type of namesSchema.parse(value)) {

@@ -133,6 +133,25 @@ test('oauth4webapi introspects and revokes (RFC 7662, RFC 7009)', async () => {
   assert.deepEqual([living.active, living.cnf, revoked], [true, { jkt: agent.key.jkt }, { active: false }])
 })
 
+test('oauth4webapi reads and verifies a signed introspection answer, also for a dead token (RFC 9701)', async () => {
+  const client = { client_id: app.client_id }
+  const method = oauth.PrivateKeyJwt(app.key.privateKey)
+  const token = tokenOf(await mint(setting, app, agent, { resource: ES256?.resource ?? '', scope: 'repo:write' }))
+  async function introspect() {
+    const options = { requestJwtResponse: true, ...INSECURE }
+    const response = await oauth.introspectionRequest(server, client, method, token, options)
+    const answer = await oauth.processIntrospectionResponse(server, client, response)
+    await oauth.validateApplicationLevelSignature(server, response, INSECURE)
+    return answer
+  }
+
+  const living = await introspect()
+  await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, method, token, INSECURE))
+
+  assert.deepEqual([living.active, living.cnf], [true, { jkt: agent.key.jkt }])
+  assert.deepEqual(await introspect(), { active: false })
+})
+
 async function discover(issuer: string, algorithm: 'oauth2' | 'oidc' = 'oauth2'): Promise<oauth.AuthorizationServer> {
   const url = new URL(issuer)
   return await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, { algorithm, ...INSECURE }))

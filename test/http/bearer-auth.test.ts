@@ -67,7 +67,7 @@ test('without a token: 401, a challenge without error, and where to learn more (
   const { request_id, ...rest } = body
   assert.match(String(request_id), /^[0-9a-f-]{36}$/)
   assert.deepEqual(rest, {
-    type: 'about:blank',
+    type: `${app.issuer}/errors/invalid_token`,
     title: 'Unauthorized',
     status: 401,
     code: 'invalid_token',

@@ -20,7 +20,7 @@ test('the metadata lists what works and nothing else (RFC 8414 section 2, protoc
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported:
-      'generate:intent-token register:intent register:workflow read:agents admin:clients admin:resources approve:agents revoke audit:read'.split(
+      'generate:intent-token register:intent register:workflow read:agents read:agent-components admin:clients admin:resources admin:keys approve:agents revoke audit:read'.split(
         ' ',
       ),
     response_types_supported: [],
@@ -29,6 +29,7 @@ test('the metadata lists what works and nothing else (RFC 8414 section 2, protoc
     token_endpoint_auth_signing_alg_values_supported: algs,
     introspection_endpoint_auth_methods_supported: methods,
     introspection_endpoint_auth_signing_alg_values_supported: algs,
+    introspection_signing_alg_values_supported: ['ES256', 'EdDSA', 'PS256', 'RS256'],
     revocation_endpoint_auth_methods_supported: methods,
     revocation_endpoint_auth_signing_alg_values_supported: algs,
     code_challenge_methods_supported: ['S256'],
@@ -39,8 +40,9 @@ test('the metadata lists what works and nothing else (RFC 8414 section 2, protoc
     ajwt_intent_token_endpoint: `${issuer}/intent/token`,
     ajwt_agent_registration_endpoint: `${issuer}/intent/register/agent`,
     ajwt_workflow_registration_endpoint: `${issuer}/intent/register/workflow`,
-    ajwt_checksum_profiles_supported: ['jcs'],
+    ajwt_checksum_profiles_supported: ['jcs', 'reference'],
     ajwt_draft_versions_supported: ['draft-goswami-agentic-jwt-00'],
+    ajwt_shim_releases_uri: `${issuer}/.well-known/ajwt-shim-releases`,
   })
 })
 
@@ -50,13 +52,15 @@ test('every endpoint that the metadata names is there', async () => {
   for (const [name, url] of urls) assert.notEqual((await fetch(String(url))).status, 404, name)
 })
 
-test('the scopes offered are those that some route demands, and generate:intent-token', async () => {
+test('the scopes offered are those that some route demands, or asks for besides', async () => {
+  // The token pass asks for the first, reads of agents for the second, the revocation of our own keys for the third.
+  const besides = ['generate:intent-token', 'read:agent-components', 'admin:keys']
   const demanded = [...app.listeners.routes.public, ...app.listeners.routes.admin].flatMap(({ permission }) =>
-    typeof permission === 'object' ? [permission.scope] : [],
+    typeof permission === 'object' && permission.scope !== 'any' ? [permission.scope] : [],
   )
   const { scopes_supported } = await jsonOf(await fetch(`${issuer}/.well-known/oauth-authorization-server`))
   assert.ok(Array.isArray(scopes_supported))
-  assert.deepEqual(scopes_supported.toSorted(), [...new Set(['generate:intent-token', ...demanded])].sort())
+  assert.deepEqual(scopes_supported.toSorted(), [...new Set([...besides, ...demanded])].sort())
 })
 
 test('openid-configuration is the same document, byte for byte and each time (protocol.md section 2)', async () => {
@@ -68,16 +72,31 @@ test('openid-configuration is the same document, byte for byte and each time (pr
   assert.equal(new Set(texts).size, 1)
 })
 
-test('both own resources have their metadata on the public listener (RFC 9728 section 3)', async () => {
-  for (const [path, resource] of [
-    ['', issuer],
-    ['/admin', `${issuer}/admin`],
-  ]) {
-    const document = await jsonOf(await fetch(`${issuer}/.well-known/oauth-protected-resource${path}`))
-    assert.equal(document.resource, resource)
-    assert.deepEqual(document.authorization_servers, [issuer])
-    assert.deepEqual(document.bearer_methods_supported, ['header'])
+test('both own resources have their metadata on the public listener (RFC 9728 sections 2 and 3)', async () => {
+  const common = {
+    authorization_servers: [issuer],
+    bearer_methods_supported: ['header'],
+    resource_documentation: `${issuer}/docs`,
+    dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
   }
+  const registration = await fetch(`${issuer}/.well-known/oauth-protected-resource`)
+  assert.deepEqual(await jsonOf(registration), {
+    ...common,
+    resource: issuer,
+    scopes_supported: 'generate:intent-token register:intent register:workflow read:agents read:agent-components'.split(
+      ' ',
+    ),
+    resource_name: 'Remit registration API',
+    dpop_bound_access_tokens_required: false,
+  })
+  const administration = await fetch(`${issuer}/.well-known/oauth-protected-resource/admin`)
+  assert.deepEqual(await jsonOf(administration), {
+    ...common,
+    resource: `${issuer}/admin`,
+    scopes_supported: 'admin:clients admin:resources admin:keys approve:agents revoke audit:read'.split(' '),
+    resource_name: 'Remit administration API',
+    dpop_bound_access_tokens_required: true,
+  })
 })
 
 test('an issuer with a path has its metadata at the path-inserted address (RFC 8414 section 3.1)', async () => {

@@ -27,6 +27,7 @@ test('[attack 43] with the database away: tokens 503 with Retry-After, keys and 
   assert.deepEqual(await jsonOf(token), {
     error: 'temporarily_unavailable',
     error_description: 'The service cannot answer at the moment. Try again.',
+    error_uri: `${app.issuer}/errors/temporarily_unavailable`,
   })
   assert.equal((await fetch(`${app.issuer}/.well-known/jwks.json`)).status, 200)
   assert.equal((await fetch(`${app.issuer}/.well-known/oauth-authorization-server`)).status, 200)

@@ -56,6 +56,7 @@ test('[attack 47] two Authorization headers are refused (RFC 9110 section 11.6.2
   assert.deepEqual(JSON.parse(answer.body), {
     error: 'invalid_request',
     error_description: 'Send one Authorization header.',
+    error_uri: `${app.issuer}/errors/invalid_request`,
   })
 })
 
@@ -99,7 +100,11 @@ test('[attack 104] too large headers, targets and bodies are refused without a 5
   const body = `a=${'b'.repeat(70_000)}`
   const large = await fetch(`${app.issuer}/oauth/token`, { method: 'POST', body: new URLSearchParams(body) })
   assert.equal(large.status, 413)
-  assert.deepEqual(await large.json(), { error: 'invalid_request', error_description: 'The body is too large.' })
+  assert.deepEqual(await large.json(), {
+    error: 'invalid_request',
+    error_description: 'The body is too large.',
+    error_uri: `${app.issuer}/errors/invalid_request`,
+  })
 })
 
 test('[attack 105, 106] other spellings of a guarded path are not found or guarded, never open', async () => {

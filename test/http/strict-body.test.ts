@@ -8,6 +8,7 @@ const app = await startTestApp()
 const { host } = new URL(app.issuer)
 const FORM = 'application/x-www-form-urlencoded'
 const JSON_TYPE = 'application/json'
+const error_uri = `${app.issuer}/errors/invalid_request`
 
 async function post(
   path: string,
@@ -30,7 +31,7 @@ test('[attack 101] each endpoint takes its own content type only (RFC 6749 secti
       const answer = await post(path, type, 'grant_type=client_credentials')
       assert.equal(answer.status, 400, type)
       const error_description = `Send ${FORM}.`
-      assert.deepEqual(JSON.parse(answer.text), { error: 'invalid_request', error_description })
+      assert.deepEqual(JSON.parse(answer.text), { error: 'invalid_request', error_description, error_uri })
     }
   }
   assert.equal((await post('/oauth/token', 'x', 'grant_type=client_credentials')).status, 400)
@@ -44,7 +45,7 @@ test('[attack 101] each endpoint takes its own content type only (RFC 6749 secti
     const answer = await post('/intent/token', type, '{}')
     assert.equal(answer.status, 415, type)
     const error_description = `Send ${JSON_TYPE}.`
-    assert.deepEqual(JSON.parse(answer.text), { error: 'invalid_request', error_description })
+    assert.deepEqual(JSON.parse(answer.text), { error: 'invalid_request', error_description, error_uri })
   }
 })
 

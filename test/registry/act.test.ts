@@ -7,7 +7,7 @@ import { Problem } from '../../src/protocol/problem.ts'
 import type { Caller } from '../../src/server/caller.ts'
 import { act, type Outcome, read } from '../../src/server/registry/act.ts'
 import { listAuditRows } from '../../src/server/store/audit.ts'
-import { insertSecret } from '../../src/server/store/clients.ts'
+import { insertSecret } from '../../src/server/store/client-secrets.ts'
 import { purgeIdempotency } from '../../src/server/store/idempotency.ts'
 import { startTestApp } from '../support/app.ts'
 import { caller, EVENT, givenClient, givenResources, refused, sha256 } from './given.ts'
@@ -40,7 +40,7 @@ function asked(over: { key?: string; body?: unknown; endpoint?: string } = {}) {
 }
 
 async function lastAudit(request_id: string) {
-  const rows = await listAuditRows(ctx, { limit: 50 })
+  const rows = await listAuditRows(ctx, {}, { order: 'desc', limit: 50 })
   return rows
     .filter(row => row.request_id === request_id)
     .map(({ action, outcome, reason, details }) => ({ action, outcome, reason, details }))

@@ -7,7 +7,8 @@ import type { Context } from '../../src/server/context.ts'
 import { grantableAccess, isNoWider, isOwnResource } from '../../src/server/registry/ceiling.ts'
 import { createClient, getClient, getClients } from '../../src/server/registry/clients.ts'
 import { createResource } from '../../src/server/registry/resources.ts'
-import { findSecrets, revokeClient } from '../../src/server/store/clients.ts'
+import { findSecrets } from '../../src/server/store/client-secrets.ts'
+import { revokeClient } from '../../src/server/store/clients.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
 import {
@@ -79,15 +80,19 @@ test('a client is created as asked, its secret shown once and kept as a digest (
     kind: 'app',
     token_endpoint_auth_method: 'client_secret_basic',
     jwks: null,
+    jwks_uri: null,
     grant_types: ['client_credentials'],
     access: [{ resource: CRM, scope: 'read' }],
     registers_for: [],
     policies: policiesSchema.parse({}),
+    secrets: [{ created_at: ctx.now().toISOString(), expires_at: null }],
     status: 'active',
     created_at: ctx.now().toISOString(),
+    updated_at: null,
   })
   assert.deepEqual(await getClient(ctx, 'shop'), view)
-  assert.deepEqual(await findSecrets(ctx, 'shop', ctx.now()), [{ secret_digest: sha256(client_secret) }])
+  const [secret, ...others] = await findSecrets(ctx, 'shop', ctx.now())
+  assert.deepEqual([secret?.secret_digest, others], [sha256(client_secret), []])
 })
 
 test('a client with a key set has no secret, and only the canonical members of its keys (section 11)', async () => {
@@ -159,10 +164,10 @@ test('[attack 94] a name is given out once, also after its client was revoked (s
 })
 
 test('[attack 97] members that are not the caller’s to set, or not built, are refused (section 11)', () => {
-  for (const member of ['status', 'created_by', 'client_secret', 'scopes', 'jwks_uri', 'role']) {
+  for (const member of ['status', 'created_by', 'client_secret', 'scopes', 'secrets', 'updated_at', 'role']) {
     assert.throws(() => clientBody({ [member]: 'x' }))
   }
-  for (const policy of ['limits', 'shim', 'agent_keys', 'max_drain_seconds']) {
+  for (const policy of ['limits', 'consent', 'shim', 'agent_keys']) {
     assert.throws(() => clientBody({ policies: { [policy]: 1 } }))
   }
   assert.throws(() => clientBody({ policies: { workflow_state: 'recorded' } }))

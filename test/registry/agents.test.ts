@@ -4,6 +4,7 @@ import { exportSPKI } from 'jose'
 import { agentRegistrationSchema } from '../../src/protocol/agent.ts'
 import { agentChecksum } from '../../src/protocol/checksum.ts'
 import { OAuthError } from '../../src/protocol/errors.ts'
+import { reject } from '../../src/server/registry/agent-decisions.ts'
 import { getAgent } from '../../src/server/registry/agent-views.ts'
 import { clientToRead } from '../../src/server/registry/app-client.ts'
 import { openComponents } from '../../src/server/registry/components.ts'
@@ -25,6 +26,7 @@ import {
   MAIL,
   refused,
   register,
+  run,
 } from './given.ts'
 
 const { ctx, clock } = await startTestApp()
@@ -33,7 +35,7 @@ await givenResources(ctx)
 const NOTHING = { access: [], outside_workflow: false }
 
 async function statusesOf(client_id: string): Promise<string[]> {
-  const { registrations } = await getAgent(ctx, client_id, 'planner')
+  const { registrations } = await getAgent(ctx, { client_id, agent_id: 'planner' })
   return registrations.map(version => `${version.version} ${version.status}`)
 }
 
@@ -159,8 +161,8 @@ test('[attack 85] hidden text is hashed as given, never approved automatically, 
   assert.equal(answer.status, 'pending')
   const expected = agentChecksum({ agent_id: 'planner', prompt_template: 'Sort\u200b mail.', tools: [] })
   assert.equal(answer.checksum, expected)
-  const { registrations } = await getAgent(ctx, 'hidden', 'planner')
-  assert.deepEqual(registrations[0]?.marks, ['hidden-characters'])
+  const { registrations } = await getAgent(ctx, { client_id: 'hidden', agent_id: 'planner' })
+  assert.deepEqual(registrations[0]?.pending_for, ['hidden-characters'])
   assert.deepEqual(await validRegistrations(ctx, 'hidden', 'planner', ctx.now()), [])
 })
 
@@ -269,7 +271,7 @@ test('[attack 95] ids that differ only in case, or have other characters, are re
 })
 
 test('[attack 97] status, version and owner cannot be sent along (section 4)', () => {
-  for (const member of ['status', 'owner', 'version', 'scopes', 'approved_by', 'drain_seconds', 'key_statement']) {
+  for (const member of ['status', 'owner', 'version', 'scopes', 'approved_by', 'drains_until', 'pending_for']) {
     const body = { ...agentBody('a'), [member]: 'x' }
     assert.equal(agentRegistrationSchema.safeParse(body).success, false)
   }
@@ -332,7 +334,10 @@ test('[attack 93] components are sealed at rest and other clients read nothing, 
     tools: [],
     configuration: {},
   })
-  assert.equal(JSON.stringify(await getAgent(ctx, 'sealed', 'planner')).includes('canary-of-the-prompt'), false)
+  assert.equal(
+    JSON.stringify(await getAgent(ctx, { client_id: 'sealed', agent_id: 'planner' })).includes('canary-of-the-prompt'),
+    false,
+  )
   const nothing = { code: 'not_found', reason: 'foreign_app' }
   assert.deepEqual(await refused(clientToRead(ctx, stranger, 'sealed')), nothing)
   assert.deepEqual(await refused(clientToRead(ctx, stranger, 'no-such-client')), nothing)
@@ -378,9 +383,9 @@ test('what the first version was to get counts with the first that is clean: the
   ] as const) {
     const { client_id } = app
     assert.equal((await register(ctx, app, agentBody(client_id, first))).status, 'pending')
-    assert.deepEqual((await getAgent(ctx, client_id, 'planner')).grant, NOTHING)
+    assert.deepEqual((await getAgent(ctx, { client_id, agent_id: 'planner' })).grant, NOTHING)
     assert.equal((await register(ctx, app, agentBody(client_id))).status, 'active')
-    assert.deepEqual((await getAgent(ctx, client_id, 'planner')).grant, grant)
+    assert.deepEqual((await getAgent(ctx, { client_id, agent_id: 'planner' })).grant, grant)
   }
 })
 
@@ -406,7 +411,7 @@ test('a wider grant waits with a pending version, a narrower one acts at once (s
   const wide = { access: [{ resource: CRM, scope: 'read write' }], outside_workflow: true }
   const narrow = { access: [{ resource: CRM, scope: 'read' }], outside_workflow: false }
   const first = await register(ctx, app, agentBody('grants', { grant: wide }))
-  const grantOf = async () => (await getAgent(ctx, 'grants', 'planner')).grant
+  const grantOf = async () => (await getAgent(ctx, { client_id: 'grants', agent_id: 'planner' })).grant
   assert.deepEqual(await grantOf(), NOTHING)
   await approve(ctx, APPROVER, 'grants', first)
   assert.deepEqual(await grantOf(), wide)
@@ -453,4 +458,17 @@ test('[attack 125] nobody approves for an owner who registered it or owns the cl
     assert.deepEqual(await refused(approve(ctx, caller({ acting_owner }), 'own', answer)), own)
   }
   assert.equal((await approve(ctx, APPROVER, 'own', answer)).status, 'active')
+})
+
+test('after a first version that was rejected the next one is a first one again, with nothing of the rejected (section 4)', async () => {
+  const app = await givenClient(ctx, 'rejected-first', { policies: { default_grant: 'client' } })
+  const [one, two] = [await generateKey(), await generateKey()]
+  const name = { client_id: 'rejected-first', agent_id: 'planner' }
+  const hidden = agentBody('rejected-first', { prompt: 'Sort\u200b mail.', public_key: { ...one.jwk } })
+  const { registration_id, checksum } = await register(ctx, app, hidden)
+  await run(ctx, tx => reject(tx, APPROVER, name, { registration_id, checksum, reason: 'hidden text' }))
+  const next = await register(ctx, app, agentBody('rejected-first', { public_key: { ...two.jwk } }))
+  assert.deepEqual([next.version, next.status], [2, 'active'])
+  assert.deepEqual(await keysOf('rejected-first'), [two.jkt])
+  assert.equal((await getAgent(ctx, name)).grant.access.length, 2)
 })

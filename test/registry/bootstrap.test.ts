@@ -73,7 +73,7 @@ test('[attack 129] of fifty at once one is the first administrator, and the door
     access: [{ resource: ctx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
     method: 'private_key_jwt',
   })
-  const audit = await listAuditRows(ctx, { limit: 10 })
+  const audit = await listAuditRows(ctx, {}, { order: 'desc', limit: 10 })
   assert.deepEqual(
     audit.map(row => [row.action, row.outcome, row.actor, row.client_id]),
     [['bootstrap', 'success', 'user:local:root', won[0] ?? '']],

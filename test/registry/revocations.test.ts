@@ -3,64 +3,18 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import type { Caller } from '../../src/server/caller.ts'
-import { act } from '../../src/server/registry/act.ts'
-import { createRevocation, revocationAnswerSchema, revocationSchema } from '../../src/server/registry/revocations.ts'
 import { findAgent } from '../../src/server/store/agents.ts'
 import { findClient } from '../../src/server/store/clients.ts'
-import { enterGateExclusive } from '../../src/server/store/gate.ts'
 import { activateRegistration } from '../../src/server/store/registration-changes.ts'
 import { findRegistration } from '../../src/server/store/registrations.ts'
-import { insertToken } from '../../src/server/store/tokens.ts'
 import { startTestApp } from '../support/app.ts'
-import { APPROVER, agentBody, approve, caller, givenClient, givenResources, refused, register } from './given.ts'
+import { APPROVER, agentBody, approve, givenClient, givenResources, refused, register } from './given.ts'
+import { entries, givenToken, NONE, revoke as revokeIn } from './given-revocation.ts'
 
 const { ctx } = await startTestApp()
 await givenResources(ctx)
 
-async function revoke(kind: string, id: string) {
-  const body = revocationSchema.parse({ kind, id, reason: 'test' })
-  const asked = { endpoint: 'POST /r', body, answer: revocationAnswerSchema, before: enterGateExclusive }
-  const event = { action: 'revocation.create', details: {} } as const
-  return (await act(ctx, caller(), event, asked, tx => createRevocation(tx, caller(), body))).body
-}
-
-async function entries(kind: 'token' | 'registration' | 'agent' | 'client') {
-  const rows = await ctx.db
-    .selectFrom('revocation')
-    .select(['id', 'revoked_at', 'ends_at'])
-    .where('kind', '=', kind)
-    .execute()
-  return rows.map(row => ({ id: row.id, seconds: (row.ends_at.getTime() - row.revoked_at.getTime()) / 1000 }))
-}
-
-async function givenToken(client_id: string, agent_id: string, parent_jti: string | null = null): Promise<string> {
-  const jti = randomUUID()
-  await insertToken(ctx, {
-    jti,
-    client_id,
-    sub: `agent:${client_id}:${agent_id}`,
-    resource: 'https://crm.example/api',
-    scope: 'read',
-    token_profile: 'interop',
-    kid: 'k',
-    token_type: 'Bearer',
-    jkt: null,
-    agent_id,
-    registration_id: null,
-    workflow_id: null,
-    workflow_version: null,
-    workflow_step: null,
-    workflow_state: 'none',
-    execution_id: null,
-    parent_jti,
-    initiated_by: null,
-    issued_at: ctx.now(),
-    expires_at: new Date(ctx.now().getTime() + 300_000),
-  })
-  return jti
-}
-
-const NONE = { token: 0, registration: 0, agent: 0, client: 0 }
+const revoke = (kind: string, id: string) => revokeIn(ctx, kind, id)
 
 test('revoking a version, an agent, a client is final and leaves an entry of 960 seconds (section 9)', async () => {
   const app = await givenClient(ctx, 'app')
@@ -71,33 +25,37 @@ test('revoking a version, an agent, a client is final and leaves an entry of 960
     kind: 'registration',
     id: registration_id,
     revoked: { ...NONE, registration: 1 },
+    live_tokens: 0,
+    live_tokens_at_least: false,
     revoked_at,
+    ends_at: new Date(ctx.now().getTime() + 960_000).toISOString(),
+    final: true,
   })
   assert.equal((await findRegistration(ctx, registration_id))?.status, 'revoked')
   assert.deepEqual((await revoke('agent', 'app/planner')).revoked, { ...NONE, agent: 1 })
   assert.equal((await findAgent(ctx, 'app', 'planner'))?.status, 'revoked')
   assert.deepEqual((await revoke('client', 'app')).revoked, { ...NONE, client: 1 })
   assert.equal((await findClient(ctx, 'app'))?.status, 'revoked')
-  assert.deepEqual(await entries('registration'), [{ id: registration_id, seconds: 960 }])
-  assert.deepEqual(await entries('agent'), [{ id: 'app/planner', seconds: 960 }])
-  assert.deepEqual(await entries('client'), [{ id: 'app', seconds: 960 }])
+  assert.deepEqual(await entries(ctx, 'registration'), [{ id: registration_id, seconds: 960 }])
+  assert.deepEqual(await entries(ctx, 'agent'), [{ id: 'app/planner', seconds: 960 }])
+  assert.deepEqual(await entries(ctx, 'client'), [{ id: 'app', seconds: 960 }])
 })
 
 test('[attack 115] a token dies with everything delegated from it, at any depth (section 9)', async () => {
   await register(ctx, await givenClient(ctx, 'tree'), agentBody('tree'))
-  const root = await givenToken('tree', 'planner')
-  const child = await givenToken('tree', 'planner', root)
-  const grandchild = await givenToken('tree', 'planner', child)
-  await givenToken('tree', 'planner')
+  const root = await givenToken(ctx, 'tree', { agent_id: 'planner' })
+  const child = await givenToken(ctx, 'tree', { agent_id: 'planner', parent_jti: root })
+  const grandchild = await givenToken(ctx, 'tree', { agent_id: 'planner', parent_jti: child })
+  await givenToken(ctx, 'tree', { agent_id: 'planner' })
   assert.deepEqual((await revoke('token', root)).revoked, { ...NONE, token: 3 })
-  const ids = (await entries('token')).map(entry => entry.id)
+  const ids = (await entries(ctx, 'token')).map(entry => entry.id)
   assert.deepEqual(new Set(ids), new Set([root, child, grandchild]))
 })
 
 test('[attack 115] ten thousand tokens delegated from one die with it, past the parameters of a statement (section 9)', async () => {
   await register(ctx, await givenClient(ctx, 'wide'), agentBody('wide'))
-  const root = await givenToken('wide', 'planner')
-  const first = await givenToken('wide', 'planner', root)
+  const root = await givenToken(ctx, 'wide', { agent_id: 'planner' })
+  const first = await givenToken(ctx, 'wide', { agent_id: 'planner', parent_jti: root })
   await sql`insert into token select ${`${first}-`}::text || n, client_id, sub, resource, scope, token_profile, kid, token_type, jkt,
     agent_id, registration_id, workflow_id, workflow_version, workflow_step, workflow_state, execution_id, parent_jti,
     initiated_by, issued_at, expires_at from token, generate_series(1, 9999) n where jti = ${first}`.execute(ctx.db)
@@ -112,11 +70,13 @@ test('what does not exist is not found; what is not built says so (section 9)', 
     ['agent', 'app/planner/x'],
     ['agent', 'planner'],
     ['client', 'nobody'],
+    ['workflow', 'app/nothing'],
+    ['workflow', 'app/w/x'],
+    ['workflow', 'w'],
   ] as const) {
     assert.deepEqual(await refused(revoke(kind, id)), { code: 'not_found', reason: 'not_found' })
   }
   assert.equal((await refused(revoke('execution', 'x'))).code, 'not_built')
-  assert.equal((await refused(revoke('key', 'x'))).code, 'not_built')
 })
 
 test('a version that was revoked while it waited cannot be approved (section 4)', async () => {

@@ -102,8 +102,11 @@ test('a resource is registered and read by its name (section 11)', async () => {
         max_token_lifetime: 300,
         allow_bearer: false,
         client_id: null,
+        chain_disclosure: 'actors',
+        workflow_names: 'plain',
         status: 'active',
         created_at: app.ctx.now().toISOString(),
+        updated_at: null,
       },
     ],
   )
@@ -132,10 +135,11 @@ test('an agent is registered, read without its components, and refused a second 
       checksum,
       checksum_profile: 'jcs',
       registered_at: app.ctx.now().toISOString(),
+      pending: 0,
     },
   ])
   const one = await asClient('GET', `/intent/agents/${client.client_id}/reader`)
-  assert.deepEqual([one.status, one.body.jkts], [200, [key.jkt]])
+  assert.deepEqual([one.status, one.body.keys[0].jkt], [200, key.jkt])
   assert.equal(JSON.stringify([read.body, one.body]).includes('canary-prompt'), false)
   const again = await asClient('POST', '/intent/register/agent', { body })
   assert.deepEqual(
@@ -145,6 +149,7 @@ test('an agent is registered, read without its components, and refused a second 
       {
         error: 'duplicate_agent',
         error_description: again.body.error_description,
+        error_uri: `${issuer}/errors/duplicate_agent`,
         registration_id,
         existing_agent_id: 'reader',
       },
@@ -229,7 +234,7 @@ test('a pending version is seen and approved by another owner over HTTP (section
   assert.equal(made.body.status, 'pending')
   const path = `/agents/${careful.client_id}/careful`
   const seen = await asAdmin('GET', path)
-  assert.deepEqual(seen.body.registrations[0].marks, ['hidden-characters'])
+  assert.deepEqual(seen.body.registrations[0].pending_for, ['require_approval', 'hidden-characters'])
   const { registration_id, checksum } = made.body
   const approved = await asAdmin('POST', `${path}/approve`, { body: { registration_id, checksum } })
   assert.deepEqual([approved.status, approved.body], [200, { ...made.body, status: 'active' }])
@@ -249,20 +254,24 @@ test('a revoked client is refused at once, everywhere (section 9)', async () => 
       {
         kind: 'client',
         id: gone.client_id,
-        revoked: { token: 0, registration: 0, agent: 0, client: 1 },
+        revoked: { token: 0, registration: 0, agent: 0, client: 1, workflow: 0, initiator: 0, key: 0 },
+        live_tokens: 1,
+        live_tokens_at_least: false,
         revoked_at: app.ctx.now().toISOString(),
+        ends_at: new Date(app.ctx.now().getTime() + 960_000).toISOString(),
+        final: true,
       },
     ],
   )
   assert.equal((await call(gone, token, 'GET', url)).status, 401)
-  assert.equal((await asAdmin('POST', '/revocations', { body: { ...body, kind: 'initiator' } })).body.code, 'not_built')
+  assert.equal((await asAdmin('POST', '/revocations', { body: { ...body, kind: 'execution' } })).body.code, 'not_built')
 })
 
 test('the audit trail is read newest first, or from an id on (section 11)', async () => {
   const newest = await asAdmin('GET', `/audit?limit=2&client_id=${client.client_id}`)
   assert.equal(newest.body.items.length, 2)
-  assert.equal(newest.body.next_cursor, newest.body.items[0].id)
   const older = newest.body.items[1].id
+  assert.equal(newest.body.next_cursor, older)
   const later = await asAdmin('GET', `/audit?after=${older}&client_id=${client.client_id}`)
   assert.equal(later.body.items[0].id > older, true)
   assert.equal((await asAdmin('GET', "/audit?after=' or 1=1 --")).status, 400)

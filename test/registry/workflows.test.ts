@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
-import { getWorkflows } from '../../src/server/registry/workflows.ts'
+import { getWorkflows } from '../../src/server/registry/workflow-views.ts'
 import { agentIsAssigned, findActiveWorkflow } from '../../src/server/store/workflows.ts'
 import { startTestApp } from '../support/app.ts'
 import {
@@ -150,6 +150,7 @@ test('workflows are shown in the reference client’s shape with their pairs (st
         workflow_type: 'dag',
         version: 1,
         status: 'active',
+        pending: 0,
         registered_at: ctx.now().toISOString(),
         step_ids: ['send'],
         steps: {

@@ -8,6 +8,7 @@ import { createUnauthenticatedCounter } from '../../src/server/audit/unauthentic
 import { createBrake } from '../../src/server/brake.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
+import { createRemoteKeys } from '../../src/server/fetch/remote-keys.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
@@ -39,6 +40,8 @@ export type TestAppOptions = {
   readonly env?: Readonly<Record<string, string>>
   /** Path of the issuer. */
   readonly path?: string
+  /** `notBefore` of the context, in seconds after the start of the test clock; none unless told. */
+  readonly notBefore?: number
 }
 
 /**
@@ -70,6 +73,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   })
   const clock = testClock()
   const lines: string[] = []
+  const log = pino({ level: 'trace' }, { write: line => void lines.push(line) })
   const sealer = createSealer([namedKek(randomKey())])
   const { db } = database
   const { now } = clock
@@ -82,8 +86,9 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     metrics: createMetrics(),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
-    notBefore: 0,
-    log: pino({ level: 'trace' }, { write: line => void lines.push(line) }),
+    remoteKeys: createRemoteKeys({ config, log, now }),
+    notBefore: options.notBefore === undefined ? 0 : clock.seconds() + options.notBefore,
+    log,
     now,
     randomId,
     timeId: () => timeIdAt(now()),

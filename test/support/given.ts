@@ -41,7 +41,7 @@ export async function givenClient(app: TestApp, overrides: object = {}): Promise
     ...overrides,
   })
   await transaction(app.ctx, tx => createClient(tx, OPERATOR, body))
-  return { client_id, key, dpopKey: await generateKey() }
+  return { client_id: body.client_id ?? client_id, key, dpopKey: await generateKey() }
 }
 
 /** An operator with every admin scope. */

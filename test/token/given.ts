@@ -44,6 +44,7 @@ export function target(overrides: Partial<Target> = {}): Target {
     signing_alg: 'ES256',
     max_token_lifetime: 300,
     allow_bearer: false,
+    workflow_names: 'plain',
     ...overrides,
   }
 }

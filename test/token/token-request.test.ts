@@ -37,6 +37,19 @@ test('the JSON of /intent/token has one internal shape (protocol.md section 6)',
   assert.deepEqual(parseTokenRequest({ ...JSON_BODY, audience, workflow_step: 's' }, INTENT_GRANTS), PARSED)
 })
 
+test('a key statement is text, and the same in both encodings (protocol.md section 6)', () => {
+  const key_statement = 'header.payload.signature'
+  const expected = { ...PARSED, key_statement }
+  assert.deepEqual(parseTokenRequest({ ...JSON_BODY, key_statement }, INTENT_GRANTS), expected)
+  const form = { ...JSON_BODY, key_statement, delegation_context: JSON.stringify(JSON_BODY.delegation_context) }
+  assert.deepEqual(parseTokenRequest(formAsJson(form), OAUTH_GRANTS), expected)
+  const inside = { ...JSON_BODY.delegation_context, key_statement }
+  assert.throws(
+    () => parseTokenRequest({ ...JSON_BODY, delegation_context: inside }, INTENT_GRANTS),
+    refusal('invalid_request', 'malformed_parameter'),
+  )
+})
+
 test('the form of /oauth/token means the same, with the standard names too (protocol.md section 2)', () => {
   const { requested_scopes, audience, delegation_context, workflow_step, workflow_enabled, ...text } = JSON_BODY
   const shared = {
@@ -82,7 +95,6 @@ const REFUSED: readonly Row[] = [
   ...[
     'execution_id',
     'delegation_assertion',
-    'key_statement',
     'subject_token',
     'subject_token_type',
     'actor_token',

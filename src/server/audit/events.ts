@@ -117,6 +117,9 @@ export type ActEvent = {
     | 'shim_release.create'
     | 'shim_release.withdraw'
     | 'console.link'
+    | 'audit.read'
+    | 'console.sign_in'
+    | 'console.sign_out'
     | 'read'
     | 'request'
   readonly client_id?: string
@@ -143,6 +146,25 @@ export async function auditBootstrap(tx: Context, origin: Origin, client_id: str
     request_id: origin.request_id,
     address: origin.address,
     details: {},
+  })
+}
+
+/** The administration taken back from the host itself: nobody was authenticated but the holder of database and key. */
+export async function auditRecovery(
+  tx: Context,
+  recovery: { client_id: string; owner: string; witness: string | null; revoked: readonly string[] },
+): Promise<void> {
+  const { client_id, owner, witness, revoked } = recovery
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'admin.recover',
+    outcome: 'success',
+    reason: null,
+    actor: owner,
+    client_id,
+    request_id: tx.timeId(),
+    address: null,
+    details: { owner, witness, revoked },
   })
 }
 

@@ -1,12 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import { Problem } from '../../protocol/problem.ts'
 import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, findClient } from '../store/clients.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import type { App } from './app-type.ts'
+import { authenticateSession } from './console/session-auth.ts'
+import { readSessionCookie } from './console/session-cookie.ts'
 import { publicUrl } from './own-urls.ts'
 import type { Permission } from './permission.ts'
 
@@ -69,6 +72,29 @@ async function authenticate(
   request: FastifyRequest,
   permission: TokenPermission,
 ): Promise<Caller> {
+  const secret = permission.audience === 'admin' ? readSessionCookie(request, ctx.config.adminUrl) : undefined
+  const caller =
+    secret === undefined
+      ? await callerByToken(ctx, verifiers, request, permission)
+      : await callerBySession(ctx, request, secret)
+  if (permission.scope === 'any' ? caller.scope.length > 0 : caller.scope.includes(permission.scope)) return caller
+  // Whoever asks for too much is known, and recorded as such.
+  request.caller = caller
+  throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
+}
+
+/** Which of two credentials counts must not be a guess. */
+async function callerBySession(ctx: Context, request: FastifyRequest, secret: string): Promise<Caller> {
+  if (request.raw.headers.authorization === undefined) return (await authenticateSession(ctx, request, secret)).caller
+  throw new Problem('invalid_request', 'Send an access token or the console cookie, not both.', 'two_credentials')
+}
+
+async function callerByToken(
+  ctx: Context,
+  verifiers: Verifiers,
+  request: FastifyRequest,
+  permission: TokenPermission,
+): Promise<Caller> {
   const { authorization, dpop } = request.raw.headers
   const base = permission.audience === 'admin' ? ctx.config.adminUrl : ctx.config.issuer
   const verified = await verifiers[permission.audience].verify({
@@ -84,13 +110,7 @@ async function authenticate(
   if (permission.audience === 'admin' && !verified.proof && !client.policies.allow_bearer_admin) {
     throw refusal('admin_token_not_bound')
   }
-  const caller = readCaller(request, verified, client)
-  if (permission.scope !== 'any' && !caller.scope.includes(permission.scope)) {
-    // Whoever asks for too much is known, and recorded as such.
-    request.caller = caller
-    throw new OAuthError('insufficient_scope', 'The access token lacks the scope that this endpoint needs.')
-  }
-  return caller
+  return readCaller(request, verified, client)
 }
 
 function readCaller(request: FastifyRequest, { claims, proof }: Verified, client: Client): Caller {
@@ -100,6 +120,7 @@ function readCaller(request: FastifyRequest, { claims, proof }: Verified, client
     acting_owner: claims.sub.startsWith('user:') ? claims.sub : client.owner,
     scope: claims.scope.split(' '),
     registers_for: client.registers_for,
+    jti: claims.jti,
     ...(proof && {
       proof: { kind: 'dpop', owner: proof.jkt, jti: proof.jti, expires_at: new Date(proof.expires_at * 1000) },
     }),
@@ -114,8 +135,14 @@ function isClientLevel({ client_id, sub, act, intent, agent_proof }: AccessToken
   return sub === client_id || sub.startsWith('user:')
 }
 
-/** Every entry that could match a client-level token (protocol.md section 9). */
+/** Every entry that could match a client-level token (protocol.md section 9), and what a restore has forgotten. */
 async function refuseRevoked(ctx: Context, { claims, kid, proof }: Verified): Promise<void> {
+  if (claims.iat < ctx.notBefore) throw refusal('token_before_epoch')
+  if (proof && proof.iat < ctx.notBefore) {
+    throw new OAuthError('invalid_dpop_proof', 'The DPoP proof is not valid for this request.', {
+      reason: 'iat_before_epoch',
+    })
+  }
   const { jti, client_id, sub } = claims
   const none = { agent_id: null, registration_id: null, initiated_by: null, execution_id: null }
   const refs = revocationRefs({ jti, client_id, sub, kid, jkt: proof?.jkt ?? null, ...none })

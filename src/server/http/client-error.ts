@@ -1,24 +1,31 @@
 import type { Socket } from 'node:net'
+import { errorUri } from '../../protocol/error-catalogue.ts'
 
 /** What Node's parser refuses before there is a request; everything else is 400. */
 const STATUS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
 }
-const BODY = '{"error":"invalid_request","error_description":"The request is malformed or came too slowly."}'
 
 /** Answers once and closes: after a parse error nobody knows where the next request begins (attacks.md 107). */
-export function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy()
-    return
+export function refuseUnparsed(issuer: string): (error: Error & { code?: string }, socket: Socket) => void {
+  const body = JSON.stringify({
+    error: 'invalid_request',
+    error_description: 'The request is malformed or came too slowly.',
+    error_uri: errorUri(issuer, 'invalid_request'),
+  })
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const head = [
+      `HTTP/1.1 ${STATUS[error.code ?? ''] ?? '400 Bad Request'}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Cache-Control: no-store',
+      'Connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
   }
-  const head = [
-    `HTTP/1.1 ${STATUS[error.code ?? ''] ?? '400 Bad Request'}`,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${BODY.length}`,
-    'Cache-Control: no-store',
-    'Connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${BODY}`, () => socket.destroySoon())
 }

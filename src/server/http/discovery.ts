@@ -1,3 +1,4 @@
+import { CHECKSUM_PROFILES } from '../../protocol/agent.ts'
 import { AUTH_METHODS } from '../../protocol/client.ts'
 import { DPOP_ALGS } from '../../protocol/dpop.ts'
 import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
@@ -8,6 +9,7 @@ import {
   serverMetadataSchema,
 } from '../../protocol/metadata.ts'
 import { ADMIN_SCOPES, ISSUER_SCOPES } from '../../protocol/own-resources.ts'
+import { SIGNING_ALGS } from '../../protocol/resource.ts'
 import { WORKFLOW_STEP_TYPE } from '../../protocol/workflow-request.ts'
 import type { Config } from '../config.ts'
 import type { Context } from '../context.ts'
@@ -17,7 +19,7 @@ import { pathOf } from './surface.ts'
 /** What `verifyClientAssertion` takes. */
 const ASSERTION_ALGS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 /** Scopes whose routes are not built yet: in the vocabulary, but not offered. */
-const NOT_BUILT: readonly string[] = ['read:agent-components', 'report:refusals', 'admin:keys', 'approve:steps']
+const NOT_BUILT: readonly string[] = ['report:refusals', 'approve:steps']
 const OFFERED_ISSUER_SCOPES = ISSUER_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
 const OFFERED_ADMIN_SCOPES = ADMIN_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
 const CACHE = 'public, max-age=300'
@@ -72,6 +74,7 @@ function serverMetadata({ issuer, adminAudience }: Config): ServerMetadata {
     token_endpoint_auth_signing_alg_values_supported: authentication.algs,
     introspection_endpoint_auth_methods_supported: authentication.methods,
     introspection_endpoint_auth_signing_alg_values_supported: authentication.algs,
+    introspection_signing_alg_values_supported: [...SIGNING_ALGS],
     revocation_endpoint_auth_methods_supported: authentication.methods,
     revocation_endpoint_auth_signing_alg_values_supported: authentication.algs,
     code_challenge_methods_supported: ['S256'],
@@ -82,8 +85,9 @@ function serverMetadata({ issuer, adminAudience }: Config): ServerMetadata {
     ajwt_intent_token_endpoint: `${issuer}/intent/token`,
     ajwt_agent_registration_endpoint: `${issuer}/intent/register/agent`,
     ajwt_workflow_registration_endpoint: `${issuer}/intent/register/workflow`,
-    ajwt_checksum_profiles_supported: ['jcs'],
+    ajwt_checksum_profiles_supported: [...CHECKSUM_PROFILES],
     ajwt_draft_versions_supported: ['draft-goswami-agentic-jwt-00'],
+    ajwt_shim_releases_uri: `${issuer}/.well-known/ajwt-shim-releases`,
   }
 }
 

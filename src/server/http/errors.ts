@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { errorUri } from '../../protocol/error-catalogue.ts'
 import type { Context } from '../context.ts'
 import { recordUnheard } from '../registry/act.ts'
 import type { App } from './app-type.ts'
@@ -88,7 +89,7 @@ function sendRefusal(ctx: Context, request: FastifyRequest, reply: FastifyReply,
   // A serializer of our own: the answer must not depend on the route's response schema.
   reply.serializer((body: unknown) => JSON.stringify(body))
   reply.type(surface === 'problem' ? 'application/problem+json' : 'application/json; charset=utf-8')
-  reply.send(errorBody(surface, refusal, request.id))
+  reply.send(errorBody(ctx, surface, refusal, request.id))
 }
 
 /** The token pass counts its own refusals, because it knows whom it authenticated. */
@@ -101,11 +102,15 @@ function countRefusal(ctx: Context, request: FastifyRequest, { reason, status }:
   ctx.unauthenticated.count({ endpoint: url ?? 'unmatched', reason, address: request.ip })
 }
 
-function errorBody(surface: Surface, refusal: Refusal, request_id: string) {
+/** Both kinds of body name the page that explains the code, the precise one where there is one. */
+function errorBody({ config }: Context, surface: Surface, refusal: Refusal, request_id: string) {
   const { status, error, description, members } = refusal
-  if (surface !== 'problem') return { error, error_description: plainText(description), ...members }
+  const page = errorUri(config.issuer, members.ajwt_error ?? error)
+  if (surface !== 'problem') {
+    return { error, error_description: plainText(description), error_uri: page, ...members }
+  }
   const title = STATUS_CODES[status] ?? 'Error'
-  return { type: 'about:blank', title, status, code: error, detail: plainText(description), request_id, ...members }
+  return { type: page, title, status, code: error, detail: plainText(description), request_id, ...members }
 }
 
 /** Of an error only what cannot hold input: database drivers put values into `detail`. */

@@ -26,6 +26,19 @@ export const OPENAPI_BASE = {
         description: 'An access token of this server, where Bearer is allowed',
       },
       bootstrap: { type: 'http', scheme: 'bearer', description: 'The one-time bootstrap token' },
+      console: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: 'remit_console',
+        description:
+          'A console session, from the console page only and with its marker; on https the name is __Host-remit_console',
+      },
+      console_marker: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Remit-Console',
+        description: 'The marker from the answer of POST /console/session: the half of a session that is no cookie',
+      },
     },
   },
 } satisfies Partial<OpenAPIV3_1.Document>
@@ -51,11 +64,14 @@ export function mergedDocument(apps: readonly App[]): Record<string, unknown> {
   }
 }
 
+type Security = Readonly<Record<string, readonly string[]>>[]
+
 /** Client authentication has too many forms for this vocabulary; RFC 8414 metadata names them. */
-function securityOf(permission: Permission | undefined): Readonly<Record<string, readonly string[]>>[] | undefined {
+function securityOf(permission: Permission | undefined): Security | undefined {
   if (permission === 'bootstrap') return [{ bootstrap: [] }]
   if (typeof permission !== 'object') return undefined
-  return [{ dpop: [permission.scope] }, { bearer: [permission.scope] }]
+  const tokens: Security = [{ dpop: [permission.scope] }, { bearer: [permission.scope] }]
+  return permission.audience === 'admin' ? [...tokens, { console: [], console_marker: [] }] : tokens
 }
 
 function sorted<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {

@@ -11,6 +11,15 @@ export const pageQuery = z.strictObject({
     .default(50),
 })
 
+/** `?below=` of one agent: its versions below this number, the next page of a history. */
+export const versionsQuery = z.strictObject({
+  below: z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/, 'below is the number of a version.')
+    .transform(Number)
+    .optional(),
+})
+
 /** Asked for as a list is; `cursor` left out where it is absent. */
 export function pageOfQuery({ cursor, limit }: z.output<typeof pageQuery>): { cursor?: string; limit: number } {
   return { limit, ...(cursor !== undefined && { cursor }) }

@@ -1,17 +1,18 @@
 import { hasZodFastifySchemaValidationErrors } from '@fastify/type-provider-zod'
-import { type Dialect, OAuthError, wireError } from '../../protocol/errors.ts'
+import type { WireCode } from '../../protocol/error-catalogue.ts'
+import { type Dialect, OAuthError, type WireError, wireError } from '../../protocol/errors.ts'
 import { Problem } from '../../protocol/problem.ts'
 import { isStorageTrouble } from '../store/storage-trouble.ts'
 
 /** What a request gets instead of its answer, before it is put into the words of one surface. */
 export type Refusal = {
   readonly status: number
-  readonly error: string
+  readonly error: WireCode
   readonly description: string
   /** For audit and metrics: a literal of ours. */
   readonly reason: string
   /** Members that only some OAuth errors have. */
-  readonly members: Readonly<Record<string, unknown>>
+  readonly members: Omit<WireError['body'], 'error' | 'error_description'>
   readonly retry_after?: number
 }
 

@@ -1,52 +1,84 @@
-import { agentRegistrationSchema, registrationAnswerSchema } from '../../protocol/agent.ts'
+import {
+  type AgentRegistration,
+  agentBatchSchema,
+  agentRegistrationSchema,
+  batchAnswerSchema,
+  registrationAnswerSchema,
+} from '../../protocol/agent.ts'
+import { previewAnswerSchema } from '../../protocol/agent-views.ts'
 import { oauthErrorSchema } from '../../protocol/metadata.ts'
-import { workflowAnswerSchema, workflowRegistrationSchema } from '../../protocol/workflow.ts'
+import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { act } from '../registry/act.ts'
+import { act, read } from '../registry/act.ts'
+import { registerBatch } from '../registry/agent-batch.ts'
+import { previewAgent } from '../registry/agent-preview.ts'
 import { registerAgent } from '../registry/agent-registration.ts'
-import { registerWorkflow } from '../registry/workflows.ts'
+import { speaksFor } from '../registry/app-client.ts'
+import { fetchKeysAhead } from '../registry/client-keys.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
+import { exactBatch, exactRegistration } from './exact-registration.ts'
 
 const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 422: oauthErrorSchema }
+const config = { permission: { audience: 'issuer', scope: 'register:intent' } } as const
+const tags = ['registration']
 
-/** POST /intent/register/agent (protocol.md section 4). */
-export async function registerAgentRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
+/** POST /intent/register/agent and its preview (protocol.md section 4). */
+export async function registerAgentRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const agent = {
     summary: 'Register a version of an agent',
-    tags: ['registration'],
+    tags,
     headers: idempotencyHeaders,
     body: agentRegistrationSchema,
     response: { 200: registrationAnswerSchema, ...refusals },
   }
-  const mayRegisterAgents = { permission: { audience: 'issuer', scope: 'register:intent' } } as const
-  app.post('/intent/register/agent', { config: mayRegisterAgents, schema: agent }, async (request, reply) => {
-    const { body, headers } = request
+  app.post('/intent/register/agent', { config, schema: agent }, async (request, reply) => {
+    const body = exactRegistration(request.bodyText, request.body)
     const caller = callerOf(request)
     const { agent_id } = body.agent_components
     const event = { action: 'agent.register', client_id: body.app_id, agent_id, details: {} } as const
-    const asked = { ...idempotency(request, headers), body, answer: registrationAnswerSchema }
+    const asked = { ...idempotency(request, request.headers), body, answer: registrationAnswerSchema }
+    await fetchSignersAhead(ctx, caller, [body])
     return answerAct(reply, await act(ctx, caller, event, asked, tx => registerAgent(tx, caller, body)))
+  })
+  const preview = {
+    summary: 'What registering a version of an agent would do: status, warnings, and what changed',
+    tags,
+    body: agentRegistrationSchema,
+    response: { 200: previewAnswerSchema, ...refusals },
+  }
+  app.post('/intent/register/agent/preview', { config, schema: preview }, async request => {
+    const body = exactRegistration(request.bodyText, request.body)
+    const caller = callerOf(request)
+    const { agent_id } = body.agent_components
+    const event = { client_id: body.app_id, agent_id, details: { preview: true } }
+    return await read(ctx, caller, event, () => previewAgent(ctx, caller, body))
   })
 }
 
-/** POST /intent/register/workflow (protocol.md section 5). */
-export async function registerWorkflowRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
-  const workflow = {
-    summary: 'Register a version of a workflow',
-    tags: ['registration'],
+/** POST /intent/batch_register/agent (protocol.md section 4). */
+export async function registerAgentBatchRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  const batch = {
+    summary: 'Register versions of several agents, all or none',
+    tags,
     headers: idempotencyHeaders,
-    body: workflowRegistrationSchema,
-    response: { 200: workflowAnswerSchema, ...refusals },
+    body: agentBatchSchema,
+    response: { 200: batchAnswerSchema, ...refusals },
   }
-  const mayRegisterWorkflows = { permission: { audience: 'issuer', scope: 'register:workflow' } } as const
-  app.post('/intent/register/workflow', { config: mayRegisterWorkflows, schema: workflow }, async (request, reply) => {
-    const { body, headers } = request
+  app.post('/intent/batch_register/agent', { config, schema: batch }, async (request, reply) => {
+    const body = exactBatch(request.bodyText, request.body)
     const caller = callerOf(request)
-    const client_id = body.app_id ?? caller.client_id
-    const event = { action: 'workflow.register', client_id, details: { workflow_id: body.workflow_id } } as const
-    const asked = { ...idempotency(request, headers), body, answer: workflowAnswerSchema }
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerWorkflow(tx, caller, body)))
+    const details = { asked: body.registration_requests.length }
+    const event = { action: 'agent.batch_register', details } as const
+    const asked = { ...idempotency(request, request.headers), body, answer: batchAnswerSchema }
+    await fetchSignersAhead(ctx, caller, body.registration_requests)
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerBatch(tx, caller, body)))
   })
+}
+
+/** The keys that may have signed a key statement, before the transaction that looks at it. */
+async function fetchSignersAhead(ctx: Context, caller: Caller, bodies: readonly AgentRegistration[]): Promise<void> {
+  const stated = bodies.filter(body => body.key_statement !== undefined && speaksFor(caller, body.app_id))
+  for (const app_id of new Set(stated.map(body => body.app_id))) await fetchKeysAhead(ctx, app_id)
 }

@@ -3,9 +3,12 @@ import type { App } from './app-type.ts'
 
 /** What every answer carries unless its route said otherwise: nothing is cached, sniffed or framed (attacks.md 113). */
 export function hardenResponses(app: App): void {
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
+    // What "remit explain" and the log know the request by.
+    reply.header('x-request-id', request.id)
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
     reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer')
+    reply.header('x-frame-options', 'DENY').header('cross-origin-resource-policy', 'same-origin')
   })
 }
 

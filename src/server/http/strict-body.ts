@@ -1,17 +1,50 @@
 import type { FastifyRequest } from 'fastify'
 import { OAuthError } from '../../protocol/errors.ts'
 import { parseStrictForm } from '../../protocol/form.ts'
-import { isJsonObject, type JsonObject, parseStrictJson } from '../../protocol/json.ts'
+import {
+  decodeUtf8,
+  isJsonObject,
+  type JsonLimits,
+  type JsonObject,
+  parseStrictJson,
+  parseStrictJsonText,
+} from '../../protocol/json.ts'
 import type { App } from './app-type.ts'
 
 export const BODY_LIMIT = 64 * 1024
 /** Prompts and tool lists are long. */
 export const AGENT_BODY_LIMIT = 1024 * 1024
+/** A batch takes what four of the longest agents would, each nested two levels deeper. */
+export const AGENT_BATCH_BODY_LIMIT = 4 * AGENT_BODY_LIMIT
+export const AGENT_BATCH_LIMITS: JsonLimits = { maxDepth: 34, maxMembers: 40_000 }
 /** 256 steps. More would stall the process while it is judged, and again at every list. */
 export const WORKFLOW_BODY_LIMIT = 128 * 1024
+export const WORKFLOW_BATCH_BODY_LIMIT = 512 * 1024
 
 const JSON_TYPE = /^application\/json(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:; ?charset=(?:utf-8|"utf-8"))?$/i
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body's text, on routes where the written form of a number counts. */
+    bodyText: string
+  }
+}
+
+/** `acceptJson` for routes that register agents: keeps the text beside what it says. */
+export function acceptRegistrations(app: App, bodyLimit: number, limits?: JsonLimits): void {
+  app.decorateRequest('bodyText', '')
+  acceptOnly(app, {
+    type: JSON_TYPE,
+    wrongType: 'Send application/json.',
+    status: 415,
+    bodyLimit,
+    parse(bytes, request) {
+      request.bodyText = decodeUtf8(bytes)
+      return parseStrictJsonText(request.bodyText, limits)
+    },
+  })
+}
 
 /** The routes of this plugin take strict JSON (RFC 7493) and nothing else. */
 export function acceptJson(app: App, bodyLimit: number = BODY_LIMIT): void {
@@ -20,7 +53,7 @@ export function acceptJson(app: App, bodyLimit: number = BODY_LIMIT): void {
     wrongType: 'Send application/json.',
     status: 415,
     bodyLimit,
-    parse: parseStrictJson,
+    parse: bytes => parseStrictJson(bytes),
   })
 }
 
@@ -43,7 +76,7 @@ type StrictBody = {
   readonly wrongType: string
   readonly status: 400 | 415
   readonly bodyLimit: number
-  readonly parse: (bytes: Uint8Array) => unknown
+  readonly parse: (bytes: Uint8Array, request: FastifyRequest) => unknown
 }
 
 /** One parser for every type, so that only our own reading of the header decides (attacks.md 101). */
@@ -53,7 +86,7 @@ function acceptOnly(app: App, { type, wrongType, status, bodyLimit, parse }: Str
     const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.raw.headers
     const refusal = { reason: 'http_415', status }
     if (!type.test(contentType)) throw new OAuthError('invalid_request', wrongType, refusal)
-    if (contentEncoding === undefined) return parse(bytes)
+    if (contentEncoding === undefined) return parse(bytes, request)
     throw new OAuthError('invalid_request', 'Send the body without a Content-Encoding.', refusal)
   })
 }

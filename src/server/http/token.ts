@@ -7,6 +7,7 @@ import type { Context } from '../context.ts'
 import { issueNonce } from '../token/dpop-nonce.ts'
 import { tokenEndpoint } from '../token/endpoint.ts'
 import { introspect } from '../token/introspect.ts'
+import { INTROSPECTION_JWT } from '../token/introspection-jwt.ts'
 import { revokeToken } from '../token/revoke.ts'
 import type { TokenHttp } from '../token/token-http.ts'
 import type { App } from './app-type.ts'
@@ -36,11 +37,17 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
   })
   const introspection = {
     ...about,
-    summary: 'Introspection (RFC 7662)',
+    summary: 'Introspection (RFC 7662); signed for Accept: application/token-introspection+jwt (RFC 9701)',
     response: { 200: introspectionSchema, ...refusals },
   }
-  app.post('/oauth/introspect', { config, schema: introspection }, async request => {
-    return introspectionSchema.parse((await introspect(ctx, readHttp(request))).body)
+  app.post('/oauth/introspect', { config, schema: introspection }, async (request, reply) => {
+    const { body, signed } = await introspect(ctx, readHttp(request))
+    // Caches must not give one form for the other.
+    reply.header('vary', 'Accept')
+    if (signed === undefined) return introspectionSchema.parse(body)
+    // A serializer of our own: the response schema is that of the JSON form.
+    reply.type(INTROSPECTION_JWT).serializer(() => signed)
+    return introspectionSchema.parse(body)
   })
   const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
   app.post('/oauth/revoke', { config, schema: revocation }, async request => {
@@ -70,15 +77,17 @@ function offerNonce(ctx: Context) {
 function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) => TokenHttp {
   const verifyBearer = bearerClientVerifier(ctx)
   return request => {
-    const { authorization, dpop } = request.raw.headers
+    const { accept, authorization, dpop, 'x-shim-checksum': shim } = request.raw.headers
     const body = bodyMembers(request.body)
     request.reachedPass = true
     return {
       dialect,
       endpoint: request.routeOptions.url ?? '',
       body,
+      ...(accept !== undefined && { accept }),
       ...(authorization !== undefined && { authorization }),
       ...(typeof dpop === 'string' && { dpop }),
+      ...(typeof shim === 'string' && { shim }),
       htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,
       origin: { request_id: request.id, address: request.ip },
       verifyBearer,

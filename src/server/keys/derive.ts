@@ -5,7 +5,7 @@ import { insertServerSecret, readServerSecret } from '../store/server-secrets.ts
 import { randomKey, type Sealer } from './sealing.ts'
 
 /** Keys of 32 bytes, the same on every node, one a purpose: knowing one tells nothing of another. */
-export type DerivedKeys = { readonly dpopNonce: Buffer; readonly cursor: Buffer }
+export type DerivedKeys = { readonly dpopNonce: Buffer; readonly cursor: Buffer; readonly workflowNames: Buffer }
 
 const NAME = 'root'
 const PLACE = { table: 'server_secret', row: NAME, column: 'sealed' }
@@ -18,7 +18,11 @@ export async function loadServerSecret(db: Kysely<Database>, sealer: Sealer, now
 
 /** HKDF-SHA-256 (RFC 5869) of the root secret, the label as `info`. */
 export function deriveKeys(root: Buffer): DerivedKeys {
-  return { dpopNonce: derive(root, 'dpop-nonce'), cursor: derive(root, 'cursor') }
+  return {
+    dpopNonce: derive(root, 'dpop-nonce'),
+    cursor: derive(root, 'cursor'),
+    workflowNames: derive(root, 'workflow-names'),
+  }
 }
 
 async function makeServerSecret(db: Kysely<Database>, sealer: Sealer, now: Date) {

@@ -14,12 +14,17 @@ export type Keyring = {
   readonly signer: (alg: SigningAlg) => Promise<Signer>
   /** next, active and retiring keys: what the JWKS shows. From memory, also while the database is away. */
   readonly published: () => readonly PublishedKey[]
-  /** The published key of this `kid`, to verify our own tokens. */
-  readonly verifier: (kid: string) => Verifier | undefined
+  /**
+   * The published key of this `kid`, to verify our own tokens. Where this node does not know it, the keys are read again,
+   * at most once a second: made at another node in an emergency, a key signs at once.
+   */
+  readonly verifier: (kid: string) => Promise<Verifier | undefined>
   /** Reads the keys again. */
   readonly refresh: () => Promise<void>
   /** HMAC key of DPoP nonces, the same on every node. */
   readonly dpopNonceKey: Buffer
   /** HMAC key of pagination cursors. */
   readonly cursorKey: Buffer
+  /** HMAC key of pairwise workflow names. */
+  readonly workflowNamesKey: Buffer
 }

@@ -1,18 +1,20 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { importJWK } from 'jose'
 import type { Kysely } from 'kysely'
 import { OAuthError } from '../../protocol/errors.ts'
 import { isJsonObject } from '../../protocol/json.ts'
-import { importPublicJwk } from '../../protocol/jwk.ts'
 import { SIGNING_ALGS, type SigningAlg } from '../../protocol/resource.ts'
 import type { Database } from '../store/schema.ts'
-import { insertFirstKey, readPublishedKeys, type SigningKeyRow } from '../store/signing-keys.ts'
+import { insertActiveKey, readPublishedKeys, type SigningKeyRow } from '../store/signing-keys.ts'
 import type { DerivedKeys } from './derive.ts'
 import type { Keyring, PublishedKey, Signer, Verifier } from './keyring.ts'
+import { newSigningKey, placeOfKey } from './new-signing-key.ts'
 import type { Sealer } from './sealing.ts'
 
 /** A view older than this is read again before a signature; older than the limit, nothing is signed with it. */
 const REFRESH_AFTER_MS = 30_000
 const STALE_AFTER_MS = 60_000
+/** Whoever sends unknown `kid`s makes a node read its keys at most this often. */
+const LOOK_AGAIN_AFTER_MS = 1_000
 
 type View = {
   readonly read_at: Date
@@ -60,10 +62,14 @@ export async function openKeyring(source: Source, derived: DerivedKeys): Promise
       return signer
     },
     published: () => view.published,
-    verifier: kid => view.verifiers.get(kid),
+    async verifier(kid) {
+      if (!view.verifiers.has(kid) && age() >= LOOK_AGAIN_AFTER_MS) await refresh()
+      return view.verifiers.get(kid)
+    },
     refresh,
     dpopNonceKey: derived.dpopNonce,
     cursorKey: derived.cursor,
+    workflowNamesKey: derived.workflowNames,
   }
 }
 
@@ -71,13 +77,7 @@ async function createMissingKeys({ db, sealer, now }: Source): Promise<void> {
   const known = new Set((await readPublishedKeys(db)).filter(key => key.state === 'active').map(key => key.alg))
   for (const alg of SIGNING_ALGS) {
     if (known.has(alg)) continue
-    const pair = await generateKeyPair(alg, { extractable: true, modulusLength: 2048 })
-    const public_jwk = await exportJWK(pair.publicKey)
-    const kid = await calculateJwkThumbprint(public_jwk, 'sha256')
-    const { jwk } = await importPublicJwk({ ...public_jwk })
-    const secret = Buffer.from(JSON.stringify(await exportJWK(pair.privateKey)))
-    const private_sealed = sealer.seal(secret, place(kid, alg))
-    await insertFirstKey(db, { kid, alg, public_jwk: jwk, private_sealed, now: now() })
+    await insertActiveKey(db, { ...(await newSigningKey(sealer, alg)), now: now() })
   }
 }
 
@@ -100,7 +100,7 @@ async function readVerifier({ kid, alg, public_jwk }: SigningKeyRow): Promise<Ve
 
 async function readSigner({ kid, alg, private_sealed }: SigningKeyRow, sealer: Sealer): Promise<Signer> {
   if (!private_sealed) throw new Error(`The active signing key ${kid} has no private part.`)
-  const jwk: unknown = JSON.parse(sealer.open(private_sealed, place(kid, alg)).toString('utf8'))
+  const jwk: unknown = JSON.parse(sealer.open(private_sealed, placeOfKey(kid, alg)).toString('utf8'))
   if (!isJsonObject(jwk)) throw new Error(`The signing key ${kid} is not a JWK.`)
   return { kid, alg, key: await importKey(jwk, alg) }
 }
@@ -109,9 +109,4 @@ async function importKey(jwk: object, alg: SigningAlg): Promise<CryptoKey> {
   const key = await importJWK({ ...jwk }, alg)
   if (key instanceof Uint8Array) throw new Error('A signing key is not symmetric.')
   return key
-}
-
-/** The algorithm is part of the place: a sealed key opens for its own row and its own algorithm only. */
-function place(kid: string, alg: SigningAlg) {
-  return { table: 'signing_key', row: `${kid}|${alg}`, column: 'private_sealed' }
 }

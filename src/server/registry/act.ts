@@ -80,6 +80,29 @@ export async function read<T>(
 }
 
 /**
+ * A read that leaves an audit row of its own, because of what it shows: prompts and tools. `fn` answers with the details
+ * of that row. Throws like `act`.
+ */
+export async function auditedRead<T>(
+  ctx: Context,
+  caller: Caller,
+  event: Omit<ActEvent, 'action'>,
+  fn: (tx: Context) => Promise<{ readonly body: T; readonly details: ActEvent['details'] }>,
+): Promise<T> {
+  try {
+    return await transaction(ctx, async tx => {
+      await claimProof(tx, caller)
+      const { body, details } = await fn(tx)
+      await auditAct(tx, caller, { ...event, action: 'read', details: { ...event.details, ...details } })
+      return body
+    })
+  } catch (error) {
+    await recordRefusal(ctx, caller, { ...event, action: 'read' }, error)
+    throw error
+  }
+}
+
+/**
  * Records what was refused of an authenticated caller before any act began: too little scope, a body that cannot be
  * read. Takes the proof, so that it serves no second request.
  * @returns the refusal to answer with instead, where the proof was used before

@@ -1,105 +1,110 @@
-import { z } from 'zod'
+import type { AgentDetail, AgentView, RegistrationView } from '../../protocol/agent-views.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Context } from '../context.ts'
-import { findAgentKeys } from '../store/agent-keys.ts'
-import { type Agent, findAgent, listAgents } from '../store/agents.ts'
-import { currentRegistrations, listRegistrations, type RegistrationRow } from '../store/registrations.ts'
-import { openComponents } from './components.ts'
+import { type AgentKeyRow, listAgentKeys } from '../store/agent-keys.ts'
+import {
+  type AgentFilter,
+  type AgentName,
+  agentKey,
+  type CurrentVersion,
+  currentVersions,
+  listAgents,
+  pendingCounts,
+} from '../store/agent-lists.ts'
+import { type Agent, findAgent } from '../store/agents.ts'
+import { findClient } from '../store/clients.ts'
+import { countEndorsedKeys } from '../store/endorsed-keys.ts'
+import { listRegistrations, type RegistrationRow } from '../store/registrations.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
-import { anyHiddenText } from './hidden-text.ts'
 
-const accessView = z.array(z.object({ resource: z.string(), scope: z.string() }))
-const grantView = z.object({ access: accessView, outside_workflow: z.boolean() })
+const VERSIONS_PAGE = 20
 
-/** An agent with the version that counts: the active one, else the newest. Never prompts or tools. */
-export const agentViewSchema = z.object({
-  app_id: z.string(),
-  agent_id: z.string(),
-  agent_status: z.string(),
-  grant: grantView,
-  registration_id: z.string().nullable(),
-  version: z.number().nullable(),
-  status: z.string().nullable(),
-  checksum: z.string().nullable(),
-  checksum_profile: z.string().nullable(),
-  registered_at: z.string().nullable(),
-})
-export type AgentView = z.output<typeof agentViewSchema>
-
-/** One agent with its newest versions; a pending one says what it proposes, for whoever approves it. */
-export const agentDetailSchema = agentViewSchema.extend({
-  jkts: z.array(z.string()),
-  registrations: z.array(
-    z.object({
-      registration_id: z.string(),
-      version: z.number(),
-      status: z.string(),
-      checksum: z.string(),
-      registered_at: z.string(),
-      registered_by: z.string(),
-      approved_at: z.string().nullable(),
-      approved_by: z.string().nullable(),
-      proposed_grant: grantView.nullable(),
-      proposed_jkts: z.array(z.string()),
-      marks: z.array(z.literal('hidden-characters')),
-    }),
-  ),
-})
-export type AgentDetail = z.output<typeof agentDetailSchema>
-
-const NEWEST_VERSIONS = 20
-
-/** Agents of a client in the order of their ids. */
-export async function getAgents(
-  ctx: Context,
-  client_id: string,
-  page: { cursor?: string; limit: number },
-): Promise<Page<AgentView>> {
-  const { cursorKey } = ctx.keys
-  const list = `agents ${client_id}`
-  const after = page.cursor === undefined ? {} : { after: decodeCursor(cursorKey, list, page.cursor) }
-  const rows = await listAgents(ctx, client_id, { ...after, limit: page.limit + 1 })
-  const { items, next_cursor } = pageOf(cursorKey, list, rows, page.limit, row => row.agent_id)
-  const ids = items.map(agent => agent.agent_id)
-  const current = await currentRegistrations(ctx, client_id, ids)
-  return { items: items.map(agent => agentView(agent, current.get(agent.agent_id))), next_cursor }
+export type AgentsAsked = {
+  readonly client_id?: string
+  readonly status?: AgentFilter
+  readonly cursor?: string
+  readonly limit: number
 }
 
-/** Throws Problem `not_found`. */
-export async function getAgent(ctx: Context, client_id: string, agent_id: string): Promise<AgentDetail> {
+/** Agents in the order of client and id: all of them, of one client, of one state. Throws Problem `invalid_request`. */
+export async function getAgents(ctx: Context, asked: AgentsAsked): Promise<Page<AgentView>> {
+  const { cursor, limit, ...filter } = asked
+  const list = `agents ${filter.client_id ?? '*'} ${filter.status ?? '*'}`
+  const after = cursor === undefined ? undefined : nameIn(decodeCursor(ctx.keys.cursorKey, list, cursor))
+  const rows = await listAgents(ctx, { ...filter, limit: limit + 1, ...(after && { after }) })
+  const { items, next_cursor } = pageOf(ctx.keys.cursorKey, list, rows, limit, agentKey)
+  return { items: await agentViews(ctx, items), next_cursor }
+}
+
+/**
+ * One agent with its newest versions, those below `below` where it is given: the number of the oldest one seen names
+ * the next page. Throws Problem `not_found`.
+ */
+export async function getAgent(ctx: Context, { client_id, agent_id }: AgentName, below?: number): Promise<AgentDetail> {
   const agent = await findAgent(ctx, client_id, agent_id)
-  if (!agent) throw new Problem('not_found', 'The client has no agent of this agent_id.')
-  const current = await currentRegistrations(ctx, client_id, [agent_id])
-  const versions = await listRegistrations(ctx, client_id, agent_id, { limit: NEWEST_VERSIONS })
-  const keys = await findAgentKeys(ctx, client_id, agent_id)
-  // Only the newest can be approved, and components are long: no others are opened for their marks.
-  const waiting = versions.find(version => version.status === 'pending')
-  const hidden = waiting !== undefined && anyHiddenText(await openComponents(ctx, waiting.registration_id))
+  const client = await findClient(ctx, client_id)
+  if (!agent || !client) throw new Problem('not_found', 'The client has no agent of this agent_id.')
+  const now = ctx.now()
+  const page = { limit: VERSIONS_PAGE, ...(below !== undefined && { below }) }
+  const versions = await listRegistrations(ctx, client_id, agent_id, page)
+  const keys = await listAgentKeys(ctx, client_id, agent_id)
+  const [view] = await agentViews(ctx, [agent])
+  if (!view) throw new Error('An agent that is there has no view.')
   return {
-    ...agentView(agent, current.get(agent_id)),
-    jkts: keys.map(key => key.jkt),
-    registrations: versions.map(version => versionView(version, hidden && version === waiting)),
+    ...view,
+    owner: client.owner,
+    suspended: suspensionView(agent),
+    keys: keys.map(keyView),
+    endorsed_keys: await countEndorsedKeys(ctx, client_id, agent_id, now),
+    registrations: versions.map(version => registrationView(version, now)),
   }
 }
 
-function versionView(version: RegistrationRow, hidden: boolean): AgentDetail['registrations'][number] {
-  const { registration_id, status, proposed_grant, proposed_keys } = version
+/** A version as it stands now: one whose drain is over has ended, whatever its row still says. */
+export function registrationView(version: RegistrationRow, now: Date): RegistrationView {
+  const { registration_id, checksum, checksum_profile, drain_seconds, proposed_grant, proposed_keys } = version
   return {
     registration_id,
     version: version.version,
-    status,
-    checksum: version.checksum,
+    status: statusNow(version, now),
+    checksum,
+    checksum_profile,
     registered_at: version.registered_at.toISOString(),
     registered_by: version.registered_by,
+    registered_owner: version.registered_owner,
+    drain_seconds,
+    drains_until: version.drains_until?.toISOString() ?? null,
     approved_at: version.approved_at?.toISOString() ?? null,
     approved_by: version.approved_by,
+    rejected_at: version.rejected_at?.toISOString() ?? null,
+    rejected_by: version.rejected_by,
+    reject_reason: version.reject_reason,
+    pending_for: [...version.pending_for],
     proposed_grant,
     proposed_jkts: (proposed_keys ?? []).map(key => key.jkt),
-    marks: hidden ? ['hidden-characters'] : [],
   }
 }
 
-function agentView(agent: Agent, current: RegistrationRow | undefined): AgentView {
+export function keyView({ jkt, source, added_at, expires_at, endorsed_by }: AgentKeyRow): AgentDetail['keys'][number] {
+  return {
+    jkt,
+    source,
+    added_at: added_at.toISOString(),
+    expires_at: expires_at?.toISOString() ?? null,
+    endorsed_by,
+  }
+}
+
+async function agentViews(ctx: Context, agents: readonly Agent[]): Promise<AgentView[]> {
+  const current = await currentVersions(ctx, agents)
+  const pending = await pendingCounts(ctx, agents)
+  return agents.map(agent => {
+    const key = agentKey(agent)
+    return agentView(agent, current.get(key), pending.get(key) ?? 0, ctx.now())
+  })
+}
+
+function agentView(agent: Agent, current: CurrentVersion | undefined, pending: number, now: Date): AgentView {
   return {
     app_id: agent.client_id,
     agent_id: agent.agent_id,
@@ -107,9 +112,31 @@ function agentView(agent: Agent, current: RegistrationRow | undefined): AgentVie
     grant: { access: [...agent.access], outside_workflow: agent.outside_workflow },
     registration_id: current?.registration_id ?? null,
     version: current?.version ?? null,
-    status: current?.status ?? null,
+    status: current ? statusNow(current, now) : null,
     checksum: current?.checksum ?? null,
     checksum_profile: current?.checksum_profile ?? null,
     registered_at: current?.registered_at.toISOString() ?? null,
+    pending,
   }
+}
+
+function suspensionView(agent: Agent): AgentDetail['suspended'] {
+  const { status, suspended_by, suspended_owner, suspended_at, suspend_reason } = agent
+  if (status !== 'suspended') return null
+  return {
+    by: suspended_by ?? '',
+    owner: suspended_owner ?? '',
+    at: suspended_at?.toISOString() ?? '',
+    reason: suspend_reason ?? '',
+  }
+}
+
+function statusNow({ status, drains_until }: Pick<RegistrationRow, 'status' | 'drains_until'>, now: Date) {
+  const isOver = status === 'draining' && (drains_until === null || drains_until <= now)
+  return isOver ? 'retired' : status
+}
+
+function nameIn(position: string): AgentName {
+  const [client_id = '', agent_id = ''] = position.split('/')
+  return { client_id, agent_id }
 }

@@ -31,6 +31,7 @@ export async function clientToRead(tx: Context, caller: Caller, app_id: string):
   throw new Problem('not_found', 'There is no such client among those that this client registers for.', 'foreign_app')
 }
 
-function speaksFor(caller: Caller, app_id: string): boolean {
+/** Whether a caller may register for this client at all: it is its own, or named in its record. */
+export function speaksFor(caller: Caller, app_id: string): boolean {
   return caller.client_id === app_id || caller.registers_for.includes(app_id)
 }

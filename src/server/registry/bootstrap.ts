@@ -12,7 +12,8 @@ import { auditBootstrap, type Origin } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { claimBootstrap, isBootstrapped } from '../store/bootstrap.ts'
 import { insertClient } from '../store/clients.ts'
-import { clientJwks, newClientId } from './clients.ts'
+import { clientJwks } from './client-keys.ts'
+import { newClientId } from './clients.ts'
 
 /** Body of POST /admin/v1/bootstrap (protocol.md section 11). */
 export const bootstrapSchema = z.strictObject({

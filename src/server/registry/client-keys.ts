@@ -1,8 +1,104 @@
+import { OAuthError } from '../../protocol/errors.ts'
 import { type PublicKey, parseJwks } from '../../protocol/jwk.ts'
+import { Problem } from '../../protocol/problem.ts'
+import { JWKS_COOLDOWN } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import type { Client } from '../store/clients.ts'
+import { FetchRefused } from '../fetch/fetch-refused.ts'
+import { type Client, findClient } from '../store/clients.ts'
+import { standingRevocation } from '../store/revocations.ts'
+import type { ClientJwk, PublicJwk } from '../store/schema.ts'
 
-/** The keys a client signs with now: those of its record. Empty where it has none. */
-export async function clientKeys(_ctx: Context, client: Pick<Client, 'jwks'>): Promise<readonly PublicKey[]> {
-  return client.jwks === null ? [] : await parseJwks(client.jwks)
+export type ClientKey = PublicKey & { kid?: string }
+type Keeper = Pick<Client, 'client_id' | 'status' | 'jwks' | 'jwks_uri'>
+
+/**
+ * The keys a client signs with now: those of its record, or those behind its `jwks_uri`, asked for again where none has
+ * the `kid` that is looked for; empty where it has none. Never ours. Throws `temporarily_unavailable` where they cannot
+ * be fetched and none are kept: a network that is down is no wrong key, and the client should try again.
+ */
+export async function clientKeys(ctx: Context, client: Keeper, kid?: string): Promise<readonly ClientKey[]> {
+  if (client.jwks !== null) return await parseJwks(client.jwks)
+  if (client.jwks_uri === null || client.status !== 'active') return []
+  const keys = await ctx.remoteKeys.find(client.client_id, client.jwks_uri, kid)
+  const theirs = keys?.filter(key => !isOurs(ctx, key))
+  if (theirs) return await withoutRevoked(ctx, theirs)
+  throw new OAuthError('temporarily_unavailable', "The client's keys cannot be fetched now; try again in a moment.", {
+    reason: 'client_keys_unavailable',
+    status: 503,
+    retry_after: JWKS_COOLDOWN,
+  })
+}
+
+/**
+ * Has the keys behind a `jwks_uri` at hand before a transaction that will ask for them, so that none stays open for a
+ * fetch. What goes wrong shows in that transaction, which then finds none.
+ */
+export async function fetchKeysAhead(ctx: Context, client_id: string): Promise<void> {
+  const client = await findClient(ctx, client_id)
+  if (client?.jwks_uri !== null && client?.status === 'active') {
+    await ctx.remoteKeys.find(client_id, client.jwks_uri)
+  }
+}
+
+/** A client's keys in their canonical members, none of them ours. Throws `invalid_request`. */
+export async function clientJwks(ctx: Context, jwks: unknown): Promise<{ keys: readonly ClientJwk[] }> {
+  const keys = await parseJwks(jwks)
+  if (keys.some(key => isOurs(ctx, key))) {
+    throw new Problem('invalid_request', "A key is one of this server's own.", 'own_key')
+  }
+  return {
+    keys: keys.map(({ jwk, kid, algs }) => ({ ...jwk, ...(kid !== undefined && { kid }), ...boundAlg(jwk, algs) })),
+  }
+}
+
+/**
+ * Fetches a `jwks_uri` before it is written into a record, outside any transaction (RFC 7591 section 3.2.2).
+ * @returns what is wrong with it, for the act to throw, or undefined
+ */
+export async function tryJwksUri(ctx: Context, jwks_uri: string | undefined): Promise<Problem | undefined> {
+  if (jwks_uri === undefined) return undefined
+  try {
+    const keys = await ctx.remoteKeys.fetch(jwks_uri)
+    return keys.some(key => isOurs(ctx, key)) ? unusable("has a key of this server's own", 'own_key') : undefined
+  } catch (error) {
+    if (error instanceof FetchRefused) return unusable(SENTENCES[error.reason] ?? NO_KEYS, error.reason)
+    throw error
+  }
+}
+
+const NO_KEYS = 'does not answer with a JWK Set of usable public keys'
+const NOT_PUBLIC = 'must be an https URL without credentials, at a public address'
+const SENTENCES: Readonly<Record<string, string>> = {
+  fetch_forbidden_url: NOT_PUBLIC,
+  fetch_forbidden_address: NOT_PUBLIC,
+  fetch_unreachable: 'cannot be reached from this server',
+  fetch_timeout: 'does not answer in time',
+}
+
+/** A revoked key is taken out of a record; one that its client still publishes is left out while its entry stands. */
+async function withoutRevoked(ctx: Context, keys: readonly ClientKey[]): Promise<readonly ClientKey[]> {
+  const isRevoked = (some: readonly ClientKey[]) =>
+    standingRevocation(
+      ctx,
+      some.map(key => ({ kind: 'key', id: key.jkt })),
+      ctx.now(),
+    )
+  if (keys.length === 0 || !(await isRevoked(keys))) return keys
+  const kept: ClientKey[] = []
+  for (const key of keys) if (!(await isRevoked([key]))) kept.push(key)
+  return kept
+}
+
+function unusable(cause: string, reason: string): Problem {
+  return new Problem('invalid_client_metadata', `The jwks_uri ${cause}.`, reason)
+}
+
+function isOurs(ctx: Context, { jkt }: PublicKey): boolean {
+  return ctx.keys.published().some(key => key.kid === jkt)
+}
+
+/** An RSA key that its owner bound to one algorithm stays bound to it (RFC 8725 section 3.1). */
+function boundAlg({ kty }: PublicJwk, algs: readonly string[]): { alg?: string } {
+  const [alg, ...others] = algs
+  return kty === 'RSA' && alg !== undefined && others.length === 0 ? { alg } : {}
 }

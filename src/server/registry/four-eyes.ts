@@ -17,12 +17,21 @@ export async function checkFourEyes(
   caller: Caller,
   { registered_owner, owner }: { registered_owner: string; owner: string },
 ): Promise<void> {
-  if (caller.acting_owner !== registered_owner && caller.acting_owner !== owner) return
+  await checkOtherOwner(tx, caller, [registered_owner, owner], {
+    detail: 'Somebody else must approve: the acting owner registered this version or owns the client.',
+    reason: 'own_proposal',
+  })
+}
+
+/** The acting owner is none of these, except while there is exactly one administrator. Throws Problem `forbidden`. */
+export async function checkOtherOwner(
+  tx: Context,
+  caller: Caller,
+  owners: readonly (string | null)[],
+  refusal: { detail: string; reason: string },
+): Promise<void> {
+  if (!owners.includes(caller.acting_owner)) return
   const administrators = await findHoldersOf(tx, tx.config.adminAudience, ADMINISTRATES)
   if (administrators.length === 1) return
-  throw new Problem(
-    'forbidden',
-    'Somebody else must approve: the acting owner registered this version or owns the client.',
-    'own_proposal',
-  )
+  throw new Problem('forbidden', refusal.detail, refusal.reason)
 }

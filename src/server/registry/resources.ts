@@ -23,13 +23,7 @@ export async function createResource(
   if (isOwnResource(body.resource, tx.config)) {
     throw new Problem('invalid_request', 'The resource is one of this server; name an API of yours.', 'own_resource')
   }
-  if (body.client_id !== undefined && (await findClient(tx, body.client_id))?.status !== 'active') {
-    throw new Problem(
-      'invalid_request',
-      'There is no active client of this client_id; create it first.',
-      'unknown_client',
-    )
-  }
+  if (body.client_id !== undefined) await checkResourceClient(tx, body.client_id)
   const row: Resource = {
     ...body,
     client_id: body.client_id ?? null,
@@ -51,18 +45,30 @@ export async function getResource(ctx: Context, resource: string): Promise<Resou
   return resourceView(row)
 }
 
+/** Deleted resources are left out, unless `status` asks for them. */
 export async function getResources(
   ctx: Context,
-  page: { cursor?: string; limit: number },
+  page: { cursor?: string; limit: number; status?: Resource['status'] | undefined },
 ): Promise<Page<ResourceView>> {
   const { cursorKey } = ctx.keys
   const after = page.cursor === undefined ? {} : { after: decodeCursor(cursorKey, 'resources', page.cursor) }
-  const rows = await listResources(ctx, { ...after, limit: page.limit + 1 })
+  const rows = await listResources(ctx, { ...after, status: page.status, limit: page.limit + 1 })
   const { items, next_cursor } = pageOf(cursorKey, 'resources', rows, page.limit, row => row.resource)
   return { items: items.map(resourceView), next_cursor }
 }
 
-function resourceView({ created_by: _, created_at, updated_at, scopes, ...shown }: Resource): ResourceView {
+/** The client as which an API introspects must be there. Throws Problem `invalid_request`. */
+export async function checkResourceClient(tx: Context, client_id: string): Promise<void> {
+  if ((await findClient(tx, client_id))?.status === 'active') return
+  throw new Problem(
+    'invalid_request',
+    'There is no active client of this client_id; create it first.',
+    'unknown_client',
+  )
+}
+
+/** A resource as the admin API shows it. */
+export function resourceView({ created_by: _, created_at, updated_at, scopes, ...shown }: Resource): ResourceView {
   return {
     ...shown,
     scopes: [...scopes],

@@ -1,101 +1,131 @@
-import { z } from 'zod'
 import { Problem } from '../../protocol/problem.ts'
+import type { RevocableKind, RevocationAnswer, RevocationRequest, RevocationView } from '../../protocol/revocation.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { revokeAgent } from '../store/agents.ts'
-import { findActiveHoldersOf, revokeClient } from '../store/clients.ts'
-import { revokeRegistration } from '../store/registration-changes.ts'
-import { findRegistration } from '../store/registrations.ts'
-import { insertRevocations, liveDescendants, type RevocationRef } from '../store/revocations.ts'
-import { findToken } from '../store/tokens.ts'
+import { countLiveTokens, descendantsOf, revokeTokensOfWorkflow } from '../store/revocation-coverage.ts'
+import { entryEnd, insertRevocations, listRevocations, type RevocationRef } from '../store/revocations.ts'
 import type { Outcome } from './act.ts'
-
-const KINDS = ['token', 'registration', 'agent', 'client'] as const
-const LATER = ['execution', 'workflow', 'initiator', 'key'] as const
-
-/** Body of POST /admin/v1/revocations. `id` of an agent is `client_id/agent_id`. */
-export const revocationSchema = z.strictObject({
-  kind: z.enum([...KINDS, ...LATER]),
-  id: z.string().min(1).max(256),
-  reason: z.string().min(1).max(200),
-})
-export const revocationAnswerSchema = z.object({
-  kind: z.enum(KINDS),
-  id: z.string(),
-  revoked: z.record(z.enum(KINDS), z.number()),
-  revoked_at: z.string(),
-})
-type RevocationAnswer = z.output<typeof revocationAnswerSchema>
-type Kind = (typeof KINDS)[number]
+import { decodeCursor, type Page, pageOf } from './cursor.ts'
+import { revokeKey } from './key-revocation.ts'
+import {
+  type Covered,
+  coverAgent,
+  coverClient,
+  coverInitiator,
+  coverRegistration,
+  coverToken,
+  coverWorkflow,
+} from './revocation-subjects.ts'
 
 /**
- * Revokes a token, a version, an agent or a client, for good, and every live token delegated from it (protocol.md
- * section 9), inside `act` with the exclusive gate as its `before`. Once it has answered, nothing it covers is minted
- * anywhere. Throws Problem `not_built`, `not_found`.
+ * Revokes by any kind of protocol.md section 9, and every live token delegated from what it matches, inside `act` with
+ * the exclusive gate as its `before`. Once it has answered, nothing it covers is minted anywhere. Throws Problem
+ * `not_built`, `not_found`, `invalid_request`, `conflict`, `forbidden`.
  */
 export async function createRevocation(
   tx: Context,
   caller: Caller,
-  { kind: asked, id, reason }: z.output<typeof revocationSchema>,
+  { kind: asked, id, reason }: RevocationRequest,
 ): Promise<Outcome<RevocationAnswer>> {
-  const kind = KINDS.find(built => built === asked)
-  if (!kind) throw new Problem('not_built', 'Only token, registration, agent and client can be revoked yet.')
-  const subject = await revokeRow(tx, kind, id)
-  if (!subject) throw new Problem('not_found', 'There is nothing of this kind and id.')
+  if (asked === 'execution') throw new Problem('not_built', 'This release records no executions; revoke the workflow.')
+  const kind = asked
   const now = tx.now()
-  const entry: RevocationRef = { kind, id }
-  const descendants = await liveDescendants(tx, entry, now)
-  const entries = [entry, ...descendants.map(jti => ({ kind: 'token' as const, id: jti }))]
-  await insertRevocations(tx, entries, { reason, revoked_by: caller.sub, now })
-  const revoked = { token: descendants.length, registration: 0, agent: 0, client: 0 }
-  revoked[kind] += 1
-  return {
-    status: 201,
-    body: { kind, id, revoked, revoked_at: now.toISOString() },
-    audit: { ...subject, details: { kind, id, revoked } },
+  const covered = await cover(tx, caller, kind, id, now)
+  if (!covered) throw new Problem('not_found', 'There is nothing of this kind and id.')
+  const { ids, final, note, subject, details, ends_at = entryEnd(now) } = covered
+  const act = { reason, revoked_by: caller.sub, now, ends_at }
+  const { count, at_least } = await writeEntries(tx, kind, covered, act)
+  const descendants = await descendantsOf(tx, { kind, ids }, now)
+  await insertRevocations(tx, descendants.map(ref('token')), { reason, revoked_by: caller.sub, now })
+  const revoked = { ...NOTHING, token: descendants.length + (kind === 'workflow' ? count : 0) }
+  revoked[kind] += ids.length
+  const body = {
+    kind,
+    id,
+    revoked,
+    live_tokens: count,
+    live_tokens_at_least: at_least,
+    revoked_at: now.toISOString(),
+    ends_at: ends_at.toISOString(),
+    final,
+    ...(note !== undefined && { note }),
   }
+  const audited = { kind, id, reason, revoked, live_tokens: count, ...details }
+  return { status: 201, body, audit: { ...subject, details: audited } }
 }
 
-/** Sets the state that outlives the entry. @returns whose it was, undefined where there is no such thing */
-async function revokeRow(
+const NOTHING: Readonly<Record<RevocableKind, number>> = {
+  token: 0,
+  registration: 0,
+  agent: 0,
+  client: 0,
+  workflow: 0,
+  initiator: 0,
+  key: 0,
+}
+
+/** Sets the state that outlives the entries. Undefined where there is no such thing. */
+async function cover(
   tx: Context,
-  kind: Kind,
+  caller: Caller,
+  kind: RevocableKind,
   id: string,
-): Promise<{ client_id: string; agent_id?: string } | undefined> {
+  now: Date,
+): Promise<Covered | undefined> {
   switch (kind) {
-    case 'token': {
-      const token = await findToken(tx, id)
-      return token && subjectOf(token.client_id, token.agent_id)
-    }
-    case 'registration': {
-      const version = await findRegistration(tx, id)
-      if (!version) return undefined
-      await revokeRegistration(tx, id)
-      return subjectOf(version.client_id, version.agent_id)
-    }
-    case 'agent': {
-      const [client_id = '', agent_id = '', ...rest] = id.split('/')
-      const found = rest.length === 0 && (await revokeAgent(tx, client_id, agent_id))
-      return found ? subjectOf(client_id, agent_id) : undefined
-    }
+    case 'token':
+      return await coverToken(tx, id)
+    case 'registration':
+      return await coverRegistration(tx, id)
+    case 'agent':
+      return await coverAgent(tx, id)
     case 'client':
-      await keepAnAdministrator(tx, id)
-      return (await revokeClient(tx, id)) ? { client_id: id } : undefined
+      return await coverClient(tx, id)
+    case 'workflow':
+      return await coverWorkflow(tx, id)
+    case 'initiator':
+      return coverInitiator(id)
+    case 'key':
+      return await revokeKey(tx, caller, id, now)
   }
 }
 
-/** Bootstrap is closed for ever: without an administrator nobody could ever revoke or approve again. */
-async function keepAnAdministrator(tx: Context, client_id: string): Promise<void> {
-  const administrators = await findActiveHoldersOf(tx, tx.config.adminAudience, ['admin:clients'])
-  const [last, ...others] = administrators
-  if (last?.client_id !== client_id || others.length > 0) return
-  throw new Problem(
-    'conflict',
-    'This is the last client with admin:clients; create another administrator first.',
-    'last_administrator',
-  )
+/** Its own entries, or for a workflow those of its tokens. @returns the live tokens that this stops */
+async function writeEntries(
+  tx: Context,
+  kind: RevocableKind,
+  { ids, holder }: Covered,
+  act: { reason: string; revoked_by: string; now: Date; ends_at: Date },
+): Promise<{ count: number; at_least: boolean }> {
+  if (kind === 'workflow') {
+    const [client_id = '', workflow_id = ''] = (ids[0] ?? '').split('/')
+    return { count: await revokeTokensOfWorkflow(tx, { client_id, workflow_id }, act), at_least: false }
+  }
+  await insertRevocations(tx, ids.map(ref(kind)), act)
+  return await countLiveTokens(tx, { kind, ids }, act.now, holder)
 }
 
-function subjectOf(client_id: string, agent_id: string | null) {
-  return { client_id, ...(agent_id !== null && { agent_id }) }
+function ref(kind: RevocationRef['kind']): (id: string) => RevocationRef {
+  return id => ({ kind, id })
+}
+
+/** Every entry that was written, the newest first, also those that ended or were taken back. */
+export async function getRevocations(
+  ctx: Context,
+  page: { cursor?: string; limit: number },
+): Promise<Page<RevocationView>> {
+  const { cursorKey } = ctx.keys
+  const before = page.cursor === undefined ? {} : { before: decodeCursor(cursorKey, 'revocations', page.cursor) }
+  const rows = await listRevocations(ctx, { ...before, limit: page.limit + 1 })
+  const { items, next_cursor } = pageOf(cursorKey, 'revocations', rows, page.limit, row => row.seq)
+  const views = items.map(({ kind, id, reason, revoked_by, revoked_at, ends_at, lifted_at }) => ({
+    kind,
+    id,
+    reason,
+    revoked_by,
+    at: revoked_at.toISOString(),
+    ends_at: ends_at.toISOString(),
+    lifted_at: lifted_at?.toISOString() ?? null,
+  }))
+  return { items: views, next_cursor }
 }

@@ -2,9 +2,10 @@ import type { AgentRegistration } from '../../protocol/agent.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { importPublicJwk, type PublicKey, parseJwks, parsePem } from '../../protocol/jwk.ts'
 import type { Context } from '../context.ts'
-import { findKeyOwner } from '../store/agent-keys.ts'
+import { findAgentKeys, findKeyOwner, insertAgentKeys, REGISTERED_KEYS_MAX } from '../store/agent-keys.ts'
+import type { PublicJwk } from '../store/schema.ts'
 
-export type SentKey = Pick<PublicKey, 'jkt' | 'jwk'>
+export type SentKey = { readonly jkt: string; readonly jwk: PublicJwk }
 
 /**
  * The keys of a registration, checked: Ed25519, P-256 or RSA from 2048 bits, each once, none of ours, none of another
@@ -24,6 +25,23 @@ export async function sentKeys(
     if (owner && (owner.client_id !== agent.client_id || owner.agent_id !== agent.agent_id)) throw keyTaken()
   }
   return keys
+}
+
+/**
+ * Makes these keys registered ones of the agent, whose row is locked. Throws `invalid_request` where one became another
+ * agent's meanwhile, and where the agent would have more than 16.
+ */
+export async function bindKeys(
+  tx: Context,
+  { client_id, agent_id }: { client_id: string; agent_id: string },
+  keys: readonly SentKey[],
+): Promise<void> {
+  const held = await findAgentKeys(tx, client_id, agent_id)
+  if (new Set([...held, ...keys].map(key => key.jkt)).size > REGISTERED_KEYS_MAX) {
+    throw refusal('The agent would have more than 16 registered keys; remove one first.', 'too_many_keys')
+  }
+  const bound = await insertAgentKeys(tx, client_id, agent_id, keys, tx.now())
+  if (!keys.every(key => bound.has(key.jkt))) throw keyTaken()
 }
 
 export function keyTaken(): OAuthError {

@@ -3,18 +3,89 @@ import type { Context } from '../context.ts'
 import type { AgentKeyTable, PublicJwk } from './schema.ts'
 
 export type AgentKey = Pick<Selectable<AgentKeyTable>, 'jkt' | 'jwk' | 'source'>
+export type AgentKeyRow = Selectable<AgentKeyTable>
 
-/** Keys of an agent that were not removed and have not ended (index agent_key_by_agent). */
+/** Most keys that may be registered for an agent at a time (protocol.md section 4). */
+export const REGISTERED_KEYS_MAX = 16
+
+const COLUMNS = [
+  'jkt',
+  'client_id',
+  'agent_id',
+  'jwk',
+  'source',
+  'added_at',
+  'expires_at',
+  'removed_at',
+  'endorsed_by',
+  'revoked_at',
+] as const
+
+/** The registered keys of an agent, never the endorsed ones, without those that were removed (index agent_key_by_agent). */
 export async function findAgentKeys(ctx: Context, client_id: string, agent_id: string): Promise<readonly AgentKey[]> {
   return await ctx.db
     .selectFrom('agent_key')
     .select(['jkt', 'jwk', 'source'])
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
+    .where('source', '=', 'registered')
     .where('removed_at', 'is', null)
-    .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', ctx.now())]))
     .orderBy('jkt')
-    .limit(16)
+    .limit(REGISTERED_KEYS_MAX)
+    .execute()
+}
+
+/** What one thumbprint is bound to, whoever has it, removed and expired ones too (primary key). */
+export async function findAgentKey(ctx: Context, jkt: string): Promise<AgentKeyRow | undefined> {
+  return await ctx.db.selectFrom('agent_key').select(COLUMNS).where('jkt', '=', jkt).executeTakeFirst()
+}
+
+/**
+ * Keys of an agent as an administrator sees them: the registered ones, then the endorsed ones that live longest, at
+ * most 16 of each (index agent_key_by_agent).
+ */
+export async function listAgentKeys(
+  ctx: Context,
+  client_id: string,
+  agent_id: string,
+): Promise<readonly AgentKeyRow[]> {
+  const current = ctx.db
+    .selectFrom('agent_key')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('removed_at', 'is', null)
+    .limit(REGISTERED_KEYS_MAX)
+  const registered = await current.where('source', '=', 'registered').orderBy('jkt').execute()
+  const endorsed = await current
+    .where('source', '=', 'endorsed')
+    .where('expires_at', '>', ctx.now())
+    .orderBy('expires_at', 'desc')
+    .orderBy('jkt')
+    .execute()
+  return [...registered, ...endorsed]
+}
+
+/**
+ * The registered keys of an agent that may act: none where the agent or its client is not active, or where there is no
+ * such agent. One statement for all of these, so that they cost the same (index agent_key_by_agent).
+ */
+export async function findPublicKeys(ctx: Context, client_id: string, agent_id: string): Promise<readonly AgentKey[]> {
+  return await ctx.db
+    .selectFrom('agent_key')
+    .innerJoin('agent', join =>
+      join.onRef('agent.client_id', '=', 'agent_key.client_id').onRef('agent.agent_id', '=', 'agent_key.agent_id'),
+    )
+    .innerJoin('client', 'client.client_id', 'agent.client_id')
+    .select(['agent_key.jkt', 'agent_key.jwk', 'agent_key.source'])
+    .where('agent_key.client_id', '=', client_id)
+    .where('agent_key.agent_id', '=', agent_id)
+    .where('agent_key.source', '=', 'registered')
+    .where('agent_key.removed_at', 'is', null)
+    .where('agent.status', '=', 'active')
+    .where('client.status', '=', 'active')
+    .orderBy('agent_key.jkt')
+    .limit(REGISTERED_KEYS_MAX)
     .execute()
 }
 
@@ -31,8 +102,9 @@ export async function findKeyOwner(
 }
 
 /**
- * Binds registered keys to an agent; one that it once had comes back. Sorted, so that two agents never wait for each
- * other crosswise. @returns the thumbprints that are this agent's now: one that is missing belongs to another agent
+ * Binds registered keys to an agent; one that it once had, or had endorsed, comes back. Sorted, so that two agents never
+ * wait for each other crosswise.
+ * @returns the thumbprints that are this agent's now: one that is missing belongs to another agent, or was revoked
  */
 export async function insertAgentKeys(
   tx: Context,
@@ -60,16 +132,44 @@ export async function insertAgentKeys(
     .onConflict(conflict =>
       conflict
         .column('jkt')
-        .doUpdateSet({ removed_at: null })
+        .doUpdateSet({ source: 'registered', expires_at: null, endorsed_by: null, removed_at: null })
         .where('agent_key.client_id', '=', client_id)
-        .where('agent_key.agent_id', '=', agent_id),
+        .where('agent_key.agent_id', '=', agent_id)
+        .where('agent_key.revoked_at', 'is', null),
     )
     .returning('jkt')
     .execute()
   return new Set(rows.map(row => row.jkt))
 }
 
-/** Removes the registered keys of an agent except these; their thumbprints stay bound to it. */
+/**
+ * Removes a registered key of an agent and what it endorsed; the thumbprints stay bound (primary key, index
+ * agent_key_by_endorser).
+ * @returns how many endorsed keys went with it; undefined where the agent has no such registered key
+ */
+export async function removeAgentKey(
+  tx: Context,
+  agent: { client_id: string; agent_id: string },
+  jkt: string,
+  now: Date,
+): Promise<number | undefined> {
+  const current = tx.db
+    .updateTable('agent_key')
+    .set({ removed_at: now })
+    .where('client_id', '=', agent.client_id)
+    .where('agent_id', '=', agent.agent_id)
+    .where('removed_at', 'is', null)
+  const removed = await current
+    .where('jkt', '=', jkt)
+    .where('source', '=', 'registered')
+    .returning('jkt')
+    .executeTakeFirst()
+  if (!removed) return undefined
+  const endorsed = await current.where('endorsed_by', '=', jkt).executeTakeFirst()
+  return Number(endorsed.numUpdatedRows)
+}
+
+/** Removes the registered keys of an agent except these, and what those endorsed; all stay bound to it. */
 export async function removeOtherKeys(
   tx: Context,
   client_id: string,
@@ -77,13 +177,18 @@ export async function removeOtherKeys(
   kept: readonly string[],
   now: Date,
 ): Promise<void> {
-  await tx.db
+  const current = tx.db
     .updateTable('agent_key')
     .set({ removed_at: now })
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
-    .where('source', '=', 'registered')
     .where('removed_at', 'is', null)
+  const removed = await current
+    .where('source', '=', 'registered')
     .where('jkt', 'not in', kept)
+    .returning('jkt')
     .execute()
+  if (removed.length === 0) return
+  const jkts = removed.map(key => key.jkt)
+  await current.where('endorsed_by', 'in', jkts).execute()
 }

@@ -6,24 +6,24 @@ import type { AgentTable } from './schema.ts'
 export type Agent = Selectable<AgentTable>
 type NewAgent = Pick<Agent, 'client_id' | 'agent_id' | 'status' | 'access' | 'outside_workflow' | 'created_at'>
 
-const COLUMNS = [
-  'client_id',
-  'agent_id',
-  'status',
-  'access',
-  'outside_workflow',
-  'suspended_by',
-  'suspended_owner',
-  'suspended_at',
-  'suspend_reason',
-  'created_at',
+export const AGENT_COLUMNS = [
+  'agent.client_id',
+  'agent.agent_id',
+  'agent.status',
+  'agent.access',
+  'agent.outside_workflow',
+  'agent.suspended_by',
+  'agent.suspended_owner',
+  'agent.suspended_at',
+  'agent.suspend_reason',
+  'agent.created_at',
 ] as const
 
 /** One agent of one client, revoked ones too (primary key). */
 export async function findAgent(ctx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
   return await ctx.db
     .selectFrom('agent')
-    .select(COLUMNS)
+    .select(AGENT_COLUMNS)
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .executeTakeFirst()
@@ -33,27 +33,11 @@ export async function findAgent(ctx: Context, client_id: string, agent_id: strin
 export async function lockAgent(tx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
   return await tx.db
     .selectFrom('agent')
-    .select(COLUMNS)
+    .select(AGENT_COLUMNS)
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .forUpdate()
     .executeTakeFirst()
-}
-
-/** Agents of a client in the order of their ids, those after `after` (primary key). */
-export async function listAgents(
-  ctx: Context,
-  client_id: string,
-  page: { after?: string; limit: number },
-): Promise<readonly Agent[]> {
-  return await ctx.db
-    .selectFrom('agent')
-    .select(COLUMNS)
-    .where('client_id', '=', client_id)
-    .$if(page.after !== undefined, query => query.where('agent_id', '>', page.after ?? ''))
-    .orderBy('agent_id')
-    .limit(page.limit)
-    .execute()
 }
 
 /** Which of these ids are agents of the client that are not revoked (primary key). */
@@ -93,6 +77,39 @@ export async function updateGrant(tx: Context, client_id: string, agent_id: stri
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .execute()
+}
+
+/** @returns false where the agent is not active */
+export async function suspendAgent(
+  tx: Context,
+  { client_id, agent_id }: Pick<Agent, 'client_id' | 'agent_id'>,
+  by: { suspended_by: string; suspended_owner: string; suspended_at: Date; suspend_reason: string },
+): Promise<boolean> {
+  const updated = await tx.db
+    .updateTable('agent')
+    .set({ status: 'suspended', ...by })
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', '=', 'active')
+    .returning('agent_id')
+    .executeTakeFirst()
+  return updated !== undefined
+}
+
+/** Who suspended stays in the audit trail, not in the row. @returns false where the agent is not suspended */
+export async function resumeAgent(
+  tx: Context,
+  { client_id, agent_id }: Pick<Agent, 'client_id' | 'agent_id'>,
+): Promise<boolean> {
+  const updated = await tx.db
+    .updateTable('agent')
+    .set({ status: 'active', suspended_by: null, suspended_owner: null, suspended_at: null, suspend_reason: null })
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', '=', 'suspended')
+    .returning('agent_id')
+    .executeTakeFirst()
+  return updated !== undefined
 }
 
 /** Revoked is final (protocol.md section 9). @returns false where there is no such agent */

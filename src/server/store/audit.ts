@@ -1,6 +1,8 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../../protocol/jcs.ts'
+import type { Selectable } from 'kysely'
+import { auditLeafHash } from '../../protocol/audit-leaf.ts'
+import { firstTimeIdAt, timeOfId } from '../../protocol/time-id.ts'
 import type { Context } from '../context.ts'
+import type { AuditEventTable } from './schema.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
 export type AuditRow = {
@@ -17,48 +19,91 @@ export type AuditRow = {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** Appends one row in the caller's transaction. `leaf_hash` = SHA-256(0x00 || JCS(row)): a later edit shows. */
+/** Appends one row in the caller's transaction, with the hash by which a later edit shows. */
 export async function insertAuditRow(tx: Context, row: AuditRow): Promise<void> {
   const id = tx.timeId()
   const at = tx.now()
-  const leaf = canonicalJson({ id, at: at.toISOString(), ...row })
-  const leaf_hash = createHash('sha256').update('\0').update(leaf, 'utf8').digest()
+  const leaf_hash = auditLeafHash({ id, at: at.toISOString(), ...row, details: { ...row.details } })
   await tx.db
     .insertInto('audit_event')
     .values({ id, at, ...row, details: JSON.stringify(row.details), leaf_hash, seal_seq: null })
     .execute()
 }
 
-export type AuditFilter = {
-  readonly client_id?: string
-  readonly after?: string
-  readonly limit: number
+const COLUMNS = [
+  'id',
+  'at',
+  'action',
+  'outcome',
+  'reason',
+  'actor',
+  'client_id',
+  'agent_id',
+  'execution_id',
+  'jti',
+  'request_id',
+  'address',
+  'details',
+  'leaf_hash',
+] as const
+
+export type StoredAuditRow = Pick<Selectable<AuditEventTable>, (typeof COLUMNS)[number]>
+
+/** What a row must equal. */
+export const AUDIT_FILTERS = [
+  /** Index audit_event_by_client; with agent_id index audit_event_by_agent. */
+  'client_id',
+  'agent_id',
+  /** Index audit_event_by_execution. */
+  'execution_id',
+  /** Index audit_event_by_jti. */
+  'jti',
+  /** Index audit_event_by_reason. */
+  'reason',
+  /** No index of their own: they narrow what the others or the time found (primary key). */
+  'actor',
+  'action',
+  'outcome',
+] as const
+
+export type AuditFilter = { readonly [name in (typeof AUDIT_FILTERS)[number]]?: string | undefined } & {
+  /** A request id is of version 7 too: its rows lie within a minute after it (primary key). */
+  readonly request_id?: string | undefined
+  /** From this instant on, and up to but not with the other: ranges of ids (every index ends in the id). */
+  readonly since?: Date | undefined
+  readonly until?: Date | undefined
 }
 
-/**
- * The newest rows first, or with `after` the rows that follow an id, oldest first: ids sort by time (primary key; of one
- * client index audit_event_by_client).
- */
-export async function listAuditRows(ctx: Context, filter: AuditFilter) {
-  let query = ctx.db
-    .selectFrom('audit_event')
-    .select([
-      'id',
-      'at',
-      'action',
-      'outcome',
-      'reason',
-      'actor',
-      'client_id',
-      'agent_id',
-      'execution_id',
-      'jti',
-      'request_id',
-      'address',
-      'details',
-    ])
-    .limit(filter.limit)
-  if (filter.client_id !== undefined) query = query.where('client_id', '=', filter.client_id)
-  if (filter.after !== undefined) return await query.where('id', '>', filter.after).orderBy('id', 'asc').execute()
-  return await query.orderBy('id', 'desc').execute()
+/** Oldest first from the row after an id, or newest first from the row before one. */
+export type AuditPage =
+  | { readonly order: 'asc'; readonly after?: string; readonly limit: number }
+  | { readonly order: 'desc'; readonly before?: string; readonly limit: number }
+
+/** No request and no transaction lives longer, so that its rows have ids of this many milliseconds after its own. */
+const REQUEST_LIFETIME = 60_000
+
+/** Rows of the trail by filter and time; ids sort by time. The index of each filter stands beside its name above. */
+export async function listAuditRows(ctx: Context, filter: AuditFilter, page: AuditPage): Promise<StoredAuditRow[]> {
+  let query = ctx.db.selectFrom('audit_event').select(COLUMNS).orderBy('id', page.order).limit(page.limit)
+  for (const name of AUDIT_FILTERS) {
+    const value = filter[name]
+    if (value !== undefined) query = query.where(name, '=', value)
+  }
+  if (filter.since) query = query.where('id', '>=', firstTimeIdAt(filter.since))
+  if (filter.until) query = query.where('id', '<', firstTimeIdAt(filter.until))
+  if (filter.request_id !== undefined) {
+    const asked = timeOfId(filter.request_id) ?? new Date(0)
+    query = query
+      .where('request_id', '=', filter.request_id)
+      .where('id', '>=', firstTimeIdAt(asked))
+      .where('id', '<', firstTimeIdAt(new Date(asked.getTime() + REQUEST_LIFETIME)))
+  }
+  if (page.order === 'asc' && page.after !== undefined) query = query.where('id', '>', page.after)
+  if (page.order === 'desc' && page.before !== undefined) query = query.where('id', '<', page.before)
+  return await query.execute()
+}
+
+/** One row (index: primary key). */
+export async function findAuditRow(ctx: Context, id: string): Promise<StoredAuditRow | undefined> {
+  return await ctx.db.selectFrom('audit_event').select(COLUMNS).where('id', '=', id).executeTakeFirst()
 }

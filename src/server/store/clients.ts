@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import type { ClientTable } from './schema.ts'
+import type { ClientJwk, ClientTable } from './schema.ts'
 
 export type Client = Selectable<ClientTable>
 
@@ -27,15 +27,92 @@ export async function findClient(ctx: Context, client_id: string): Promise<Clien
   return await ctx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id).executeTakeFirst()
 }
 
-/** Clients in the order of their ids, those after `after` (primary key). */
-export async function listClients(ctx: Context, page: { after?: string; limit: number }): Promise<readonly Client[]> {
-  return await ctx.db
+/** One client, held until the transaction ends: changes of one client come one after the other (primary key). */
+export async function lockClient(tx: Context, client_id: string): Promise<Client | undefined> {
+  return await tx.db
     .selectFrom('client')
     .select(COLUMNS)
-    .$if(page.after !== undefined, query => query.where('client_id', '>', page.after ?? ''))
+    .where('client_id', '=', client_id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+export type ClientFilter = {
+  readonly owner?: string | undefined
+  readonly kind?: Client['kind'] | undefined
+  /** Absent: every status but `deleted`. */
+  readonly status?: Client['status'] | undefined
+}
+
+/** Clients in the order of their ids, those after `after` (primary key; with an owner client_by_owner). */
+export async function listClients(
+  ctx: Context,
+  page: ClientFilter & { readonly after?: string; readonly limit: number },
+): Promise<readonly Client[]> {
+  const { owner, kind, status, after } = page
+  let query = ctx.db.selectFrom('client').select(COLUMNS)
+  query = status === undefined ? query.where('status', '<>', 'deleted') : query.where('status', '=', status)
+  if (owner !== undefined) query = query.where('owner', '=', owner)
+  if (kind !== undefined) query = query.where('kind', '=', kind)
+  if (after !== undefined) query = query.where('client_id', '>', after)
+  return await query.orderBy('client_id').limit(page.limit).execute()
+}
+
+/** Which of these clients are active, at most the 64 of a `registers_for` (primary key). */
+export async function findActiveClients(
+  ctx: Context,
+  client_ids: readonly string[],
+): Promise<readonly { client_id: string }[]> {
+  if (client_ids.length === 0) return []
+  return await ctx.db
+    .selectFrom('client')
+    .select('client_id')
+    .where('client_id', 'in', client_ids)
+    .where('status', '=', 'active')
     .orderBy('client_id')
-    .limit(page.limit)
+    .limit(64)
     .execute()
+}
+
+/** Writes what may change of a client; the row is locked before. */
+export async function updateClient(tx: Context, row: Client): Promise<void> {
+  const { client_id, client_name, owner, jwks, jwks_uri, grant_types, access, registers_for, policies } = row
+  await tx.db
+    .updateTable('client')
+    .set({
+      client_name,
+      owner,
+      jwks: jwks === null ? null : JSON.stringify(jwks),
+      jwks_uri,
+      grant_types: JSON.stringify(grant_types),
+      access: JSON.stringify(access),
+      registers_for: JSON.stringify(registers_for),
+      policies: JSON.stringify(policies),
+      status: row.status,
+      updated_at: row.updated_at,
+    })
+    .where('client_id', '=', client_id)
+    .execute()
+}
+
+/**
+ * How many clients that are not deleted hold one of these scopes of a resource; with `scopes` left out, any. No index:
+ * clients are few, and only the change of a resource asks.
+ */
+export async function countHolders(ctx: Context, resource: string, scopes?: readonly string[]): Promise<number> {
+  const { n } = await ctx.db
+    .selectFrom('client')
+    .select(eb => eb.fn.countAll<string>().as('n'))
+    .where('status', '<>', 'deleted')
+    .where(
+      sql<boolean>`exists (
+        select 1 from jsonb_array_elements(access) as entry
+        where entry ->> 'resource' = ${resource}
+          and (${scopes === undefined} or string_to_array(entry ->> 'scope', ' ') && ${[...(scopes ?? [])]}::text[])
+      )`,
+    )
+    .executeTakeFirstOrThrow()
+  return Number(n)
 }
 
 /** @returns false where the id was given out before, to a living or a revoked client (protocol.md section 9) */
@@ -54,6 +131,20 @@ export async function insertClient(tx: Context, row: Client): Promise<boolean> {
     .returning('client_id')
     .executeTakeFirst()
   return inserted !== undefined
+}
+
+/** Replaces the stored keys of a client: one of them was revoked. */
+export async function replaceClientKeys(
+  tx: Context,
+  client_id: string,
+  keys: readonly ClientJwk[],
+  now: Date,
+): Promise<void> {
+  await tx.db
+    .updateTable('client')
+    .set({ jwks: JSON.stringify({ keys }), updated_at: now })
+    .where('client_id', '=', client_id)
+    .execute()
 }
 
 /** Revoked is final (protocol.md section 9). */
@@ -88,6 +179,15 @@ export async function findActiveHoldersOf(
   return await holdersOf(ctx, resource, scopes).where('status', '=', 'active').execute()
 }
 
+/** Every active client that holds one of these scopes of a resource; only the recovery of the administration asks. */
+export async function activeHolders(
+  ctx: Context,
+  resource: string,
+  scopes: readonly string[],
+): Promise<readonly { client_id: string }[]> {
+  return await holdersOf(ctx, resource, scopes).where('status', '=', 'active').limit(10_000).execute()
+}
+
 function holdersOf(ctx: Context, resource: string, scopes: readonly string[]) {
   return ctx.db
     .selectFrom('client')
@@ -101,27 +201,4 @@ function holdersOf(ctx: Context, resource: string, scopes: readonly string[]) {
     )
     .orderBy('client_id')
     .limit(2)
-}
-
-export async function insertSecret(
-  tx: Context,
-  secret: { client_id: string; secret_digest: Buffer; created_at: Date; expires_at: Date | null },
-): Promise<void> {
-  await tx.db.insertInto('client_secret').values(secret).execute()
-}
-
-/** Digests of the secrets that are valid now, several while a rotation overlaps (primary key). */
-export async function findSecrets(
-  ctx: Context,
-  client_id: string,
-  now: Date,
-): Promise<readonly { secret_digest: Buffer }[]> {
-  return await ctx.db
-    .selectFrom('client_secret')
-    .select('secret_digest')
-    .where('client_id', '=', client_id)
-    .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-    .orderBy('created_at', 'desc')
-    .limit(8)
-    .execute()
 }

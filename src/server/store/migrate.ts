@@ -1,36 +1,25 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import pg from 'pg'
 import { migrations } from '../../../migrations/index.ts'
 import type { Connection } from './database.ts'
+import { inLongSession, LOCK_WAIT_SECONDS } from './long-session.ts'
 import type { Database } from './schema.ts'
 import { StartRefused } from './start-refused.ts'
 
 /** Key of the session lock under which one node migrates while the others wait. */
 const MIGRATION_LOCK = 7_166_000_002
-const WAIT_SECONDS = 60
 
 /**
- * Brings the schema to this build's, each migration in a transaction, under an advisory lock: of nodes that start
- * together one migrates and the others wait. Returns the names it ran. Its session has no statement time-out, because
- * a migration may be long. Throws StartRefused on a newer schema or when the lock stays taken for 60 s.
+ * Brings the schema to this build's, or to the migration `last`, each migration in a transaction, under an advisory
+ * lock: of nodes that start together one migrates and the others wait. Returns the names it ran. Throws StartRefused on
+ * a newer schema or when the lock stays taken for 60 s.
  */
-export async function migrateToLatest(connection: Connection, report: (line: string) => void = () => {}) {
-  const pool = new pg.Pool({
-    ...connection,
-    max: 1,
-    connectionTimeoutMillis: 5_000,
-    lock_timeout: WAIT_SECONDS * 1_000,
-    application_name: 'remit migrate',
-  })
-  pool.on('error', () => {})
-  pool.on('connect', client => client.on('error', () => {}))
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
-  try {
-    return await db.connection().execute(session => migrateInSession(session, report))
-  } finally {
-    await db.destroy()
-  }
+export async function migrateToLatest(
+  connection: Connection,
+  report: (line: string) => void = () => {},
+  last?: string,
+): Promise<string[]> {
+  return await inLongSession(connection, 'remit migrate', session => migrateInSession(session, report, last))
 }
 
 /** Names of the migrations that this build has and the database has not, in order. Throws StartRefused on a newer schema. */
@@ -46,9 +35,13 @@ export async function pendingMigrations(db: Kysely<Database>): Promise<string[]>
   return known.filter(name => !applied.includes(name))
 }
 
-async function migrateInSession(session: Kysely<Database>, report: (line: string) => void): Promise<string[]> {
+async function migrateInSession(
+  session: Kysely<Database>,
+  report: (line: string) => void,
+  last: string | undefined,
+): Promise<string[]> {
   await takeLock(session)
-  const pending = await pendingMigrations(session)
+  const pending = (await pendingMigrations(session)).filter(name => last === undefined || name <= last)
   const migrator = new Migrator({ db: session, provider: { getMigrations: async () => migrations } })
   for (const name of pending) {
     report(`migrating: ${name}`)
@@ -65,12 +58,13 @@ async function takeLock(session: Kysely<Database>): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
     throw new StartRefused(
-      `Another process has been migrating this database for ${WAIT_SECONDS} seconds: wait until it is done and start again.`,
+      `Another process has been migrating this database for ${LOCK_WAIT_SECONDS} seconds: wait until it is done and start again.`,
     )
   }
 }
 
-async function appliedMigrations(db: Kysely<Database>): Promise<string[]> {
+/** Names of the migrations that a database has, in order; none where it has no schema of ours. */
+export async function appliedMigrations(db: Kysely<Database>): Promise<string[]> {
   const { rows: tables } = await sql<{ exists: boolean }>`
     select to_regclass('kysely_migration') is not null as exists`.execute(db)
   if (!tables[0]?.exists) return []

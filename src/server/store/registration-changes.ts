@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
-import { LIVE, type RegistrationRow } from './registrations.ts'
+import type { AgentName } from './agent-lists.ts'
+import type { RegistrationRow } from './registrations.ts'
 
 /** @returns false on any conflict: the same content is live (registration_live_checksum), or the id is taken */
 export async function insertRegistration(
@@ -20,20 +21,43 @@ export async function insertRegistration(
   return inserted !== undefined
 }
 
-/** Ends what a new active version replaces: the active one and everything that waits below it. */
-export async function retireOlder(tx: Context, client_id: string, agent_id: string, version: number): Promise<void> {
+/**
+ * Makes room for a new active version: the one that counts drains for `drain_seconds`, or ends where that is 0; what
+ * waits below it ends. Older ones that drain keep their own time (protocol.md section 4).
+ */
+export async function supersede(
+  tx: Context,
+  agent: AgentName,
+  version: number,
+  drain_seconds: number,
+  now: Date,
+): Promise<void> {
+  if (drain_seconds > 0) {
+    await olderVersions(tx, agent, version)
+      .set({ status: 'draining', drains_until: new Date(now.getTime() + drain_seconds * 1000) })
+      .where('status', '=', 'active')
+      .execute()
+  }
+  await olderVersions(tx, agent, version)
+    .set({ status: 'retired', proposed_grant: null, proposed_keys: null })
+    .where('status', 'in', ['active', 'pending'])
+    .execute()
+}
+
+/** A version whose drain is over is retired, so that its content may be registered again (registration_live_checksum). */
+export async function retireDrained(tx: Context, { client_id, agent_id }: AgentName, now: Date): Promise<void> {
   await tx.db
     .updateTable('registration')
-    .set({ status: 'retired', proposed_grant: null, proposed_keys: null })
+    .set({ status: 'retired' })
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
-    .where('version', '<', version)
-    .where('status', 'in', LIVE)
+    .where('status', '=', 'draining')
+    .where('drains_until', '<=', now)
     .execute()
 }
 
 /**
- * A pending version becomes the active one; retire the older ones first (index registration_one_active).
+ * A pending version becomes the active one; `supersede` the older ones first (index registration_one_active).
  * @returns false where it is not pending any more, because it was revoked meanwhile
  */
 export async function activateRegistration(
@@ -58,4 +82,12 @@ export async function revokeRegistration(tx: Context, registration_id: string): 
     .set({ status: 'revoked' })
     .where('registration_id', '=', registration_id)
     .execute()
+}
+
+function olderVersions(tx: Context, { client_id, agent_id }: AgentName, version: number) {
+  return tx.db
+    .updateTable('registration')
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('version', '<', version)
 }

@@ -1,5 +1,7 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
+import type { ChecksumProfile } from '../../protocol/agent.ts'
 import type { Context } from '../context.ts'
+import type { AgentName } from './agent-lists.ts'
 import type { RegistrationTable } from './schema.ts'
 
 /** A version without its sealed components: what all but component reads need. */
@@ -16,6 +18,7 @@ const COLUMNS = [
   'version',
   'checksum',
   'checksum_profile',
+  'content_digest',
   'status',
   'drain_seconds',
   'drains_until',
@@ -31,6 +34,9 @@ const COLUMNS = [
   'rejected_by',
   'reject_reason',
 ] as const
+
+/** More versions than anybody registers while one drains; those beyond stop early. */
+const MOST_VALID = 256
 
 /** States in which a version counts, waits or drains. */
 export const LIVE = ['pending', 'active', 'draining'] as const
@@ -51,7 +57,7 @@ export async function validRegistrations(
       eb.or([eb('status', '=', 'active'), eb.and([eb('status', '=', 'draining'), eb('drains_until', '>', now)])]),
     )
     .orderBy('version', 'desc')
-    .limit(16)
+    .limit(MOST_VALID)
     .execute()
 }
 
@@ -70,15 +76,37 @@ export async function findLiveByChecksum(
   client_id: string,
   agent_id: string,
   checksum: string,
-): Promise<{ registration_id: string } | undefined> {
+): Promise<Pick<RegistrationRow, 'registration_id' | 'status' | 'drains_until'> | undefined> {
   return await ctx.db
     .selectFrom('registration')
-    .select('registration_id')
+    .select(['registration_id', 'status', 'drains_until'])
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .where('checksum', '=', checksum)
     .where('status', 'in', LIVE)
     .executeTakeFirst()
+}
+
+/** The version that counts now (index registration_one_active). */
+export async function findActiveRegistration(
+  ctx: Context,
+  { client_id, agent_id }: AgentName,
+): Promise<{ registration_id: string; version: number } | undefined> {
+  return await ctx.db
+    .selectFrom('registration')
+    .select(['registration_id', 'version'])
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', '=', 'active')
+    .executeTakeFirst()
+}
+
+/** Whether the time in which a version drains is over; its row says so only once somebody writes. */
+export function hasDrained(
+  { status, drains_until }: Pick<RegistrationRow, 'status' | 'drains_until'>,
+  now: Date,
+): boolean {
+  return status === 'draining' && drains_until !== null && drains_until <= now
 }
 
 /** Whether this content of this agent was revoked once (index registration_by_checksum). */
@@ -118,27 +146,6 @@ export async function listRegistrations(
     .execute()
 }
 
-/** For each of these agents the version that counts: the active one, else the newest (the same unique index). */
-export async function currentRegistrations(
-  ctx: Context,
-  client_id: string,
-  agent_ids: readonly string[],
-): Promise<ReadonlyMap<string, RegistrationRow>> {
-  if (agent_ids.length === 0) return new Map()
-  const rows = await ctx.db
-    .selectFrom('registration')
-    .select(COLUMNS)
-    .distinctOn('agent_id')
-    .where('client_id', '=', client_id)
-    .where('agent_id', 'in', agent_ids)
-    .orderBy('agent_id')
-    .orderBy(eb => eb.case().when('status', '=', 'active').then(0).else(1).end())
-    .orderBy('version', 'desc')
-    .limit(agent_ids.length)
-    .execute()
-  return new Map(rows.map(row => [row.agent_id, row]))
-}
-
 /** Number of the agent's newest version, 0 without one (unique index on client_id, agent_id, version). */
 export async function newestVersion(tx: Context, client_id: string, agent_id: string): Promise<number> {
   const row = await tx.db
@@ -153,25 +160,58 @@ export async function newestVersion(tx: Context, client_id: string, agent_id: st
 }
 
 /**
- * What the newest pending version proposes where no version of the agent has ever counted; undefined where one has
- * (unique index on client_id, agent_id, version).
+ * Whether a version of the agent has ever counted: one that did not wait, or was approved (unique index on client_id,
+ * agent_id, version).
  */
-export async function firstProposal(
-  tx: Context,
+export async function hasCountedVersion(ctx: Context, client_id: string, agent_id: string): Promise<boolean> {
+  const row = await ctx.db
+    .selectFrom('registration')
+    .select('version')
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', '<>', 'pending')
+    .where(eb => eb.or([eb('approved_at', 'is not', null), sql<boolean>`pending_for = '[]'::jsonb`]))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** What the newest pending version of the agent proposes (unique index on client_id, agent_id, version). */
+export async function newestProposal(
+  ctx: Context,
   client_id: string,
   agent_id: string,
 ): Promise<Pick<RegistrationRow, 'proposed_grant' | 'proposed_keys'> | undefined> {
-  const versions = await tx.db
+  return await ctx.db
     .selectFrom('registration')
-    .select(['status', 'proposed_grant', 'proposed_keys'])
+    .select(['proposed_grant', 'proposed_keys'])
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
-    .orderBy(eb => eb('status', '=', 'pending'), 'asc')
+    .where('status', '=', 'pending')
     .orderBy('version', 'desc')
     .limit(1)
+    .executeTakeFirst()
+}
+
+/** Other agents of the client that have a live version of this content (index registration_by_content). */
+export async function agentsOfContent(
+  ctx: Context,
+  { client_id, agent_id }: AgentName,
+  content_digest: Buffer,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await ctx.db
+    .selectFrom('registration')
+    .select('agent_id')
+    .distinct()
+    .where('client_id', '=', client_id)
+    .where('content_digest', '=', content_digest)
+    .where('agent_id', '<>', agent_id)
+    .where('status', 'in', LIVE)
+    .orderBy('agent_id')
+    .limit(limit)
     .execute()
-  const [decisive] = versions
-  return decisive?.status === 'pending' ? decisive : undefined
+  return rows.map(row => row.agent_id)
 }
 
 /** Number of the newest version that waits, counts or drains (unique index on client_id, agent_id, version). */
@@ -188,12 +228,14 @@ export async function newestLiveVersion(tx: Context, client_id: string, agent_id
   return row?.version
 }
 
-/** The sealed components of one version (primary key). */
-export async function findSealedComponents(ctx: Context, registration_id: string): Promise<Buffer | undefined> {
-  const row = await ctx.db
+/** The sealed components of one version, and what they are (primary key). */
+export async function findSealedComponents(
+  ctx: Context,
+  registration_id: string,
+): Promise<{ components_sealed: Buffer; checksum_profile: ChecksumProfile } | undefined> {
+  return await ctx.db
     .selectFrom('registration')
-    .select('components_sealed')
+    .select(['components_sealed', 'checksum_profile'])
     .where('registration_id', '=', registration_id)
     .executeTakeFirst()
-  return row?.components_sealed
 }

@@ -25,6 +25,18 @@ export async function findResource(ctx: Context, resource: string): Promise<Reso
   return await ctx.db.selectFrom('resource').select(COLUMNS).where('resource', '=', resource).executeTakeFirst()
 }
 
+/** The first active API that a client introspects for. No index: resources are few, and only signed answers ask. */
+export async function findResourceOfClient(ctx: Context, client_id: string): Promise<Resource | undefined> {
+  return await ctx.db
+    .selectFrom('resource')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('status', '=', 'active')
+    .orderBy('resource')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 /** Several resources at once, at most the 64 of an access list (primary key). */
 export async function findResources(ctx: Context, resources: readonly string[]): Promise<readonly Resource[]> {
   if (resources.length === 0) return []
@@ -37,17 +49,35 @@ export async function findResources(ctx: Context, resources: readonly string[]):
     .execute()
 }
 
-/** Resources in the order of their identifiers, those after `after` (primary key). */
-export async function listResources(
-  ctx: Context,
-  page: { after?: string; limit: number },
-): Promise<readonly Resource[]> {
-  return await ctx.db
+/** One resource, held until the transaction ends (primary key). */
+export async function lockResource(tx: Context, resource: string): Promise<Resource | undefined> {
+  return await tx.db
     .selectFrom('resource')
     .select(COLUMNS)
-    .$if(page.after !== undefined, query => query.where('resource', '>', page.after ?? ''))
-    .orderBy('resource')
-    .limit(page.limit)
+    .where('resource', '=', resource)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Resources in the order of their identifiers, those after `after`; deleted ones only where asked for (primary key). */
+export async function listResources(
+  ctx: Context,
+  page: { after?: string; limit: number; status?: Resource['status'] | undefined },
+): Promise<readonly Resource[]> {
+  const { after, status } = page
+  let query = ctx.db.selectFrom('resource').select(COLUMNS)
+  query = status === undefined ? query.where('status', '<>', 'deleted') : query.where('status', '=', status)
+  if (after !== undefined) query = query.where('resource', '>', after)
+  return await query.orderBy('resource').limit(page.limit).execute()
+}
+
+/** Writes what may change of a resource; the row is locked before. */
+export async function updateResource(tx: Context, row: Resource): Promise<void> {
+  const { resource, scopes, created_at: _at, created_by: _by, ...changing } = row
+  await tx.db
+    .updateTable('resource')
+    .set({ ...changing, scopes: JSON.stringify(scopes) })
+    .where('resource', '=', resource)
     .execute()
 }
 

@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { EXECUTION_LIFETIME_MAX, REVOCATION_MARGIN, TOKEN_LIFETIME_HARD_LIMIT } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import type { RevocationKind } from './schema.ts'
+import { descendantsOf } from './revocation-coverage.ts'
+import type { RevocationKind, RevocationTable } from './schema.ts'
 import type { TokenRow } from './tokens.ts'
 
 /** What an entry names: `token` a jti, `agent` client_id/agent_id, … (protocol.md section 9). */
@@ -25,73 +26,85 @@ export function revocationRefs(
   return refs
 }
 
-/** Whether an entry stands that matches one of these (index revocation_standing). `now` on our clock. */
+/** Whether an entry stands that matches one of these. `now` on our clock. */
 export async function standingRevocation(ctx: Context, refs: readonly RevocationRef[], now: Date): Promise<boolean> {
-  const found = await ctx.db
+  return (await findStandingRevocation(ctx, refs, now)) !== undefined
+}
+
+/** The oldest entry that stands and matches one of these (index revocation_standing). `now` on our clock. */
+export async function findStandingRevocation(
+  ctx: Context,
+  refs: readonly RevocationRef[],
+  now: Date,
+): Promise<RevocationRef | undefined> {
+  return await ctx.db
     .selectFrom('revocation')
-    .select('seq')
+    .select(['kind', 'id'])
     .where(eb => eb.or(refs.map(ref => eb.and([eb('kind', '=', ref.kind), eb('id', '=', ref.id)]))))
     .where('lifted_at', 'is', null)
     .where('ends_at', '>', now)
+    .orderBy('seq')
     .limit(1)
     .executeTakeFirst()
-  return found !== undefined
 }
 
-/** Writes entries; only under the exclusive gate. They outlive every token that they match. */
+/** When an entry of an act at `now` ends: after every token that it can match. */
+export function entryEnd(now: Date): Date {
+  return new Date(now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
+}
+
+/** Writes entries; only under the exclusive gate. They outlive every token that they match, unless `ends_at` is later. */
 export async function insertRevocations(
   tx: Context,
   entries: readonly RevocationRef[],
-  act: { reason: string; revoked_by: string; now: Date },
+  act: { reason: string; revoked_by: string; now: Date; ends_at?: Date },
 ): Promise<void> {
   if (entries.length === 0) return
-  const ends_at = new Date(act.now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
+  const { reason, revoked_by, now, ends_at = entryEnd(now) } = act
   // Arrays, because a statement takes no more than 65,535 parameters.
   await sql`
     insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
-    select entry.kind, entry.id, ${act.reason}, ${act.revoked_by}, ${act.now}::timestamptz, ${ends_at}::timestamptz
+    select entry.kind, entry.id, ${reason}, ${revoked_by}, ${now}::timestamptz, ${ends_at}::timestamptz
       from unnest(${entries.map(entry => entry.kind)}::text[], ${entries.map(entry => entry.id)}::text[])
         as entry(kind, id)`.execute(tx.db)
 }
 
-/** Which tokens an entry matches by equality, as a condition on their record. */
-const MATCHES = {
-  token: 'token.jti',
-  registration: 'token.registration_id',
-  client: 'token.client_id',
-} as const
-
-/**
- * The `jti`s of live tokens delegated, at any depth, from tokens that the entry matches, and not matched themselves.
- * Only under the exclusive gate, so that none is minted meanwhile. It begins at tokens that were delegated (index
- * token_by_parent): a client that minted millions must not become too slow to revoke.
- */
-export async function liveDescendants(tx: Context, entry: RevocationRef, now: Date): Promise<readonly string[]> {
-  // A parent may have expired while what was delegated from it lives, at most as long as an execution.
-  const longAgo = new Date(now.getTime() - EXECUTION_LIFETIME_MAX * 1000)
-  const { rows } = await sql<{ jti: string }>`
-    with recursive covered(jti, depth) as (
-      select child.jti, 1 from token child join token on token.jti = child.parent_jti
-        where child.parent_jti is not null and token.expires_at > ${longAgo} and ${matchesToken(entry)}
-      union
-      select child.jti, covered.depth + 1 from token child join covered on child.parent_jti = covered.jti
-        where covered.depth < 8
-    )
-    select covered.jti from covered join token on token.jti = covered.jti
-      where token.expires_at > ${now} and not (${matchesToken(entry)})
-      order by covered.jti limit 100000`.execute(tx.db)
-  return rows.map(row => row.jti)
+/** Takes back the one entry that this act wrote, and no other that matches the same (index revocation_standing). */
+export async function liftRevocation(
+  tx: Context,
+  entry: RevocationRef & { readonly revoked_by: string; readonly revoked_at: Date },
+  now: Date,
+): Promise<void> {
+  await tx.db
+    .updateTable('revocation')
+    .set({ lifted_at: now })
+    .where('kind', '=', entry.kind)
+    .where('id', '=', entry.id)
+    .where('revoked_by', '=', entry.revoked_by)
+    .where('revoked_at', '=', entry.revoked_at)
+    .where('lifted_at', 'is', null)
+    .execute()
 }
 
-function matchesToken(entry: RevocationRef) {
-  if (entry.kind === 'agent') {
-    const [client_id = '', agent_id = ''] = entry.id.split('/')
-    return sql`token.client_id = ${client_id} and token.agent_id = ${agent_id}`
-  }
-  if (entry.kind === 'token' || entry.kind === 'registration' || entry.kind === 'client') {
-    return sql`${sql.ref(MATCHES[entry.kind])} = ${entry.id}`
-  }
-  throw new Error(`no revocation of kind ${entry.kind} yet`)
+/** Live tokens that descend from what an entry matches, as `descendantsOf`; what an act revokes beside its own entry. */
+export async function liveDescendants(tx: Context, entry: RevocationRef, now: Date): Promise<readonly string[]> {
+  return await descendantsOf(tx, { kind: entry.kind, ids: [entry.id] }, now)
+}
+
+export type RevocationRow = Selectable<RevocationTable>
+
+/** Entries, the newest first, those written before `before` (primary key). */
+export async function listRevocations(
+  ctx: Context,
+  page: { before?: string; limit: number },
+): Promise<readonly RevocationRow[]> {
+  return await ctx.db
+    .selectFrom('revocation')
+    .select(['seq', 'kind', 'id', 'reason', 'revoked_by', 'revoked_at', 'ends_at', 'lifted_at'])
+    .$if(page.before !== undefined, query => query.where('seq', '<', page.before ?? ''))
+    .orderBy('seq', 'desc')
+    .limit(page.limit)
+    .execute()
 }
 
 /** Removes entries that ended long ago; what is final stands in the state of its row (index revocation_by_end). */

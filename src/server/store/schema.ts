@@ -90,6 +90,8 @@ export type AgentKeyTable = {
   removed_at: Date | null
   /** Thumbprint of the key that endorsed this one. */
   endorsed_by: Later<string>
+  /** Set for good: this key never comes back. */
+  revoked_at: Later<Date>
 }
 
 export type RegistrationTable = {
@@ -100,6 +102,8 @@ export type RegistrationTable = {
   checksum: string
   checksum_profile: 'jcs' | 'reference'
   components_sealed: Buffer
+  /** SHA-256 of the components without their agent_id; null of versions older than the column. */
+  content_digest: Buffer | null
   status: 'pending' | 'active' | 'draining' | 'retired' | 'revoked'
   drain_seconds: number
   drains_until: Date | null
@@ -261,6 +265,8 @@ export type ConsoleSessionTable = {
   created_at: Date
   code_expires_at: Date
   session_digest: Buffer | null
+  /** Of what the page sends as X-Remit-Console. */
+  marker_digest: Buffer | null
   expires_at: Date | null
   ended_at: Date | null
 }

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
+import type { Context } from '../context.ts'
 import type { Database, SigningKeyTable } from './schema.ts'
 
 export type SigningKeyRow = Pick<Selectable<SigningKeyTable>, 'kid' | 'alg' | 'state' | 'public_jwk' | 'private_sealed'>
@@ -18,8 +19,8 @@ export async function readPublishedKeys(db: Kysely<Database>): Promise<SigningKe
     .execute()
 }
 
-/** Inserts the first key of an algorithm. Of two nodes that start at once, signing_key_one_active lets one win. */
-export async function insertFirstKey(
+/** Inserts the active key of an algorithm. Of two nodes that start at once, signing_key_one_active lets one win. */
+export async function insertActiveKey(
   db: Kysely<Database>,
   row: Pick<Selectable<SigningKeyTable>, 'kid' | 'alg' | 'public_jwk'> & { private_sealed: Buffer; now: Date },
 ): Promise<void> {
@@ -38,5 +39,27 @@ export async function insertFirstKey(
       retired_at: null,
     })
     .onConflict(conflict => conflict.doNothing())
+    .execute()
+}
+
+/** One of our own keys in any state, locked until the transaction ends (primary key). */
+export async function lockSigningKey(
+  tx: Context,
+  kid: string,
+): Promise<Pick<SigningKeyRow, 'kid' | 'alg' | 'state'> | undefined> {
+  return await tx.db
+    .selectFrom('signing_key')
+    .select(['kid', 'alg', 'state'])
+    .where('kid', '=', kid)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** For good: the key leaves the JWKS, and its private part is erased. Only under the exclusive gate. */
+export async function compromiseSigningKey(tx: Context, kid: string, now: Date): Promise<void> {
+  await tx.db
+    .updateTable('signing_key')
+    .set({ state: 'compromised', private_sealed: null, retired_at: now })
+    .where('kid', '=', kid)
     .execute()
 }

@@ -6,6 +6,7 @@ import type { WorkflowTable, WorkflowVersionTable } from './schema.ts'
 export type WorkflowRow = Selectable<WorkflowTable>
 export type WorkflowVersionRow = Selectable<WorkflowVersionTable>
 
+export const WORKFLOW_COLUMNS = ['client_id', 'workflow_id', 'version', 'status', 'created_at'] as const
 const VERSION_COLUMNS = [
   'client_id',
   'workflow_id',
@@ -24,22 +25,41 @@ const VERSION_COLUMNS = [
   'reject_reason',
 ] as const
 
+export type CountingWorkflow = { readonly version: number; readonly steps: readonly WorkflowStep[] }
+
 /** The version of a workflow that counts now (primary keys of workflow and workflow_version). */
 export async function findActiveWorkflow(
   ctx: Context,
   client_id: string,
   workflow_id: string,
-): Promise<{ version: number; steps: readonly WorkflowStep[] } | undefined> {
-  const row = await countingVersions(ctx, client_id)
+): Promise<CountingWorkflow | undefined> {
+  const row = await newestActiveVersions(ctx, client_id)
     .select(['workflow_version.version', 'workflow_version.definition'])
     .where('workflow.workflow_id', '=', workflow_id)
+    .where('workflow.status', '=', 'active')
     .executeTakeFirst()
   return row && { version: row.version, steps: row.definition.steps }
 }
 
-/** Whether a step of any workflow of the client is the agent's, in the versions that count (primary keys). */
+/** The definition that counts, or counted last before the workflow was deregistered or revoked (primary keys). */
+export async function findLastDefinition(
+  ctx: Context,
+  client_id: string,
+  workflow_id: string,
+): Promise<readonly WorkflowStep[] | undefined> {
+  const row = await newestActiveVersions(ctx, client_id)
+    .select('workflow_version.definition')
+    .where('workflow.workflow_id', '=', workflow_id)
+    .executeTakeFirst()
+  return row?.definition.steps
+}
+
+/**
+ * Whether a step of any workflow of the client is the agent's, in its newest version that was active (primary keys). One
+ * that was deregistered or revoked binds its agents too: stopping a workflow must not set them free.
+ */
 export async function agentIsAssigned(ctx: Context, client_id: string, agent_id: string): Promise<boolean> {
-  const row = await countingVersions(ctx, client_id)
+  const row = await newestActiveVersions(ctx, client_id)
     .select('workflow.workflow_id')
     .where(sql<boolean>`workflow_version.agent_ids @> ${JSON.stringify([agent_id])}::jsonb`)
     .limit(1)
@@ -47,8 +67,8 @@ export async function agentIsAssigned(ctx: Context, client_id: string, agent_id:
   return row !== undefined
 }
 
-/** The versions of a client's workflows that count now. */
-function countingVersions(ctx: Context, client_id: string) {
+/** Of each workflow of a client the version that counts, or counted last. */
+function newestActiveVersions(ctx: Context, client_id: string) {
   return ctx.db
     .selectFrom('workflow')
     .innerJoin('workflow_version', join =>
@@ -58,32 +78,10 @@ function countingVersions(ctx: Context, client_id: string) {
         .onRef('workflow_version.version', '=', 'workflow.version'),
     )
     .where('workflow.client_id', '=', client_id)
-    .where('workflow.status', '=', 'active')
     .where('workflow_version.status', '=', 'active')
 }
 
-/** The workflow's row, made with version 0 (none counts yet) where it is new, locked until the transaction ends. */
-export async function lockWorkflow(
-  tx: Context,
-  client_id: string,
-  workflow_id: string,
-  now: Date,
-): Promise<WorkflowRow | undefined> {
-  await tx.db
-    .insertInto('workflow')
-    .values({ client_id, workflow_id, version: 0, status: 'active', created_at: now })
-    .onConflict(conflict => conflict.doNothing())
-    .execute()
-  return await tx.db
-    .selectFrom('workflow')
-    .select(['client_id', 'workflow_id', 'version', 'status', 'created_at'])
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow_id)
-    .forUpdate()
-    .executeTakeFirst()
-}
-
-/** The newest version of a workflow, pending ones too (primary key of workflow_version). */
+/** The newest version of a workflow in any state (primary key of workflow_version). */
 export async function findNewestVersion(
   ctx: Context,
   client_id: string,
@@ -94,6 +92,23 @@ export async function findNewestVersion(
     .select(VERSION_COLUMNS)
     .where('client_id', '=', client_id)
     .where('workflow_id', '=', workflow_id)
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** The newest version that counts or waits: one that was rejected or superseded stands for nothing. */
+export async function findStandingVersion(
+  ctx: Context,
+  client_id: string,
+  workflow_id: string,
+): Promise<WorkflowVersionRow | undefined> {
+  return await ctx.db
+    .selectFrom('workflow_version')
+    .select(VERSION_COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('workflow_id', '=', workflow_id)
+    .where('status', 'in', ['pending', 'active'])
     .orderBy('version', 'desc')
     .limit(1)
     .executeTakeFirst()
@@ -114,45 +129,41 @@ export async function findVersion(
     .executeTakeFirst()
 }
 
-export async function insertWorkflowVersion(tx: Context, row: WorkflowVersionRow): Promise<void> {
-  await tx.db
-    .insertInto('workflow_version')
-    .values({ ...row, definition: JSON.stringify(row.definition), agent_ids: JSON.stringify(row.agent_ids) })
+/** Versions of a workflow, the newest first (primary key of workflow_version). */
+export async function listVersions(
+  ctx: Context,
+  client_id: string,
+  workflow_id: string,
+  limit: number,
+): Promise<readonly WorkflowVersionRow[]> {
+  return await ctx.db
+    .selectFrom('workflow_version')
+    .select(VERSION_COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('workflow_id', '=', workflow_id)
+    .orderBy('version', 'desc')
+    .limit(limit)
     .execute()
 }
 
-/** Makes a version the one that counts: every older one, waiting or active, is superseded. */
-export async function activateWorkflowVersion(
-  tx: Context,
-  version: { client_id: string; workflow_id: string; version: number },
-  approval?: { approved_at: Date; approved_by: string },
-): Promise<void> {
-  await tx.db
-    .updateTable('workflow_version')
-    .set({ status: 'superseded' })
-    .where('client_id', '=', version.client_id)
-    .where('workflow_id', '=', version.workflow_id)
-    .where('version', '<', version.version)
-    .where('status', '<>', 'superseded')
-    .execute()
-  await tx.db
-    .updateTable('workflow_version')
-    .set({ status: 'active', ...approval })
-    .where('client_id', '=', version.client_id)
-    .where('workflow_id', '=', version.workflow_id)
-    .where('version', '=', version.version)
-    .execute()
-  await tx.db
-    .updateTable('workflow')
-    .set({ version: version.version })
-    .where('client_id', '=', version.client_id)
-    .where('workflow_id', '=', version.workflow_id)
-    .execute()
+/** A workflow's own row (primary key). */
+export async function findWorkflow(
+  ctx: Context,
+  client_id: string,
+  workflow_id: string,
+): Promise<WorkflowRow | undefined> {
+  return await ctx.db
+    .selectFrom('workflow')
+    .select(WORKFLOW_COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('workflow_id', '=', workflow_id)
+    .executeTakeFirst()
 }
 
-export type WorkflowListRow = Pick<WorkflowVersionRow, 'workflow_id' | 'version' | 'definition' | 'status'> & {
-  registered_at: Date
-}
+export type WorkflowListRow = Pick<
+  WorkflowVersionRow,
+  'workflow_id' | 'version' | 'definition' | 'status' | 'registered_at'
+> & { readonly workflow_status: WorkflowRow['status']; readonly pending: string | null }
 
 /** For each workflow of a client the active version, else the newest, in order of ids after `after` (primary keys). */
 export async function listWorkflows(
@@ -161,14 +172,31 @@ export async function listWorkflows(
   page: { after?: string; limit: number },
 ): Promise<readonly WorkflowListRow[]> {
   return await ctx.db
-    .selectFrom('workflow_version')
-    .select(['workflow_id', 'version', 'definition', 'status', 'registered_at'])
-    .distinctOn('workflow_id')
-    .where('client_id', '=', client_id)
-    .$if(page.after !== undefined, query => query.where('workflow_id', '>', page.after ?? ''))
-    .orderBy('workflow_id')
-    .orderBy(eb => eb.case().when('status', '=', 'active').then(0).else(1).end())
-    .orderBy('version', 'desc')
+    .selectFrom('workflow_version as shown')
+    .innerJoin('workflow', join =>
+      join.onRef('workflow.client_id', '=', 'shown.client_id').onRef('workflow.workflow_id', '=', 'shown.workflow_id'),
+    )
+    .select(eb => [
+      'shown.workflow_id',
+      'shown.version',
+      'shown.definition',
+      'shown.status',
+      'shown.registered_at',
+      'workflow.status as workflow_status',
+      eb
+        .selectFrom('workflow_version as waiting')
+        .whereRef('waiting.client_id', '=', 'shown.client_id')
+        .whereRef('waiting.workflow_id', '=', 'shown.workflow_id')
+        .where('waiting.status', '=', 'pending')
+        .select(count => count.fn.countAll<string>().as('n'))
+        .as('pending'),
+    ])
+    .distinctOn('shown.workflow_id')
+    .where('shown.client_id', '=', client_id)
+    .$if(page.after !== undefined, query => query.where('shown.workflow_id', '>', page.after ?? ''))
+    .orderBy('shown.workflow_id')
+    .orderBy(eb => eb.case().when('shown.status', '=', 'active').then(0).else(1).end())
+    .orderBy('shown.version', 'desc')
     .limit(page.limit)
     .execute()
 }

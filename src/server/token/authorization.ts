@@ -1,6 +1,8 @@
 import type { Confirmation, Intent } from '../../protocol/claims.ts'
-import type { SigningAlg, TokenProfile } from '../../protocol/resource.ts'
+import type { KeyStatement } from '../../protocol/key-statement.ts'
+import type { SigningAlg, TokenProfile, WorkflowNames } from '../../protocol/resource.ts'
 import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
+import type { ShimFinding } from '../registry/shim-releases.ts'
 import type { Client } from '../store/clients.ts'
 import type { PublicJwk } from '../store/schema.ts'
 
@@ -12,6 +14,16 @@ export type Target = {
   readonly signing_alg: SigningAlg
   readonly max_token_lifetime: number
   readonly allow_bearer: boolean
+  readonly workflow_names: WorkflowNames
+}
+
+/** A key that a statement vouches for: bound to the agent by the mint's write. */
+export type Endorsement = {
+  readonly jkt: string
+  readonly jwk: PublicJwk
+  readonly signer: KeyStatement['signer']
+  /** Of the statement. */
+  readonly expires_at: Date
 }
 
 /** The agent side of an authorization: what the agent grant proved. */
@@ -23,9 +35,13 @@ export type AgentAuthorization = {
   readonly intent: Intent
   readonly workflow?: WorkflowRequest & { readonly version: number }
   /** Set where the possession of an admitted key was proven. */
-  readonly key: 'registered' | 'none'
+  readonly key: 'registered' | 'endorsed' | 'none'
+  /** Set where the key is endorsed. */
+  readonly endorsement?: Endorsement
   /** A draft token without a proof carries the agent's one registered key. */
   readonly registered_key?: { readonly jkt: string; readonly jwk: PublicJwk }
+  /** Set where the client's policy looks at shims. */
+  readonly shim?: ShimFinding
 }
 
 /** What a grant proved: plain data, read but not yet written. Policy may narrow it, nothing widens it. */

@@ -4,14 +4,15 @@ import { grantedDetails } from '../../protocol/workflow-request.ts'
 import type { Permitted } from './authorization.ts'
 
 /**
- * The claims of protocol.md section 7 in the target's profile; `iat` in epoch seconds. A draft token has the agent's
- * bare id as `sub` and no `sub_profile`.
+ * The claims of protocol.md section 7 in the target's profile; `iat` in epoch seconds, `workflow_id` as the API
+ * sees it. A draft token has the agent's bare id as `sub` and no `sub_profile`.
  */
 export function accessTokenClaims(
   permitted: Permitted,
-  token: { iss: string; iat: number; jti: string },
+  token: { iss: string; iat: number; jti: string; workflow_id?: string | undefined },
 ): AccessTokenClaims {
   const { target, agent, confirmation } = permitted
+  const { workflow_id } = token
   const draft = target.token_profile === 'draft'
   return {
     iss: token.iss,
@@ -25,7 +26,7 @@ export function accessTokenClaims(
     scope: formatScope(permitted.scope),
     ...(confirmation && { cnf: confirmation }),
     ...(agent && {
-      intent: agent.intent,
+      intent: { ...agent.intent, ...(workflow_id !== undefined && { workflow_id }) },
       agent_proof: {
         agent_checksum: `sha256:${agent.checksum}`,
         registration_id: agent.registration_id,
@@ -33,6 +34,11 @@ export function accessTokenClaims(
         key: agent.key,
       },
     }),
-    ...(agent?.workflow?.as_details && { authorization_details: grantedDetails(agent.workflow).map(d => ({ ...d })) }),
+    ...(agent?.workflow?.as_details && {
+      authorization_details: grantedDetails({
+        ...agent.workflow,
+        ...(workflow_id !== undefined && { workflow_id }),
+      }),
+    }),
   }
 }

@@ -1,14 +1,16 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { AuthMethod } from '../../protocol/client.ts'
 import { verifyClientAssertion } from '../../protocol/client-assertion.ts'
+import { isKid, parseCompactJws } from '../../protocol/compact-jws.ts'
 import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
-import { parseJwks } from '../../protocol/jwk.ts'
 import { clientIdSchema } from '../../protocol/names.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { ClientCredentials } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
-import { type Client, findClient, findSecrets } from '../store/clients.ts'
+import { clientKeys } from '../registry/client-keys.ts'
+import { findSecrets } from '../store/client-secrets.ts'
+import { type Client, findClient } from '../store/clients.ts'
 import type { ReplayClaim } from '../store/replay.ts'
 import { basicCredentials } from './basic-credentials.ts'
 import type { TokenHttp } from './token-http.ts'
@@ -102,11 +104,12 @@ async function byAssertion(ctx: Context, assertion: string): Promise<Authenticat
   const { client_id, jti, expires_at } = await verifyClientAssertion(assertion, {
     issuer: ctx.config.issuer,
     now: epochSeconds(ctx.now()),
+    notBefore: ctx.notBefore,
     async lookup(id) {
       const client = await findClient(ctx, id)
-      if (!client?.jwks) return undefined
+      if (!client || (client.jwks === null && client.jwks_uri === null)) return undefined
       found.set(id, client)
-      return { client_id: id, keys: await parseJwks(client.jwks) }
+      return { client_id: id, keys: await clientKeys(ctx, client, kidOf(assertion)) }
     },
   })
   const client = found.get(client_id)
@@ -118,6 +121,12 @@ async function byAssertion(ctx: Context, assertion: string): Promise<Authenticat
     expires_at: new Date(expires_at * 1000),
   }
   return { client, method: 'private_key_jwt', claims: [claim] }
+}
+
+/** The key that the assertion names, not verified: only for whether a key set is asked for again. */
+function kidOf(assertion: string): string | undefined {
+  const { kid } = parseCompactJws(assertion).header
+  return isKid(kid) ? kid : undefined
 }
 
 /** An unknown client costs what a wrong secret costs: the same reads, the same comparison. */

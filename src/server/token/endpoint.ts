@@ -11,6 +11,7 @@ import {
   type TokenRequest,
 } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
+import { askedOf } from './asked.ts'
 import type { Authorization } from './authorization.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { agentGrant } from './grants/agent.ts'
@@ -35,11 +36,12 @@ export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<Toke
     return { request, proof, authenticated: await authenticateClient(ctx, http, request.credentials, bearerAllowed) }
   })
   const claims = [...authenticated.claims, ...(proof ? [proofClaim(proof)] : [])]
-  const decision = await decide(ctx, request, authenticated, proof)
+  const decision = await decide(ctx, http, request, authenticated, proof)
   if (decision instanceof OAuthError) {
     const agent_id = agentIdSchema.safeParse('agent_id' in request ? request.agent_id : undefined).data ?? null
     const client_id = authenticated.client.client_id
-    throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, origin: http.origin })
+    const asked = await askedOf(ctx, request, authenticated.client, proof)
+    throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, asked, origin: http.origin })
   }
   const answer = await issue(ctx, decision, claims, http.origin)
   stopTimer({ grant: decision.permitted.grant })
@@ -55,13 +57,14 @@ function parseRequest(http: TokenHttp): TokenRequest {
 /** Everything between authentication and the write: a token to issue, or why not. Reads only. */
 async function decide(
   ctx: Context,
+  http: TokenHttp,
   request: TokenRequest,
   authenticated: AuthenticatedClient,
   proof: DpopProof | undefined,
 ): Promise<PreparedToken | OAuthError> {
   try {
     checkClientMayAsk(ctx, request, authenticated, proof)
-    const proven = await authorizeGrant(ctx, request, authenticated, proof)
+    const proven = await authorizeGrant(ctx, http, request, authenticated, proof)
     return await prepareToken(ctx, applyPolicy(proven, proof))
   } catch (error) {
     if (error instanceof OAuthError) return error
@@ -94,6 +97,7 @@ function checkClientMayAsk(
 
 async function authorizeGrant(
   ctx: Context,
+  http: TokenHttp,
   request: TokenRequest,
   { client }: AuthenticatedClient,
   proof: DpopProof | undefined,
@@ -102,6 +106,6 @@ async function authorizeGrant(
     case CLIENT_CREDENTIALS_GRANT:
       return await clientCredentialsGrant(ctx, request, client, proof)
     case AGENT_GRANT:
-      return await agentGrant(ctx, request, client, proof)
+      return await agentGrant(ctx, request, client, { proof, shim: http.shim })
   }
 }

@@ -1,37 +1,59 @@
 import type { Context } from '../context.ts'
 import { claimReplays } from '../store/replay.ts'
-import { findResource } from '../store/resources.ts'
+import { findResource, findResourceOfClient, type Resource } from '../store/resources.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import { authenticateClient } from './client-authentication.ts'
+import { asksForSigned, signIntrospection } from './introspection-jwt.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { replayRefusal } from './refusal.ts'
-import type { TokenAnswer, TokenHttp } from './token-http.ts'
+import type { TokenHttp } from './token-http.ts'
 import { readTokenParameter } from './token-parameter.ts'
 import { unauthenticatedPart } from './unauthenticated.ts'
 
-const INACTIVE: TokenAnswer = { body: { active: false } }
+const INACTIVE = { active: false }
+
+/** An answer in both forms that a caller may ask for: `signed` is its JWT (RFC 9701). */
+export type IntrospectionAnswer = {
+  readonly body: Readonly<Record<string, unknown>>
+  readonly signed?: string
+}
 
 /**
  * RFC 7662: the claims as issued, to the token's own client and to the resource's own client; exactly
- * `{"active": false}` to everyone else and for everything else (protocol.md section 7). 503, never a guess, when
- * storage is in doubt.
+ * `{"active": false}` to everyone else and for everything else (protocol.md section 7), in a JWT where the request asks
+ * for one. 503, never a guess, when storage is in doubt.
  */
-export async function introspect(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
-  const { token, client } = await unauthenticatedPart(ctx, http, async () => {
+export async function introspect(ctx: Context, http: TokenHttp): Promise<IntrospectionAnswer> {
+  const { token, client_id } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
     const { client, claims } = await authenticateClient(ctx, http, credentials, false)
     const replayed = replayRefusal(await claimReplays(ctx, claims))
     if (replayed) throw replayed
-    return { token, client }
+    return { token, client_id: client.client_id }
   })
   const own = await readOwnToken(ctx, token)
-  if (!own || !(await mayKnow(ctx, own, client.client_id))) return INACTIVE
-  if (await standingRevocation(ctx, revocationRefs(own.record), ctx.now())) return INACTIVE
-  return { body: { active: true, token_type: own.record.token_type, ...own.claims } }
+  const resource = own && (await resourceOf(ctx, own, client_id))
+  const body = own && (await describe(ctx, own, own.record.client_id === client_id || resource !== undefined))
+  const answer = { body: body ?? INACTIVE }
+  if (!asksForSigned(http.accept)) return answer
+  // An API that takes one algorithm only must be able to read also that a token is none.
+  const alg = (resource ?? (await findResourceOfClient(ctx, client_id)))?.signing_alg ?? 'ES256'
+  return { ...answer, signed: await signIntrospection(ctx, { ...answer, client_id, alg }) }
 }
 
-async function mayKnow(ctx: Context, { record }: OwnToken, client_id: string): Promise<boolean> {
-  if (record.client_id === client_id) return true
+async function describe(
+  ctx: Context,
+  { claims, record }: OwnToken,
+  mayKnow: boolean,
+): Promise<IntrospectionAnswer['body'] | undefined> {
+  // A restore forgot what was revoked since its backup.
+  if (!mayKnow || claims.iat < ctx.notBefore) return undefined
+  if (await standingRevocation(ctx, revocationRefs(record), ctx.now())) return undefined
+  return { active: true, token_type: record.token_type, ...claims }
+}
+
+/** The API that the token is for, where the caller is its own client now. */
+async function resourceOf(ctx: Context, { record }: OwnToken, client_id: string): Promise<Resource | undefined> {
   const resource = await findResource(ctx, record.resource)
-  return resource?.status === 'active' && resource.client_id === client_id
+  return resource?.status === 'active' && resource.client_id === client_id ? resource : undefined
 }

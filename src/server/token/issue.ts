@@ -2,18 +2,23 @@ import { CompactSign } from 'jose'
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { epochSeconds } from '../../protocol/time.ts'
+import { grantedDetails } from '../../protocol/workflow-request.ts'
 import { auditTokenIssued, type Origin } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
 import { enterGateShared } from '../store/gate.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
-import { type Lapse, lapsedStanding } from '../store/standing.ts'
+import { lapsedStanding } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
+import { askedByToken } from './asked.ts'
 import type { Permitted } from './authorization.ts'
 import { accessTokenClaims } from './claims.ts'
+import { admitEndorsedKey } from './endorsed-key.ts'
+import { lapseRefusal, SIGNING_KEY_REVOKED } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
 import { recordOf, standingOf } from './token-record.ts'
+import { shownWorkflowId } from './workflow-name.ts'
 
 /** protocol.md section 7: larger tokens break header limits on their way. */
 const MAX_TOKEN_BYTES = 4096
@@ -31,7 +36,9 @@ export async function prepareToken(ctx: Context, permitted: Permitted): Promise<
   const signer = await ctx.keys.signer(permitted.target.signing_alg)
   const issued_at = ctx.now()
   const jti = ctx.randomId()
-  const claims = accessTokenClaims(permitted, { iss: ctx.config.issuer, iat: epochSeconds(issued_at), jti })
+  const workflow_id = shownWorkflowId(ctx.keys.workflowNamesKey, permitted)
+  const token = { iss: ctx.config.issuer, iat: epochSeconds(issued_at), jti, workflow_id }
+  const claims = accessTokenClaims(permitted, token)
   // Header and signature are at most 512 bytes here (RS256); base64url is 4/3 of what it encodes.
   if (Math.ceil((JSON.stringify(claims).length * 4) / 3) + 512 > MAX_TOKEN_BYTES) {
     throw new OAuthError('invalid_target', 'The token would be too large; ask for fewer scopes.', {
@@ -53,8 +60,13 @@ export async function issue(
   origin: Origin,
 ): Promise<TokenAnswer> {
   const refused = await transaction(ctx, tx => write(tx, token, replays, origin))
-  if (refused) throw refused
+  if (refused) {
+    // The node that met a revoked key of ours must not meet it again.
+    if (refused.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
+    throw refused
+  }
   const { permitted, claims } = token
+  const { agent } = permitted
   ctx.metrics.mints.inc({ grant: permitted.grant, token_profile: permitted.target.token_profile })
   return {
     body: {
@@ -62,7 +74,8 @@ export async function issue(
       token_type: permitted.token_type,
       expires_in: permitted.lifetime,
       scope: claims.scope,
-      ...(claims.authorization_details && { authorization_details: claims.authorization_details }),
+      // The client named its workflow itself: only the API may see another name.
+      ...(agent?.workflow?.as_details && { authorization_details: grantedDetails(agent.workflow) }),
     },
   }
 }
@@ -78,7 +91,8 @@ async function write(
   const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
   const refused =
     replayRefusal(await claimReplays(tx, replays)) ??
-    lapseRefusal(await lapsedStanding(tx, standingOf(token), token.issued_at))
+    lapseRefusal(await lapsedStanding(tx, standingOf(token), token.issued_at), agent !== undefined) ??
+    (agent && (await admitEndorsedKey(tx, client, agent, token.issued_at)))
   if (refused) {
     await auditRefusal(tx, {
       error: refused,
@@ -86,6 +100,7 @@ async function write(
       origin,
       client_id: event.client_id,
       agent_id: event.agent_id,
+      asked: askedByToken(token),
     })
     return refused
   }
@@ -105,27 +120,8 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
     kid: signer.kid,
     jkt: permitted.jkt ?? null,
     ...(agent && { registration_id: agent.registration_id, checksum: agent.checksum, intent: agent.intent }),
-  }
-}
-
-function lapseRefusal(lapse: Lapse | undefined): OAuthError | undefined {
-  switch (lapse) {
-    case undefined:
-      return undefined
-    case 'client_revoked':
-      return new OAuthError('invalid_client', 'Client authentication failed.', { reason: lapse })
-    case 'version_not_valid':
-      return new OAuthError('agent_checksum_mismatch', 'The checksum is not that of a valid version of the agent.', {
-        reason: lapse,
-      })
-    case 'agent_key_removed':
-      return new OAuthError('invalid_dpop_proof', 'A DPoP proof by a registered key of the agent is due.', {
-        ajwt_error: 'agent_key_mismatch',
-        reason: lapse,
-      })
-    case 'agent_not_active':
-    case 'revoked':
-      return new OAuthError('unknown_agent', 'What this token would rest on was revoked.', { reason: lapse })
+    ...(agent?.endorsement && { endorsed_by: agent.endorsement.signer.jkt }),
+    ...(agent?.shim && { shim: agent.shim }),
   }
 }
 

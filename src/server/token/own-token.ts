@@ -20,7 +20,7 @@ export async function readOwnToken(ctx: Context, token: string): Promise<OwnToke
 async function verifiedClaims(ctx: Context, token: string): Promise<AccessTokenClaims | undefined> {
   try {
     const { kid } = parseCompactJws(token).header
-    const verifier = typeof kid === 'string' ? ctx.keys.verifier(kid) : undefined
+    const verifier = typeof kid === 'string' ? await ctx.keys.verifier(kid) : undefined
     if (!verifier) return undefined
     const { payload } = await verifyCompactJws(token, verifier.key, { alg: verifier.alg, typ: ['at+jwt', 'JWT'] })
     return accessTokenClaimsSchema.safeParse(payload).data

@@ -3,12 +3,14 @@ import { auditTokenRefused, type Origin } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
 import type { ReplayKind } from '../store/schema.ts'
+import type { Asked } from './asked.ts'
 
 export type Refusal = {
   readonly error: OAuthError
   readonly claims: readonly ReplayClaim[]
   readonly client_id: string
   readonly agent_id: string | null
+  readonly asked?: Asked
   readonly origin: Origin
 }
 
@@ -25,9 +27,12 @@ export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAu
   })
 }
 
-export async function auditRefusal(tx: Context, { error, client_id, agent_id, origin }: Refusal): Promise<void> {
+export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
+  const { error, client_id, agent_id, asked, origin } = refusal
   tx.metrics.refusals.inc({ reason: error.reason })
-  await auditTokenRefused(tx, { ...origin, client_id, agent_id, reason: error.reason, details: { error: error.code } })
+  const { missing_steps } = error.details
+  const details = { error: error.code, ...(asked && { asked }), ...(missing_steps && { missing_steps }) }
+  await auditTokenRefused(tx, { ...origin, client_id, agent_id, reason: error.reason, details })
 }
 
 /** How a second use is refused: the assertion first, then the proof. */

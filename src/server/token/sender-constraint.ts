@@ -14,7 +14,7 @@ import type { TokenHttp } from './token-http.ts'
 export async function senderConstraint(ctx: Context, http: TokenHttp): Promise<DpopProof | undefined> {
   if (http.dpop === undefined) return undefined
   const now = epochSeconds(ctx.now())
-  const proof = await verifyDpopProof(http.dpop, { htm: 'POST', htu: http.htu, now })
+  const proof = await verifyDpopProof(http.dpop, { htm: 'POST', htu: http.htu, now, notBefore: ctx.notBefore })
   if (proof.nonce !== undefined && !isValidNonce(ctx.keys.dpopNonceKey, proof.nonce, now)) {
     throw new OAuthError(
       'use_dpop_nonce',

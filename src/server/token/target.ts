@@ -16,6 +16,7 @@ export function ownTarget(ctx: Context, resource: string): Target | undefined {
     signing_alg: 'ES256',
     max_token_lifetime: TOKEN_LIFETIME_DEFAULT,
     allow_bearer: false,
+    workflow_names: 'plain',
   }
 }
 
@@ -42,8 +43,9 @@ export async function registeredTarget(
       })
     }
   }
-  const { token_profile, signing_alg, max_token_lifetime, allow_bearer } = found
-  return { resource, kind: 'registered', token_profile, signing_alg, max_token_lifetime, allow_bearer }
+  const { token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names } = found
+  const kind = 'registered'
+  return { resource, kind, token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names }
 }
 
 export function unknownTarget(): OAuthError {

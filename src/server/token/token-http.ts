@@ -10,6 +10,10 @@ export type TokenHttp = {
   readonly body: Readonly<Record<string, JsonValue>>
   readonly authorization?: string
   readonly dpop?: string
+  /** Header `Accept`: introspection has two forms. */
+  readonly accept?: string
+  /** Header `X-Shim-Checksum`. */
+  readonly shim?: string
   /** The endpoint's public URL from configuration, never from the Host header. */
   readonly htu: string
   readonly origin: Origin

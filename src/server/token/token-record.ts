@@ -32,24 +32,31 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
 }
 
 export function standingOf(token: PreparedToken): Standing {
-  const { agent, client, jkt, sub } = token.permitted
+  const { agent, client, jkt, sub, target } = token.permitted
   const agent_id = agent?.agent_id ?? null
   const registration_id = agent?.registration_id ?? null
   return {
     client_id: client.client_id,
+    resource: target.kind === 'registered' ? target.resource : null,
     agent_id,
     registration_id,
-    agent_jkt: (agent && jkt) ?? null,
-    refs: revocationRefs({
-      jti: token.claims.jti,
-      client_id: client.client_id,
-      sub,
-      kid: token.signer.kid,
-      jkt: jkt ?? null,
-      agent_id,
-      registration_id,
-      execution_id: null,
-      initiated_by: agent?.intent.initiated_by ?? null,
-    }),
+    // An endorsed key is bound, and its signer read again, by the write itself.
+    agent_jkt: (agent && !agent.endorsement && jkt) || null,
+    kid: token.signer.kid,
+    workflow: agent?.workflow ?? null,
+    refs: [
+      ...(agent?.endorsement ? [{ kind: 'key' as const, id: agent.endorsement.signer.jkt }] : []),
+      ...revocationRefs({
+        jti: token.claims.jti,
+        client_id: client.client_id,
+        sub,
+        kid: token.signer.kid,
+        jkt: jkt ?? null,
+        agent_id,
+        registration_id,
+        execution_id: null,
+        initiated_by: agent?.intent.initiated_by ?? null,
+      }),
+    ],
   }
 }

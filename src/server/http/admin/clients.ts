@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { clientCreateSchema, clientSchema } from '../../../protocol/client.ts'
-import { clientIdSchema } from '../../../protocol/names.ts'
+import { clientIdSchema, subjectNameSchema } from '../../../protocol/names.ts'
 import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
-import { clientCreatedSchema, createClient, getClient, getClients } from '../../registry/clients.ts'
+import { tryJwksUri } from '../../registry/client-keys.ts'
+import { clientCreatedSchema } from '../../registry/client-view.ts'
+import { createClient, getClient, getClients } from '../../registry/clients.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -12,6 +14,11 @@ import { problems } from './problems.ts'
 
 const config = { permission: { audience: 'admin', scope: 'admin:clients' } } as const
 const tags = ['administration']
+const listQuery = pageQuery.extend({
+  owner: subjectNameSchema.optional(),
+  kind: z.enum(['app', 'service', 'operator']).optional(),
+  status: z.enum(['active', 'revoked', 'deleted']).optional(),
+})
 
 /** POST and GET /admin/v1/clients. */
 export async function adminClientRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
@@ -31,17 +38,20 @@ export async function adminClientRoutes(app: App, { ctx }: { ctx: Context }): Pr
       details: {},
     } as const
     const asked = { ...idempotency(request, headers), body, answer: clientCreatedSchema }
+    const keysProblem = await tryJwksUri(ctx, body.jwks_uri)
     reply.code(201)
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => createClient(tx, caller, body)))
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => createClient(tx, caller, body, keysProblem)))
   })
   const list = {
-    summary: 'Clients',
+    summary: 'Clients by owner, kind and status; deleted ones only with ?status=deleted',
     tags,
-    querystring: pageQuery,
+    querystring: listQuery,
     response: { 200: listOf(clientSchema), ...problems },
   }
   app.get('/admin/v1/clients', { config, schema: list }, async request => {
-    return await read(ctx, callerOf(request), { details: {} }, () => getClients(ctx, pageOfQuery(request.query)))
+    const { owner, kind, status, ...page } = request.query
+    const asked = { ...pageOfQuery(page), owner, kind, status }
+    return await read(ctx, callerOf(request), { details: {} }, () => getClients(ctx, asked))
   })
   const show = {
     summary: 'One client',

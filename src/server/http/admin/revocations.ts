@@ -1,24 +1,27 @@
+import { revocationAnswerSchema, revocationSchema, revocationViewSchema } from '../../../protocol/revocation.ts'
 import type { Context } from '../../context.ts'
-import { act } from '../../registry/act.ts'
-import { createRevocation, revocationAnswerSchema, revocationSchema } from '../../registry/revocations.ts'
+import { act, read } from '../../registry/act.ts'
+import { createRevocation, getRevocations } from '../../registry/revocations.ts'
 import { enterGateExclusive } from '../../store/gate.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
+import { listOf, pageOfQuery, pageQuery } from '../page-query.ts'
 import { problems } from './problems.ts'
 
 const config = { permission: { audience: 'admin', scope: 'revoke' } } as const
+const tags = ['administration']
 
-/** POST /admin/v1/revocations: under the exclusive gate from the first statement on (protocol.md section 9). */
+/** POST /admin/v1/revocations, under the exclusive gate from the first statement on (protocol.md section 9); GET. */
 export async function adminRevocationRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
-  const schema = {
-    summary: 'Revoke a token, a version, an agent or a client, for good',
-    tags: ['administration'],
+  const create = {
+    summary: 'Revoke by kind: token, registration, agent, client, workflow, initiator, key',
+    tags,
     headers: idempotencyHeaders,
     body: revocationSchema,
     response: { 201: revocationAnswerSchema, ...problems },
   }
-  app.post('/admin/v1/revocations', { config, schema }, async (request, reply) => {
+  app.post('/admin/v1/revocations', { config, schema: create }, async (request, reply) => {
     const { body, headers } = request
     const caller = callerOf(request)
     const event = { action: 'revocation.create', details: { kind: body.kind } } as const
@@ -28,7 +31,19 @@ export async function adminRevocationRoutes(app: App, { ctx }: { ctx: Context })
       answer: revocationAnswerSchema,
       before: enterGateExclusive,
     }
+    const answer = await act(ctx, caller, event, asked, tx => createRevocation(tx, caller, body))
+    // A key of ours may have gone: other nodes read theirs when they meet the entry, or within 20 seconds.
+    if (body.kind === 'key') await ctx.keys.refresh()
     reply.code(201)
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => createRevocation(tx, caller, body)))
+    return answerAct(reply, answer)
+  })
+  const list = {
+    summary: 'Revocations, the newest first, until they are purged a day after they ended',
+    tags,
+    querystring: pageQuery,
+    response: { 200: listOf(revocationViewSchema), ...problems },
+  }
+  app.get('/admin/v1/revocations', { config, schema: list }, async request => {
+    return await read(ctx, callerOf(request), { details: {} }, () => getRevocations(ctx, pageOfQuery(request.query)))
   })
 }

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { clientIdSchema, workflowIdSchema } from '../../../protocol/names.ts'
 import { workflowAnswerSchema } from '../../../protocol/workflow.ts'
+import { workflowDetailSchema } from '../../../protocol/workflow-views.ts'
 import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
 import { getClient } from '../../registry/clients.ts'
-import { approveWorkflow, getWorkflows, workflowViewSchema } from '../../registry/workflows.ts'
+import { approveWorkflow, rejectWorkflow } from '../../registry/workflow-approval.ts'
+import { getWorkflow, getWorkflows, workflowViewSchema } from '../../registry/workflow-views.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -15,12 +17,14 @@ const config = { permission: { audience: 'admin', scope: 'approve:agents' } } as
 const tags = ['administration']
 /** Versions are counted in a 32-bit column. */
 const MAX_VERSION = 2_147_483_647
+const versionSchema = z.strictObject({ version: z.int().min(1).max(MAX_VERSION) })
+const ofClient = z.object({ client_id: clientIdSchema })
+const ofWorkflow = ofClient.extend({ workflow_id: workflowIdSchema })
 
-/** GET /admin/v1/workflows/{client_id} and the approval of a version. */
+/** GET /admin/v1/workflows/{client_id}[/{workflow_id}], and the decision about a version. */
 export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
-  const ofClient = z.object({ client_id: clientIdSchema })
   const list = {
-    summary: 'Workflows of a client',
+    summary: 'Workflows of a client, with how many versions wait',
     tags,
     params: ofClient,
     querystring: pageQuery,
@@ -33,25 +37,42 @@ export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): 
       return await getWorkflows(ctx, client_id, pageOfQuery(request.query))
     })
   })
-  const approve = {
-    summary: 'Approve a pending version of a workflow',
+  const show = {
+    summary: 'One workflow with its newest versions and their steps',
     tags,
-    params: ofClient.extend({ workflow_id: workflowIdSchema }),
-    headers: idempotencyHeaders,
-    body: z.strictObject({ version: z.int().min(1).max(MAX_VERSION) }),
-    response: { 200: workflowAnswerSchema, ...problems },
+    params: ofWorkflow,
+    response: { 200: workflowDetailSchema, ...problems },
   }
-  app.post(
-    '/admin/v1/workflows/:client_id/:workflow_id/approve',
-    { config, schema: approve },
-    async (request, reply) => {
-      const { body, headers, params } = request
-      const caller = callerOf(request)
-      const details = { workflow_id: params.workflow_id, version: body.version }
-      const event = { action: 'workflow.approve', client_id: params.client_id, details } as const
-      const asked = { ...idempotency(request, headers), body, answer: workflowAnswerSchema }
-      const approved = await act(ctx, caller, event, asked, tx => approveWorkflow(tx, caller, params, body.version))
-      return answerAct(reply, approved)
-    },
-  )
+  app.get('/admin/v1/workflows/:client_id/:workflow_id', { config, schema: show }, async request => {
+    const { client_id, workflow_id } = request.params
+    const event = { client_id, details: { workflow_id } }
+    return await read(ctx, callerOf(request), event, () => getWorkflow(ctx, request.params))
+  })
+  await app.register(decisionRoutes, { ctx })
+}
+
+async function decisionRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  const decided = { tags, params: ofWorkflow, headers: idempotencyHeaders }
+  const response = { 200: workflowAnswerSchema, ...problems }
+  const approve = { ...decided, summary: 'Approve a pending version of a workflow', body: versionSchema, response }
+  const base = '/admin/v1/workflows/:client_id/:workflow_id'
+  app.post(`${base}/approve`, { config, schema: approve }, async (request, reply) => {
+    const { body, headers, params } = request
+    const caller = callerOf(request)
+    const details = { workflow_id: params.workflow_id, version: body.version }
+    const event = { action: 'workflow.approve', client_id: params.client_id, details } as const
+    const asked = { ...idempotency(request, headers), body, answer: workflowAnswerSchema }
+    const approved = await act(ctx, caller, event, asked, tx => approveWorkflow(tx, caller, params, body.version))
+    return answerAct(reply, approved)
+  })
+  const rejection = versionSchema.extend({ reason: z.string().min(1).max(200) })
+  const reject = { ...decided, summary: 'Reject a pending version of a workflow', body: rejection, response }
+  app.post(`${base}/reject`, { config, schema: reject }, async (request, reply) => {
+    const { body, headers, params } = request
+    const caller = callerOf(request)
+    const details = { workflow_id: params.workflow_id, version: body.version }
+    const event = { action: 'workflow.reject', client_id: params.client_id, details } as const
+    const asked = { ...idempotency(request, headers), body, answer: workflowAnswerSchema }
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => rejectWorkflow(tx, caller, params, body)))
+  })
 }

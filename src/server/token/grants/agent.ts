@@ -5,12 +5,13 @@ import { agentSubject } from '../../../protocol/names.ts'
 import { chainCommitment, sequenceHash } from '../../../protocol/sequence-hash.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
+import { checkShim } from '../../registry/shim-releases.ts'
 import { checkAssertedChain } from '../../registry/workflow-step.ts'
-import { type AgentKey, findAgentKeys } from '../../store/agent-keys.ts'
 import { findAgent, knownAgentIds } from '../../store/agents.ts'
 import type { Client } from '../../store/clients.ts'
 import { validRegistrations } from '../../store/registrations.ts'
-import type { AgentAuthorization, Authorization } from '../authorization.ts'
+import type { Authorization } from '../authorization.ts'
+import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
 import { authorizeStep } from './workflow.ts'
 
@@ -22,9 +23,10 @@ export async function agentGrant(
   ctx: Context,
   request: AgentGrantRequest,
   client: Client,
-  proof: DpopProof | undefined,
+  sent: { readonly proof: DpopProof | undefined; readonly shim: string | undefined },
 ): Promise<Authorization> {
   const { client_id } = client
+  const { proof } = sent
   const agent = await findAgent(ctx, client_id, request.agent_id)
   if (agent?.status !== 'active') {
     throw new OAuthError('unknown_agent', 'The client has no active agent of this agent_id; register it first.', {
@@ -40,7 +42,9 @@ export async function agentGrant(
       ajwt_error: 'agent_checksum_mismatch',
     })
   }
-  const possession = provePossession(client, await findAgentKeys(ctx, client_id, agent_id), proof)
+  const { key_statement } = request
+  const possession = await provePossession(ctx, client, agent_id, { proof, key_statement })
+  const shim = await checkShim(ctx, client, sent.shim)
   const step = await authorizeStep(ctx, request, client, agent)
   const chain = await assertedChain(ctx, request, client_id)
   const ceilings = [client.access, agent.access, ...(step.access ? [step.access] : [])]
@@ -61,9 +65,10 @@ export async function agentGrant(
       registration_id: version.registration_id,
       version: version.version,
       checksum: version.checksum,
-      key: possession.key,
+      ...possession,
+      ...(shim && { shim }),
       ...(step.workflow && { workflow: step.workflow }),
-      ...(unboundDraft && { registered_key: onlyKey(possession.keys) }),
+      ...(unboundDraft && { registered_key: await onlyRegisteredKey(ctx, client_id, agent_id) }),
       intent: {
         ...(step.workflow && { workflow_id: step.workflow.workflow_id, workflow_step: step.workflow.workflow_step }),
         executed_by: agent_id,
@@ -76,29 +81,6 @@ export async function agentGrant(
       },
     },
   }
-}
-
-/** Row 6: a proof by an admitted key is due unless the client's policy lifts it; a proof that is sent must be one. */
-function provePossession(
-  client: Client,
-  keys: readonly AgentKey[],
-  proof: DpopProof | undefined,
-): { key: AgentAuthorization['key']; keys: readonly AgentKey[] } {
-  if (!proof && client.policies.agent_proof === 'optional') return { key: 'none', keys }
-  if (proof && keys.some(key => key.jkt === proof.jkt)) return { key: 'registered', keys }
-  throw new OAuthError('invalid_dpop_proof', 'A DPoP proof by a registered key of the agent is due.', {
-    ajwt_error: 'agent_key_mismatch',
-    reason: proof ? 'agent_key_mismatch' : 'proof_required',
-  })
-}
-
-function onlyKey(keys: readonly AgentKey[]): AgentKey {
-  const [only, ...others] = keys
-  if (only && others.length === 0) return only
-  throw new OAuthError('invalid_dpop_proof', 'Without a proof the agent needs exactly one registered key.', {
-    ajwt_error: 'agent_key_mismatch',
-    reason: 'no_single_key',
-  })
 }
 
 /** Row 9, asserted: believed as far as its form goes, and the token says so. */

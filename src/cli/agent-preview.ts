@@ -1,0 +1,41 @@
+import type { Command } from 'commander'
+import { type PreviewAnswer, previewAnswerSchema } from '../protocol/agent-views.ts'
+import { addVersionOptions, FILE_HELP, readComponents, versionOptions } from './agent-components.ts'
+import { addCredentialOptions, readCredential } from './credential.ts'
+import { diffText, section, warningLines } from './diff-text.ts'
+import { CliFailure } from './failure.ts'
+import { recordText } from './output.ts'
+import { registrationClient } from './registration-client.ts'
+import { openSession } from './session.ts'
+
+/** `remit agent preview`: what `agent create` with this file would do, without doing it. */
+export function addAgentPreviewCommand(agent: Command): void {
+  addVersionOptions(addCredentialOptions(agent.command('preview')))
+    .description('show what registering a version would do: its status, warnings, and what it changes')
+    .argument('<file>', 'JSON or YAML file, "-" for standard input')
+    .addHelpText('after', FILE_HELP)
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const session = openSession(command)
+      const { checksumProfile, drain } = versionOptions.parse(command.opts())
+      const agent_components = await readComponents(file, checksumProfile)
+      const credential = await readCredential(command)
+      const api = await registrationClient(session, credential, 'register:intent')
+      const body = {
+        app_id: credential.client_id,
+        agent_components,
+        checksum_profile: checksumProfile,
+        ...(drain !== undefined && { drain_seconds: drain }),
+      }
+      const answer = previewAnswerSchema.safeParse(await api.post('/intent/register/agent/preview', body))
+      if (!answer.success) {
+        throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
+      }
+      session.out.result(answer.data, previewText(answer.data))
+    })
+}
+
+function previewText({ warnings, against, diff, pending_for, ...record }: PreviewAnswer): string {
+  const waits = pending_for.length > 0 ? { pending_for: pending_for.join(', ') } : {}
+  const changes = against && diff ? [section(`Changes since version ${against.version}`, diffText(diff))] : []
+  return [recordText({ ...record, ...waits }), ...warningLines(warnings), ...changes].join('\n')
+}

@@ -1,0 +1,71 @@
+import { ADMINISTRATION_REASONS } from './error-catalogue/administration-reasons.ts'
+import { AGENT_REASONS } from './error-catalogue/agent-reasons.ts'
+import { API_REASONS } from './error-catalogue/api-reasons.ts'
+import { CLIENT_REASONS } from './error-catalogue/client-reasons.ts'
+import { CODES } from './error-catalogue/codes.ts'
+import { CONSOLE_REASONS } from './error-catalogue/console-reasons.ts'
+import { FETCH_REASONS } from './error-catalogue/fetch-reasons.ts'
+import { HTTP_REASONS } from './error-catalogue/http-reasons.ts'
+import { KEY_REASONS } from './error-catalogue/key-reasons.ts'
+import { PROOF_REASONS } from './error-catalogue/proof-reasons.ts'
+import { REGISTRATION_REASONS } from './error-catalogue/registration-reasons.ts'
+import { STATEMENT_REASONS } from './error-catalogue/statement-reasons.ts'
+import { WORKFLOW_REASONS } from './error-catalogue/workflow-reasons.ts'
+import type { AjwtError, ErrorCode } from './errors.ts'
+import type { ProblemCode } from './problem.ts'
+
+/** Every code that can stand in an answer (protocol.md section 10). */
+export type WireCode = ErrorCode | AjwtError | ProblemCode | 'method_not_allowed'
+
+/** What a code means to whoever gets it: plain sentences; `backticks` around what is typed. */
+export type CodeEntry = { readonly title: string; readonly cause: string; readonly mend: string }
+
+/**
+ * What a reason of the audit trail means to an administrator: the check in one sentence, what to do, and where one
+ * command does it or begins it, its line with {placeholders}.
+ */
+export type ReasonEntry = { readonly check: string; readonly mend: string; readonly command?: string }
+
+/** Every wire code with its explanation: what <issuer>/errors/{code} shows. */
+export const ERROR_CATALOGUE: Readonly<Record<WireCode, CodeEntry>> = CODES
+
+/** Every reason that the server's code can give, by its name. */
+export const REASON_CATALOGUE: Readonly<Record<string, ReasonEntry>> = {
+  ...HTTP_REASONS,
+  ...PROOF_REASONS,
+  ...KEY_REASONS,
+  ...STATEMENT_REASONS,
+  ...CLIENT_REASONS,
+  ...AGENT_REASONS,
+  ...WORKFLOW_REASONS,
+  ...REGISTRATION_REASONS,
+  ...API_REASONS,
+  ...ADMINISTRATION_REASONS,
+  ...FETCH_REASONS,
+  ...CONSOLE_REASONS,
+}
+
+/** The families apart: a reason belongs to exactly one. */
+export const REASON_FAMILIES: readonly Readonly<Record<string, ReasonEntry>>[] = [
+  HTTP_REASONS,
+  PROOF_REASONS,
+  KEY_REASONS,
+  STATEMENT_REASONS,
+  CLIENT_REASONS,
+  AGENT_REASONS,
+  WORKFLOW_REASONS,
+  REGISTRATION_REASONS,
+  API_REASONS,
+  CONSOLE_REASONS,
+  FETCH_REASONS,
+  ADMINISTRATION_REASONS,
+]
+
+export function isWireCode(code: string): code is WireCode {
+  return Object.hasOwn(CODES, code)
+}
+
+/** The page of a code. Its characters are those of RFC 6749 section 5.2, because the issuer is a URL of ours. */
+export function errorUri(issuer: string, code: WireCode): string {
+  return `${issuer}/errors/${code}`
+}

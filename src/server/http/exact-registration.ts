@@ -1,0 +1,32 @@
+import type { AgentBatch, AgentRegistration } from '../../protocol/agent.ts'
+import { memberAt, parseExactJsonText } from '../../protocol/exact-json.ts'
+import { isJsonObject } from '../../protocol/json.ts'
+import { AGENT_BATCH_LIMITS } from './strict-body.ts'
+
+/** A registration whose numbers know their literals where its profile hashes them, by the text of its body. */
+export function exactRegistration(text: string, body: AgentRegistration): AgentRegistration {
+  return isReference(body) ? withLiterals(body, parseExactJsonText(text)) : body
+}
+
+/** `exactRegistration` for each of a batch. */
+export function exactBatch(text: string, { registration_requests: requests }: AgentBatch): AgentBatch {
+  if (!requests.some(isReference)) return { registration_requests: requests }
+  const exact = parseExactJsonText(text, AGENT_BATCH_LIMITS)
+  const registration_requests = requests.map((body, at) =>
+    isReference(body) ? withLiterals(body, memberAt(exact, ['registration_requests', at])) : body,
+  )
+  return { registration_requests }
+}
+
+type OfReference = Extract<AgentRegistration, { checksum_profile: 'reference' }>
+
+function isReference(body: AgentRegistration): body is OfReference {
+  return body.checksum_profile === 'reference'
+}
+
+/** Only the configuration holds numbers. */
+function withLiterals(body: OfReference, exact: unknown): AgentRegistration {
+  const sent = memberAt(exact, ['agent_components', 'configuration'])
+  const configuration = isJsonObject(sent) ? sent : {}
+  return { ...body, agent_components: { ...body.agent_components, configuration } }
+}

@@ -1,0 +1,63 @@
+import type { Kysely } from 'kysely'
+import type { Logger } from 'pino'
+import { epochSeconds } from '../protocol/time.ts'
+import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
+import { createBrake } from './brake.ts'
+import type { Config } from './config.ts'
+import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
+import { createRemoteKeys } from './fetch/remote-keys.ts'
+import { checkCanary } from './keys/canary.ts'
+import { loadServerSecret } from './keys/derive.ts'
+import { loadKek } from './keys/kek.ts'
+import { openKeyring } from './keys/open-keyring.ts'
+import { createSealer } from './keys/sealing.ts'
+import { createMetrics } from './metrics.ts'
+import { type Connection, checkServer, openDatabase } from './store/database.ts'
+import { proveAdvisoryLocks } from './store/gate-proof.ts'
+import { readRestoreEpoch } from './store/restore-epoch.ts'
+import type { Database } from './store/schema.ts'
+import { sealedRowsExist } from './store/sealing-canary.ts'
+
+/** What was started so far and how it is stopped, last first. */
+export type Stops = (() => Promise<void>)[]
+
+/**
+ * Opens the database and its keys; what was opened is added to `stops`. `prepare` migrates, or sees that it is migrated.
+ * Throws StartRefused.
+ */
+export async function openContext(
+  config: Config,
+  log: Logger,
+  connection: Connection,
+  stops: Stops,
+  prepare: (db: Kysely<Database>) => Promise<unknown>,
+): Promise<Context> {
+  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
+  stops.push(() => db.destroy())
+  await checkServer(db, config.production)
+  await prepare(db)
+  await proveAdvisoryLocks(db)
+  const sealer = createSealer(await loadKek(config, () => sealedRowsExist(db)))
+  await checkCanary(db, sealer)
+  const now = systemClock
+  const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  return {
+    config,
+    db,
+    keys,
+    sealer,
+    metrics: createMetrics(),
+    brake: createBrake(),
+    unauthenticated: createUnauthenticatedCounter(),
+    remoteKeys: createRemoteKeys({ config, log, now }),
+    notBefore: epochSeconds((await readRestoreEpoch(db)) ?? new Date(0)),
+    log,
+    now,
+    randomId,
+    timeId: () => timeIdAt(now()),
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

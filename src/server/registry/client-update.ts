@@ -1,0 +1,101 @@
+import { grants } from '../../protocol/access.ts'
+import { type ClientUpdate, policiesSchema } from '../../protocol/client.ts'
+import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { canonicalJson } from '../../protocol/jcs.ts'
+import { parseJwks } from '../../protocol/jwk.ts'
+import { Problem } from '../../protocol/problem.ts'
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { type Client, updateClient } from '../store/clients.ts'
+import type { Outcome } from './act.ts'
+import { checkAccess, checkApprovalPolicy, checkMayActAs, checkRegistersFor, clientToChange } from './client-checks.ts'
+import { clientJwks } from './client-keys.ts'
+import { type ClientView, viewOf } from './client-view.ts'
+import { checkNewOwner } from './owners.ts'
+import { keepAnAdministrator } from './revocation-subjects.ts'
+
+/**
+ * Changes the members that the body names (protocol.md section 11), inside `act`; a change of access or grants
+ * behind the exclusive gate, so that two administrators cannot make each other the last one. `keysProblem` is what `tryJwksUri`
+ * found. Throws Problem `not_found`, `conflict`, `invalid_request`, `invalid_client_metadata`, `forbidden`.
+ */
+export async function changeClient(
+  tx: Context,
+  caller: Caller,
+  client_id: string,
+  body: ClientUpdate,
+  keysProblem?: Problem,
+): Promise<Outcome<ClientView>> {
+  const client = await clientToChange(tx, client_id)
+  const next = await changed(tx, client, body)
+  await checkChange(tx, caller, client, next, keysProblem)
+  const changes = await changesBetween(client, next)
+  const isChanged = Object.keys(changes).length > 0
+  const row = isChanged ? { ...next, updated_at: tx.now() } : client
+  if (isChanged) await updateClient(tx, row)
+  return { status: 200, body: await viewOf(tx, row), audit: { details: { changed: changes } } }
+}
+
+async function changed(tx: Context, client: Client, body: ClientUpdate): Promise<Client> {
+  const { client_name, owner, grant_types, access, registers_for, policies, jwks, jwks_uri } = body
+  return {
+    ...client,
+    ...(client_name !== undefined && { client_name }),
+    ...(owner !== undefined && { owner }),
+    ...(grant_types !== undefined && { grant_types: [...new Set(grant_types)] }),
+    ...(access !== undefined && { access }),
+    ...(registers_for !== undefined && { registers_for: [...new Set(registers_for)] }),
+    ...(policies !== undefined && { policies: policiesSchema.parse({ ...client.policies, ...policies }) }),
+    ...(jwks !== undefined && { jwks: await clientJwks(tx, jwks), jwks_uri: null }),
+    ...(jwks_uri !== undefined && { jwks: null, jwks_uri }),
+  }
+}
+
+async function checkChange(
+  tx: Context,
+  caller: Caller,
+  client: Client,
+  next: Client,
+  keysProblem: Problem | undefined,
+): Promise<void> {
+  const { adminAudience } = tx.config
+  await checkAccess(tx, caller, next.access, client.access)
+  await checkRegistersFor(tx, next.registers_for, client.registers_for)
+  checkApprovalPolicy(tx, next)
+  if (next.owner !== client.owner) await checkNewOwner(tx, caller, next.owner)
+  if (next.jwks !== client.jwks || next.jwks_uri !== client.jwks_uri) {
+    checkMayActAs(tx, caller, next)
+    checkMayActAs(tx, caller, client)
+    if (client.token_endpoint_auth_method !== 'private_key_jwt') {
+      throw new Problem('invalid_request', 'This client has a secret; keys go with private_key_jwt only.', 'no_keys')
+    }
+    if (keysProblem) throw keysProblem
+  }
+  const administers = ({ access, grant_types }: Client) =>
+    grants(access, adminAudience, 'admin:clients') && grant_types.includes(CLIENT_CREDENTIALS_GRANT)
+  if (administers(client) && !administers(next)) await keepAnAdministrator(tx, client.client_id)
+}
+
+const MEMBERS = ['client_name', 'owner', 'grant_types', 'access', 'registers_for', 'jwks_uri'] as const
+type Change = { readonly before: unknown; readonly after: unknown }
+
+/** What changed, for the audit: values before and after, keys as their thumbprints, of the policies those that differ. */
+async function changesBetween(before: Client, after: Client): Promise<Readonly<Record<string, Change>>> {
+  const policies = Object.keys(policiesSchema.shape)
+  const pairs: readonly (readonly [string, Change])[] = [
+    ...MEMBERS.map(name => [name, { before: before[name], after: after[name] }] as const),
+    ['jwks', { before: await thumbprints(before), after: await thumbprints(after) }],
+    ...policies.map(
+      name => [`policies.${name}`, { before: policyOf(before, name), after: policyOf(after, name) }] as const,
+    ),
+  ]
+  return Object.fromEntries(pairs.filter(([, change]) => canonicalJson(change.before) !== canonicalJson(change.after)))
+}
+
+function policyOf({ policies }: Client, name: string): unknown {
+  return Object.entries(policies).find(([policy]) => policy === name)?.[1] ?? null
+}
+
+async function thumbprints({ jwks }: Client): Promise<readonly string[] | null> {
+  return jwks === null ? null : (await parseJwks(jwks)).map(key => key.jkt)
+}

@@ -1,0 +1,69 @@
+import { type BatchResult, OAuthError } from '../../protocol/errors.ts'
+import type {
+  WorkflowAnswer,
+  WorkflowBatch,
+  WorkflowBatchAnswer,
+  WorkflowRegistration,
+} from '../../protocol/workflow.ts'
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import type { Outcome } from './act.ts'
+import { registerWorkflow } from './workflows.ts'
+
+/**
+ * Registers several workflows or none of them (protocol.md section 2), inside `act`. Throws `invalid_request` that names
+ * each one: the refused with their reason, the others as not registered.
+ */
+export async function registerWorkflows(
+  tx: Context,
+  caller: Caller,
+  { workflow_definitions: asked }: WorkflowBatch,
+): Promise<Outcome<WorkflowBatchAnswer>> {
+  const names = asked.map(({ app_id = caller.client_id, workflow_id }) => `${app_id}/${workflow_id}`)
+  if (new Set(names).size !== names.length) {
+    throw new OAuthError('invalid_request', 'The batch names a workflow twice.', { reason: 'duplicate_in_batch' })
+  }
+  const results = new Map<number, WorkflowAnswer | OAuthError>()
+  // Sorted, so that two batches never wait for each other crosswise.
+  for (const at of names.map((_name, index) => index).sort((a, b) => ((names[a] ?? '') < (names[b] ?? '') ? -1 : 1))) {
+    const definition = asked[at]
+    if (definition) results.set(at, await attempt(tx, caller, definition))
+  }
+  const answers = asked.flatMap((_definition, at) => {
+    const result = results.get(at)
+    return result === undefined || result instanceof OAuthError ? [] : [result]
+  })
+  if (answers.length < asked.length) throw refusedBatch(asked, results)
+  const registered = answers.map(({ workflow_id, version, status }) => ({ workflow_id, version, status }))
+  return { status: 200, body: { workflows: answers }, audit: { details: { workflows: registered } } }
+}
+
+/** A rule's refusal spoils no transaction: the others are judged all the same, so that one answer names every mistake. */
+async function attempt(
+  tx: Context,
+  caller: Caller,
+  definition: WorkflowRegistration,
+): Promise<WorkflowAnswer | OAuthError> {
+  try {
+    return (await registerWorkflow(tx, caller, definition)).body
+  } catch (error) {
+    if (error instanceof OAuthError) return error
+    throw error
+  }
+}
+
+function refusedBatch(
+  asked: readonly WorkflowRegistration[],
+  outcomes: ReadonlyMap<number, WorkflowAnswer | OAuthError>,
+): OAuthError {
+  const results = asked.map(({ workflow_id }, at): BatchResult => {
+    const outcome = outcomes.get(at)
+    if (!(outcome instanceof OAuthError)) return { workflow_id, status: 'not_registered' }
+    return { workflow_id, status: 'refused', error: outcome.code, error_description: outcome.message }
+  })
+  const [first] = [...outcomes.values()].filter(outcome => outcome instanceof OAuthError)
+  return new OAuthError('invalid_request', 'No workflow was registered; the member results says why.', {
+    reason: first?.reason ?? 'batch_refused',
+    results,
+  })
+}

@@ -1,0 +1,45 @@
+import type { z } from 'zod'
+import { OAuthError } from '../../protocol/errors.ts'
+import type { WorkflowDeregistration, workflowDeregisteredSchema } from '../../protocol/workflow.ts'
+import type { Caller } from '../caller.ts'
+import type { Context } from '../context.ts'
+import { deregisterWorkflow as deregister, lockWorkflow } from '../store/workflow-changes.ts'
+import { findWorkflow } from '../store/workflows.ts'
+import type { Outcome } from './act.ts'
+import { clientToRegisterFor } from './app-client.ts'
+
+type Answer = z.output<typeof workflowDeregisteredSchema>
+
+/**
+ * Ends a workflow (protocol.md section 5), inside `act` with the exclusive gate as its `before`: nothing is minted for
+ * it afterwards, and its agents stay bound by it until a grant or another version sets them free. Again is 200 again.
+ * There are no executions yet, so that `close` has nothing to close. Throws `unauthorized_client`, `invalid_request`.
+ */
+export async function deregisterWorkflow(
+  tx: Context,
+  caller: Caller,
+  { workflow_id, app_id }: WorkflowDeregistration,
+): Promise<Outcome<Answer>> {
+  const { client_id } = await clientToRegisterFor(tx, caller, app_id ?? caller.client_id)
+  if (!(await findWorkflow(tx, client_id, workflow_id))) throw unknown()
+  const workflow = await lockWorkflow(tx, client_id, workflow_id, tx.now())
+  if (!workflow) throw unknown()
+  if (workflow.status === 'revoked') {
+    throw new OAuthError('invalid_request', 'The workflow was revoked; there is nothing left to deregister.', {
+      reason: 'workflow_revoked',
+    })
+  }
+  if (workflow.status === 'active') await deregister(tx, client_id, workflow_id)
+  const { version } = workflow
+  return {
+    status: 200,
+    body: { status: 'deregistered', workflow_id, version },
+    audit: { client_id, details: { workflow_id, version, status: 'deregistered' } },
+  }
+}
+
+function unknown(): OAuthError {
+  return new OAuthError('invalid_request', 'The client has no workflow of this workflow_id.', {
+    reason: 'unknown_workflow',
+  })
+}

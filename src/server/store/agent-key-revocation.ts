@@ -1,0 +1,22 @@
+import { REVOCATION_MARGIN, TOKEN_LIFETIME_HARD_LIMIT } from '../../protocol/time.ts'
+import type { Context } from '../context.ts'
+
+/**
+ * Removes an agent's key for good, where there is one, and the keys that it endorsed, those of a client's key too; also
+ * keys that ended so lately that their tokens live (primary key, agent_key_by_endorser). Only under the exclusive gate.
+ * @returns the thumbprints of the endorsed ones
+ */
+export async function revokeAgentKeys(tx: Context, jkt: string, now: Date): Promise<readonly string[]> {
+  const lately = new Date(now.getTime() - (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
+  const gone = tx.db
+    .updateTable('agent_key')
+    .set(eb => ({ revoked_at: now, removed_at: eb.fn.coalesce('removed_at', eb.val(now)) }))
+    .where('revoked_at', 'is', null)
+  await gone.where('jkt', '=', jkt).execute()
+  const endorsed = await gone
+    .where('endorsed_by', '=', jkt)
+    .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', lately)]))
+    .returning('jkt')
+    .execute()
+  return endorsed.map(key => key.jkt).sort()
+}

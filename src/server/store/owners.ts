@@ -1,0 +1,38 @@
+import type { Context } from '../context.ts'
+
+/** An owner and how many clients answer to it; `operators` are those of them that administer. */
+export type OwnerRow = { readonly owner: string; readonly clients: number; readonly operators: number }
+
+/** Owners of clients that are not deleted, by name, those after `after` (index client_by_owner). */
+export async function listOwners(ctx: Context, page: { after?: string; limit: number }): Promise<readonly OwnerRow[]> {
+  const rows = await ctx.db
+    .selectFrom('client')
+    .select(eb => [
+      'owner',
+      eb.fn.countAll<string>().as('clients'),
+      eb.fn.countAll<string>().filterWhere('kind', '=', 'operator').as('operators'),
+    ])
+    .where('status', '<>', 'deleted')
+    .$if(page.after !== undefined, query => query.where('owner', '>', page.after ?? ''))
+    .groupBy('owner')
+    .orderBy('owner')
+    .limit(page.limit)
+    .execute()
+  return rows.map(({ owner, clients, operators }) => ({
+    owner,
+    clients: Number(clients),
+    operators: Number(operators),
+  }))
+}
+
+/** Gives every client of one owner that is not deleted to another. @returns which (index client_by_owner) */
+export async function moveClients(tx: Context, from: string, to: string, now: Date): Promise<readonly string[]> {
+  const moved = await tx.db
+    .updateTable('client')
+    .set({ owner: to, updated_at: now })
+    .where('owner', '=', from)
+    .where('status', '<>', 'deleted')
+    .returning('client_id')
+    .execute()
+  return moved.map(row => row.client_id).sort()
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { stringify } from 'yaml'
+import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
+
+/** One server and one administrator; the tests follow each other as an operator's day would. */
+describe('the command line administrates agents', async () => {
+  const cwd = await workingDirectory()
+  const { env, issuer, admin_url } = await freeAddresses()
+  const components = (prompt_template: string) => stringify({ agent_id: 'greeter', prompt_template, tools: [] })
+  const create = async (prompt: string) => {
+    await writeFile(join(cwd, 'agent.yaml'), components(prompt))
+    const asApp = ['--client', 'app', '--secret-file', 'secret']
+    const { code, value } = await remitJson(cwd, ['agent', 'create', 'agent.yaml', ...asApp])
+    assert.equal(code, 0)
+    return value
+  }
+  const agent = (command: string, ...rest: string[]) => remitJson(cwd, ['agent', command, 'app', 'greeter', ...rest])
+  await serve(cwd, env)
+  await remitJson(cwd, ['init', '--owner', 'user:local:root', '--url', issuer, '--admin-url', admin_url])
+  await writeFile(
+    join(cwd, 'client.yaml'),
+    stringify({
+      client_id: 'app',
+      client_name: 'App',
+      owner: 'user:local:anna',
+      kind: 'app',
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['client_credentials', 'agent_checksum'],
+      access: [{ resource: issuer, scope: 'register:intent' }],
+    }),
+  )
+  await remitJson(cwd, ['client', 'create', 'client.yaml', '--secret-file', 'secret'])
+  const first = await create('Say hello.')
+
+  test('there is nothing to go back to at first, and the command says what to do', async () => {
+    const { code, value } = await agent('rollback')
+    assert.deepEqual([code, value.error], [1, 'not_found'])
+    assert.match(value.next, /remit agent show app greeter/)
+  })
+
+  test('rollback is one command: it finds the version itself', async () => {
+    await create('Say goodbye.')
+    const { code, value, stderr } = await agent('rollback', '--drain', '60')
+    assert.equal(code, 0)
+    const { registration_id } = value
+    const expected = { agent_id: 'greeter', registration_id, checksum: first.checksum, version: 3, status: 'active' }
+    assert.deepEqual(value, expected)
+    assert.match(stderr, /Going back to version 1/)
+    const wrong = await agent('rollback', '--drain', 'soon')
+    assert.deepEqual([wrong.code, wrong.value.error], [2, 'usage'])
+    const named = await agent('rollback', '--to', '2')
+    assert.deepEqual([named.value.version, named.value.status], [4, 'active'])
+  })
+
+  test('list and show name what waits, and the command that reads it', async () => {
+    const waiting = await create('Say\u202e hello.')
+    assert.equal(waiting.status, 'pending')
+    const { value, stderr } = await remitJson(cwd, ['agent', 'list', '--pending'])
+    assert.deepEqual(
+      value.map((row: { app_id: string; pending: number }) => [row.app_id, row.pending]),
+      [['app', 1]],
+    )
+    assert.match(stderr, /remit agent show/)
+    assert.deepEqual((await remitJson(cwd, ['agent', 'list', 'app', '--status', 'suspended'])).value, [])
+    const shown = await remit(cwd, ['agent', 'show', 'app', 'greeter'])
+    assert.match(shown.stderr, new RegExp(`remit agent version app greeter ${waiting.registration_id}`))
+    assert.match(shown.stdout, /pending \(hidden-characters\)/)
+    const version = await remit(cwd, ['agent', 'version', 'app', 'greeter', waiting.registration_id])
+    assert.equal(version.code, 0, version.stderr)
+    assert.match(version.stderr, /remit agent approve app greeter --registration .* --checksum [0-9a-f]{64}/)
+    assert.match(version.stdout, /Warning: hidden-characters at prompt_template/)
+    assert.match(version.stdout, /Changes since version 4/)
+    assert.equal(version.stdout.includes('\u202e'), false)
+  })
+
+  test('reject takes the pending version where none is named, and finds none the second time', async () => {
+    const { code, value } = await agent('reject', '--reason', 'Reads backwards.')
+    assert.deepEqual([code, value.version, value.status], [0, 5, 'retired'])
+    const again = await agent('reject', '--reason', 'Again.')
+    assert.deepEqual([again.code, again.value.error], [1, 'not_found'])
+  })
+
+  test('suspend, resume and retire say what follows', async () => {
+    const suspended = await agent('suspend', '--reason', 'It leaks.')
+    assert.deepEqual([suspended.code, suspended.value.agent_status], [0, 'suspended'])
+    assert.match(suspended.stderr, /remit agent resume app greeter/)
+    const resumed = await agent('resume')
+    assert.deepEqual([resumed.code, resumed.value.agent_status], [0, 'active'])
+    const { value } = await agent('show')
+    const retired = await agent('retire', '--registration', value.registration_id)
+    assert.deepEqual([retired.code, retired.value.status], [0, 'retired'])
+    assert.match(retired.stderr, /remit revoke registration/)
+  })
+})

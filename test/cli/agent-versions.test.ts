@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
+
+const agentOf = (agent_id: string, prompt_template: string, configuration = '{}') =>
+  `{"agent_id":"${agent_id}","prompt_template":"${prompt_template}","tools":[],"configuration":${configuration}}`
+
+describe('versions of agents on the command line', async () => {
+  const cwd = await workingDirectory()
+  const { env, issuer, admin_url } = await freeAddresses()
+  await serve(cwd, env)
+  const at = ['--url', issuer]
+  await remit(cwd, ['init', ...at, '--admin-url', admin_url])
+  const access = [{ resource: issuer, scope: 'register:intent' }]
+  const client = {
+    client_id: 'app',
+    client_name: 'App',
+    owner: 'user:local:anna',
+    kind: 'app',
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'],
+    access,
+    policies: { allow_bearer: true },
+  }
+  await writeFile(join(cwd, 'client.json'), JSON.stringify(client))
+  await remit(cwd, ['client', 'create', 'client.json', '--secret-file', 'secret', ...at])
+  const as = ['--client', 'app', '--secret-file', 'secret', ...at]
+  await writeFile(join(cwd, 'one.json'), agentOf('one', 'Line one.\\nLine two.', '{"temperature": 0.0}'))
+  await writeFile(join(cwd, 'one-b.json'), agentOf('one', 'Line one.\\nLine\u200b 2.', '{"temperature": 0}'))
+  await writeFile(join(cwd, 'two.json'), agentOf('two', 'Two.'))
+  await writeFile(join(cwd, 'three.yaml'), 'agent_id: three\nprompt_template: Three.\ntools: []\n')
+
+  test('several files are one batch, all or none; a refusal names the agent and why (section 4)', async () => {
+    const made = await remitJson(cwd, ['agent', 'create', 'two.json', 'three.yaml', ...as])
+    assert.equal(made.code, 0)
+    assert.deepEqual(
+      made.value.map((row: { agent_id: string; version: number }) => [row.agent_id, row.version]),
+      [
+        ['two', 1],
+        ['three', 1],
+      ],
+    )
+    const refused = await remitJson(cwd, ['agent', 'create', 'one.json', 'two.json', ...as])
+    assert.deepEqual([refused.code, refused.value.error], [1, 'invalid_request'])
+    assert.match(refused.value.message, /^No agent of the batch was registered.* two \(duplicate_agent\): /)
+    const keyed = await remitJson(cwd, ['agent', 'create', 'one.json', 'two.json', '--generate-key', 'k', ...as])
+    assert.deepEqual([keyed.code, keyed.value.error], [2, 'usage'])
+  })
+
+  test('profile reference hashes the numbers as the file has them, and refuses YAML (section 4)', async () => {
+    const reference = ['--checksum-profile', 'reference', ...as]
+    const made = await remitJson(cwd, ['agent', 'create', 'one.json', ...reference])
+    assert.equal(made.code, 0)
+    // python3: json.dumps({"id":"one","prompt":"Line one.\nLine two.","tools":[],"config":{"temperature":0.0}}, sort_keys=True)
+    assert.equal(made.value.checksum, '5cc1d1282eb81fb04e107d9c1fd2bbfd4a37f188d81c38171115230f48d0433b')
+    const yaml = await remitJson(cwd, ['agent', 'create', 'three.yaml', ...reference])
+    assert.deepEqual([yaml.code, yaml.value.error], [1, 'file_malformed'])
+    assert.match(yaml.value.message, /is no JSON: profile reference hashes how numbers are written/)
+  })
+
+  test('a preview prints warnings and what changes, and registers nothing (section 4)', async () => {
+    const asked = ['agent', 'preview', 'one-b.json', '--checksum-profile', 'reference', '--drain', '60', ...as]
+    const { code, stdout } = await remit(cwd, asked)
+    assert.equal(code, 0)
+    assert.match(stdout, /^pending_for +hidden-characters$/m)
+    assert.match(stdout, /^Warning: hidden-characters at prompt_template: .*U\+200B\.$/m)
+    assert.match(stdout, /Changes since version 1\nPrompt:\n {2}Line one\.\n- Line two\.\n\+ Line⟦U\+200B⟧ 2\.$/m)
+    assert.match(stdout, /^- {3}"temperature": 0\.0\n\+ {3}"temperature": 0$/m)
+    const shown = await remitJson(cwd, ['agent', 'show', 'app', 'one', ...at])
+    assert.equal(shown.value.registrations.length, 1)
+  })
+
+  test('--drain lets the older version mint beside the new one, within the policy (section 4)', async () => {
+    await writeFile(join(cwd, 'two-b.json'), agentOf('two', 'Two and more.'))
+    const long = await remitJson(cwd, ['agent', 'create', 'two-b.json', '--drain', '3601', ...as])
+    assert.deepEqual([long.code, long.value.error], [1, 'invalid_request'])
+    assert.equal((await remitJson(cwd, ['agent', 'create', 'two-b.json', '--drain', '60', ...as])).code, 0)
+    const { value } = await remitJson(cwd, ['agent', 'show', 'app', 'two', ...at])
+    assert.deepEqual(
+      value.registrations.map((row: { version: number; status: string }) => [row.version, row.status]),
+      [
+        [2, 'active'],
+        [1, 'draining'],
+      ],
+    )
+  })
+})

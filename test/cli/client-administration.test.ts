@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
+
+const cwd = await workingDirectory()
+const { env, issuer, admin_url } = await freeAddresses()
+const server = await serve(cwd, env)
+await remitJson(cwd, ['init', '--owner', 'user:local:anna', '--admin-url', admin_url], env)
+
+async function json(...args: readonly string[]) {
+  const { code, value, stderr } = await remitJson(cwd, args, env)
+  assert.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+  return value
+}
+
+async function file(name: string, content: unknown): Promise<string> {
+  await writeFile(join(cwd, name), JSON.stringify(content))
+  return name
+}
+
+test('a client is created, changed, given a new secret, listed and deleted by command', async () => {
+  await json(
+    'resource',
+    'create',
+    await file('api.json', { resource: 'https://api.example.test', scopes: [{ name: 'read' }] }),
+  )
+  const body = {
+    client_id: 'shop',
+    client_name: 'Shop',
+    owner: 'user:local:bob',
+    kind: 'app',
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'],
+    access: [],
+  }
+  await json('client', 'create', await file('shop.json', body))
+  const flags = [
+    '--access',
+    'https://api.example.test read',
+    '--policy',
+    'require_approval=true',
+    '--policy',
+    'max_drain_seconds=60',
+  ]
+  const changed = await json('client', 'update', 'shop', ...flags, '--owner', 'user:local:carl')
+  assert.deepEqual(changed.access, [{ resource: 'https://api.example.test', scope: 'read' }])
+  assert.deepEqual(
+    [changed.owner, changed.policies.require_approval, changed.policies.max_drain_seconds],
+    ['user:local:carl', true, 60],
+  )
+  const named = await json('client', 'update', 'shop', await file('change.json', { client_name: 'Shop 2' }))
+  assert.deepEqual([named.client_name, named.policies.require_approval], ['Shop 2', true])
+  const rotated = await json('client', 'rotate-secret', 'shop', '--overlap', '60', '--secret-file', 'secret')
+  assert.deepEqual([rotated.client_secret, rotated.secrets.length], [undefined, 2])
+  assert.match(await readFile(join(cwd, 'secret'), 'utf8'), /^[A-Za-z0-9_-]{44}\n$/)
+  assert.equal((await stat(join(cwd, 'secret'))).mode & 0o777, 0o600)
+  const listed = await json('client', 'list', '--owner', 'user:local:carl')
+  assert.deepEqual(
+    listed.map((row: { client_id: string }) => row.client_id),
+    ['shop'],
+  )
+  assert.equal((await json('client', 'delete', 'shop', '--reason', 'closed')).status, 'deleted')
+  assert.deepEqual(await json('client', 'list', '--owner', 'user:local:carl'), [])
+  const gone = await json('client', 'list', '--status', 'deleted')
+  assert.deepEqual(
+    gone.map((row: { client_id: string }) => row.client_id),
+    ['shop'],
+  )
+})
+
+test('an administrator changes its own keys, with every admin scope that it has', async () => {
+  const { client_id } = JSON.parse(await readFile(join(cwd, 'data', 'cli.json'), 'utf8'))
+  const { jwks } = await json('client', 'show', client_id)
+  const again = await json('client', 'update', client_id, await file('keys.json', { jwks }))
+  assert.deepEqual(again.jwks, jwks)
+})
+
+test('a resource is changed and deleted, and owners are listed and transferred by command', async () => {
+  const uri = 'https://mail.example.test'
+  await json('resource', 'create', await file('mail.json', { resource: uri, scopes: [{ name: 'send' }] }))
+  const changed = await json('resource', 'update', uri, await file('mail2.json', { max_token_lifetime: 60 }))
+  assert.deepEqual([changed.max_token_lifetime, changed.clients], [60, 0])
+  assert.equal((await json('resource', 'delete', uri, '--reason', 'closed')).status, 'deleted')
+  assert.deepEqual(await json('owner', 'list'), [{ owner: 'user:local:anna', clients: 1, operators: 1 }])
+  const moved = await json('owner', 'transfer', '--from', 'user:local:anna', '--to', 'user:local:eve', '--reason', 'x')
+  assert.deepEqual(moved, { from: 'user:local:anna', to: 'user:local:eve', clients: 1 })
+})
+
+test('wrong usage is named before anything is asked of the server', async () => {
+  const wrong = [
+    ['client', 'update', 'shop'],
+    ['client', 'update', 'shop', '--policy', 'require_approval'],
+    ['client', 'rotate-secret', 'shop', '--overlap', '604801'],
+    ['client', 'delete', 'shop'],
+    ['client', 'list', '--status', 'gone'],
+    ['owner', 'transfer', '--from', 'a', '--to', 'b'],
+    ['resource', 'update', 'https://a.test'],
+  ]
+  const results = await Promise.all(wrong.map(args => remitJson(cwd, args, env)))
+  assert.deepEqual(
+    results.map(({ code, value }) => [code, value.error]),
+    wrong.map(() => [2, 'usage']),
+  )
+  const { stdout } = await remit(cwd, ['client', '--help'])
+  for (const name of ['create', 'list', 'show', 'update', 'rotate-secret', 'delete'])
+    assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
+  assert.equal(server.announced.issuer ?? issuer, issuer)
+})

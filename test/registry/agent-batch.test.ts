@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startTestApp } from '../support/app.ts'
+import { generateKey } from '../support/dpop.ts'
+import { accessToken, boundHeaders, type GivenClient, givenAgent, givenClient } from '../support/given.ts'
+
+const app = await startTestApp()
+const { issuer, ctx, clock } = app
+const PATH = '/intent/batch_register/agent'
+
+async function batch(client: GivenClient, requests: readonly object[], headers: Readonly<Record<string, string>> = {}) {
+  const url = `${issuer}${PATH}`
+  const token = await accessToken(app, client, { resource: issuer, scope: 'register:intent' })
+  const bound = await boundHeaders(app, client, token, { method: 'POST', url })
+  const body = JSON.stringify({ registration_requests: requests })
+  const init = { method: 'POST', headers: { ...bound, 'content-type': 'application/json', ...headers }, body }
+  const response = await fetch(url, init)
+  return { status: response.status, body: JSON.parse(await response.text()), headers: response.headers }
+}
+
+function request(client: GivenClient, agent_id: string, over: object = {}) {
+  const agent_components = { agent_id, prompt_template: `You are ${agent_id}.`, tools: [] }
+  return { app_id: client.client_id, agent_components, ...over }
+}
+
+async function versionsOf({ client_id }: GivenClient): Promise<string[]> {
+  const rows = await ctx.db
+    .selectFrom('registration')
+    .select(['agent_id', 'version', 'status'])
+    .where('client_id', '=', client_id)
+    .orderBy('agent_id')
+    .orderBy('version')
+    .execute()
+  return rows.map(row => `${row.agent_id} ${row.version} ${row.status}`)
+}
+
+async function auditOf(client_id: string) {
+  return await ctx.db
+    .selectFrom('audit_event')
+    .select(['action', 'outcome', 'reason', 'agent_id', 'details'])
+    .where('client_id', '=', client_id)
+    .where('action', 'in', ['agent.register', 'agent.batch_register'])
+    .orderBy('id')
+    .execute()
+}
+
+test('a batch registers every agent, in the order that was sent, of both profiles and of several clients (section 4)', async () => {
+  const client = await givenClient(app)
+  const other = await givenClient(app)
+  const ci = await givenClient(app, { registers_for: [client.client_id, other.client_id] })
+  const { status, body } = await batch(ci, [
+    request(client, 'z-last'),
+    request(other, 'first', { checksum_profile: 'reference' }),
+    request(client, 'a-first', { public_key: (await generateKey()).jwk }),
+  ])
+  assert.equal(status, 200)
+  assert.deepEqual(
+    body.registrations.map((made: { agent_id: string; registration_id: string; version: number; status: string }) => [
+      made.agent_id,
+      made.registration_id,
+      made.version,
+      made.status,
+    ]),
+    ['z-last', 'first', 'a-first'].map(id => [id, `reg_${id}_${clock.seconds()}`, 1, 'active']),
+  )
+  assert.deepEqual(await versionsOf(client), ['a-first 1 active', 'z-last 1 active'])
+  assert.deepEqual(await versionsOf(other), ['first 1 active'])
+  const rows = await auditOf(client.client_id)
+  assert.deepEqual(rows.map(row => [row.action, row.outcome, row.agent_id]).toSorted(), [
+    ['agent.register', 'success', 'a-first'],
+    ['agent.register', 'success', 'z-last'],
+  ])
+  const [own] = await auditOf(ci.client_id)
+  assert.deepEqual(own && [own.action, own.outcome, own.details.asked, own.details.registered], [
+    'agent.batch_register',
+    'success',
+    3,
+    3,
+  ])
+})
+
+test('one refusal refuses all, and the answer says of each what came of it (section 4)', async () => {
+  const client = await givenClient(app)
+  const stranger = await givenClient(app)
+  const there = await givenAgent(app, client, 'there')
+  const before = await versionsOf(client)
+  const { status, body } = await batch(client, [
+    request(client, 'good'),
+    request(client, 'there'),
+    request(stranger, 'foreign'),
+    request(client, 'Good'),
+    request(client, 'twice'),
+    request(client, 'twice', { agent_components: { agent_id: 'twice', prompt_template: 'B', tools: [] } }),
+    request(client, 'slow', { drain_seconds: 10_000 }),
+  ])
+  assert.equal(status, 400)
+  const { error_uri: _, ...answer } = body
+  assert.deepEqual(answer, {
+    error: 'invalid_request',
+    error_description: 'No agent of the batch was registered; results says why.',
+    results: [
+      {
+        agent_id: 'good',
+        status: 'refused',
+        error: 'invalid_request',
+        error_description: 'An agent of this client has an id that differs only in case.',
+      },
+      {
+        agent_id: 'there',
+        status: 'refused',
+        error: 'duplicate_agent',
+        error_description: 'A version with this checksum is pending, active or draining.',
+        registration_id: there.registration_id,
+        existing_agent_id: 'there',
+      },
+      {
+        agent_id: 'foreign',
+        status: 'refused',
+        error: 'unauthorized_client',
+        error_description: 'The client may not register for this app_id.',
+      },
+      { agent_id: 'Good', status: 'not_registered' },
+      { agent_id: 'twice', status: 'not_registered' },
+      {
+        agent_id: 'twice',
+        status: 'refused',
+        error: 'invalid_request',
+        error_description: 'The agent stands in the batch twice; send one version of it.',
+      },
+      {
+        agent_id: 'slow',
+        status: 'refused',
+        error: 'invalid_request',
+        error_description:
+          "drain_seconds is too long: The client's policy max_drain_seconds allows 3600 seconds at most.",
+      },
+    ],
+  })
+  assert.deepEqual(await versionsOf(client), before)
+  assert.deepEqual(await versionsOf(stranger), [])
+  const rows = await auditOf(client.client_id)
+  assert.deepEqual(
+    rows.map(row => [row.action, row.outcome, row.reason]),
+    [['agent.batch_register', 'refused', 'batch_refused']],
+  )
+})
+
+test('a batch is done once under its Idempotency-Key, and again only under another (section 11)', async () => {
+  const client = await givenClient(app)
+  const requests = [request(client, 'one'), request(client, 'two')]
+  const key = { 'idempotency-key': 'batch-1' }
+  const first = await batch(client, requests, key)
+  const again = await batch(client, requests, key)
+  assert.deepEqual([again.status, again.headers.get('idempotency-replayed')], [200, 'true'])
+  assert.deepEqual(again.body, first.body)
+  assert.equal((await batch(client, requests.slice(1), key)).status, 422)
+  assert.deepEqual(await versionsOf(client), ['one 1 active', 'two 1 active'])
+  assert.equal((await batch(client, requests, { 'idempotency-key': 'batch-2' })).status, 400)
+})
+
+test('agents are locked in one order, whatever order they were sent in, so that no two batches block each other (section 4)', async () => {
+  const client = await givenClient(app)
+  // Of two ids that differ in case only the later one is refused: it tells which was taken first.
+  for (const ids of [
+    ['b', 'B'],
+    ['B', 'b'],
+  ]) {
+    const { body } = await batch(
+      client,
+      ids.map(id => request(client, id)),
+    )
+    const refused = body.results.filter((result: { status: string }) => result.status === 'refused')
+    assert.deepEqual(
+      refused.map((result: { agent_id: string }) => result.agent_id),
+      ['b'],
+    )
+  }
+})
+
+test('[attack 103] a batch is of 1 to 64 requests, and no longer than four of the longest (section 4)', async () => {
+  const client = await givenClient(app)
+  const many = Array.from({ length: 65 }, (_, n) => request(client, `n-${n}`))
+  for (const requests of [[], many]) assert.equal((await batch(client, requests)).status, 400)
+  assert.equal((await batch(client, many.slice(1))).status, 200)
+  const long = (n: number, length: number) =>
+    request(client, `long-${n}`, {
+      agent_components: { agent_id: `long-${n}`, prompt_template: 'a'.repeat(length), tools: [] },
+    })
+  assert.equal((await batch(client, [long(1, 1_500_000), long(2, 1_500_000)])).status, 200)
+  assert.equal((await batch(client, [long(3, 2_500_000), long(4, 2_500_000)])).status, 413)
+})

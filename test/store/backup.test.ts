@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sql } from 'kysely'
+import { checkCanary } from '../../src/server/keys/canary.ts'
+import { createSealer, namedKek, randomKey, type Sealer } from '../../src/server/keys/sealing.ts'
+import { writeBackup } from '../../src/server/store/backup.ts'
+import { BACKED_UP_TABLES, NOT_BACKED_UP } from '../../src/server/store/backup-format.ts'
+import type { Connection } from '../../src/server/store/database.ts'
+import { restoreBackup } from '../../src/server/store/restore.ts'
+import { startTestApp } from '../support/app.ts'
+import { createEmptyDatabase } from '../support/database.ts'
+import { givenAgent, givenClient } from '../support/given.ts'
+
+const NOT_BEFORE = new Date('2026-11-22T03:00:00Z')
+
+async function backupOf(connection: Connection): Promise<string> {
+  let text = ''
+  const made = { issuer: 'http://127.0.0.1:4000', created_at: new Date('2026-11-22T02:00:00Z') }
+  await writeBackup(connection, made, async lines => {
+    text += lines
+  })
+  return text
+}
+
+async function restoreInto(connection: Connection, text: string, sealer?: Sealer) {
+  async function* lines() {
+    yield* text.replace(/\n$/, '').split('\n')
+  }
+  return await restoreBackup(connection, {
+    lines: lines(),
+    not_before: NOT_BEFORE,
+    check: async restored => {
+      if (sealer) await checkCanary(restored, sealer)
+    },
+    report: () => {},
+  })
+}
+
+test('every table is backed up, or named as one that is not (reliability.md R18)', async () => {
+  const app = await startTestApp()
+  const { rows } = await sql<{ table_name: string }>`select table_name from information_schema.tables
+    where table_schema = 'public' order by table_name limit 1000`.execute(app.ctx.db)
+  assert.deepEqual(
+    rows.map(row => row.table_name),
+    [...BACKED_UP_TABLES, ...NOT_BACKED_UP].sort(),
+  )
+})
+
+test('a restored database holds every row as it was, and begins an epoch (reliability.md R18)', async () => {
+  const app = await startTestApp()
+  await checkCanary(app.ctx.db, app.ctx.sealer)
+  const client = await givenClient(app, { client_name: 'Zoë "quoted" \\ back\u2028slash' })
+  await givenAgent(app, client, 'planner', {
+    agent_components: { agent_id: 'planner', prompt_template: 'x', tools: [], configuration: { temperature: 1e21 } },
+  })
+  await sql`insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
+    values ('token', 'jti-1', 'test', 'otto', ${NOT_BEFORE}, ${NOT_BEFORE})`.execute(app.ctx.db)
+  const first = await backupOf(app.database.connection)
+  const empty = await createEmptyDatabase()
+  try {
+    const restored = await restoreInto(empty.connection, first)
+    assert.equal(restored.issuer, 'http://127.0.0.1:4000')
+    const second = await backupOf(empty.connection)
+    const rowsOf = (text: string) =>
+      text.split('\n').filter(line => line.startsWith('{') && !line.includes('not_before'))
+    assert.deepEqual(rowsOf(second), rowsOf(first))
+    assert.ok(rowsOf(first).length > 8)
+    const epoch = await empty.db
+      .selectFrom('restore_epoch')
+      .select(['not_before', 'backup_created_at'])
+      .executeTakeFirst()
+    assert.deepEqual(epoch, { not_before: NOT_BEFORE, backup_created_at: new Date('2026-11-22T02:00:00Z') })
+    const before = await app.ctx.db.selectFrom('revocation').select('seq').orderBy('seq', 'desc').limit(1).execute()
+    const { rows } = await sql<{ seq: string }>`insert into revocation
+      (kind, id, reason, revoked_by, revoked_at, ends_at)
+      values ('token', 'jti-2', 'test', 'otto', ${NOT_BEFORE}, ${NOT_BEFORE}) returning seq`.execute(empty.db)
+    assert.ok(Number(rows[0]?.seq) > Number(before[0]?.seq) + 999_999, 'a sequence number never comes twice')
+  } finally {
+    await empty.drop()
+  }
+})
+
+test('a backup that was cut short or changed restores nothing, and the next good one does', async () => {
+  const app = await startTestApp()
+  await givenClient(app)
+  const good = await backupOf(app.database.connection)
+  const lines = good.split('\n')
+  const row = lines.findIndex(line => line.startsWith('{'))
+  const broken = {
+    'without its end': lines.slice(0, -2).join('\n'),
+    'without a row': lines.toSpliced(row, 1).join('\n'),
+    'with a changed row': good.replace('"kind":"app"', '"kind":"operator"'),
+    'with a row that is none': lines.toSpliced(row, 1, '{"client_id":1}').join('\n'),
+    'with an unknown table': good.replace('# table agent\n', '# table pg_authid\n'),
+  }
+  const empty = await createEmptyDatabase()
+  try {
+    for (const [what, text] of Object.entries(broken)) {
+      await assert.rejects(restoreInto(empty.connection, text), { name: 'StartRefused' }, what)
+      const { rows } = await sql`select client_id from client limit 1`.execute(empty.db)
+      assert.equal(rows.length, 0, what)
+    }
+    await assert.rejects(restoreInto(empty.connection, 'no backup'), /not a backup of Remit/)
+    await restoreInto(empty.connection, good)
+    const { rows } = await sql`select client_id from client limit 2`.execute(empty.db)
+    assert.equal(rows.length, 1)
+  } finally {
+    await empty.drop()
+  }
+})
+
+test('nothing is restored over a database in use, nor under another key-encryption key', async () => {
+  const app = await startTestApp()
+  await checkCanary(app.ctx.db, app.ctx.sealer)
+  const text = await backupOf(app.database.connection)
+  await assert.rejects(restoreInto(app.database.connection, text), /was used by Remit before/)
+  const empty = await createEmptyDatabase()
+  try {
+    const other = createSealer([namedKek(randomKey())])
+    await assert.rejects(restoreInto(empty.connection, text, other), /key-encryption key is not the one/)
+    const { rows } = await sql`select id from sealing_canary limit 1`.execute(empty.db)
+    assert.equal(rows.length, 0)
+  } finally {
+    await empty.drop()
+  }
+})
