@@ -81,6 +81,9 @@ export async function state(of: TestApp) {
   const { db } = of.ctx
   const acts = await db.selectFrom('audit_event').select('id').where('outcome', '=', 'success').execute()
   const resources = await db.selectFrom('resource').select('resource').execute()
-  const sessions = await db.selectFrom('console_session').select(['ended_at', 'session_digest', 'marker_digest']).execute()
+  const sessions = await db
+    .selectFrom('console_session')
+    .select(['ended_at', 'session_digest', 'marker_digest'])
+    .execute()
   return JSON.stringify([acts, resources, sessions])
 }

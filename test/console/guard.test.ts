@@ -76,7 +76,9 @@ test('[attack 113] a request that the page did not send is refused and changes n
   }
   assert.equal(await state(app), before)
   assert.equal((await signIn(app, code)).status, 200, 'the code was not used up')
-  const noSite = await asPage(app, session, CLIENTS, { headers: changed({ 'sec-fetch-site': undefined }, session.marker) })
+  const noSite = await asPage(app, session, CLIENTS, {
+    headers: changed({ 'sec-fetch-site': undefined }, session.marker),
+  })
   assert.equal(noSite.status, 200, 'a browser without Fetch Metadata works')
 })
 

@@ -8,19 +8,15 @@ export type HostileSite = {
   readonly otherSite: string
   /** What the page at `/` is from now on. */
   readonly serve: (html: string) => void
-  /** Paths that were asked for. */
-  readonly asked: readonly string[]
-  /** Every header that was sent, as a text. */
+  /** The headers of each request, as a text. */
   readonly heard: readonly string[]
 }
 
 /** A web server that a signed-in administrator happens to visit. */
 export async function startHostileSite(): Promise<HostileSite> {
   let page = ''
-  const asked: string[] = []
   const heard: string[] = []
   const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
     heard.push(request.rawHeaders.join('\n'))
     response.setHeader('content-type', 'text/html; charset=utf-8')
     response.end(request.url === '/' ? page : '<p>something of ours</p>')
@@ -40,7 +36,6 @@ export async function startHostileSite(): Promise<HostileSite> {
     serve: html => {
       page = html
     },
-    asked,
     heard,
   }
 }

@@ -22,7 +22,7 @@ function isSignIn(response: { url: () => string; request: () => { method: () => 
   return response.url() === `${app.adminUrl}/console/session` && response.request().method() === 'POST'
 }
 
-/** The marker that the page holds, as its text: after a reload it has nothing else. */
+/** The header as the page sends it; an expression of the page. */
 const HEADERS = "{ 'x-remit-console': localStorage.getItem('remit-console-marker') ?? '1' }"
 
 /** What the page gets for this path when it asks as it always does. */
