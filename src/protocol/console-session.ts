@@ -20,6 +20,6 @@ export type ConsoleSession = z.output<typeof consoleSessionSchema>
  * cookie: the page sends it as `X-Remit-Console` with every request, and nobody says it again.
  */
 export const consoleSignInAnswerSchema = consoleSessionSchema.extend({
-  marker: z.string().describe('Sent as X-Remit-Console with every request of this session; shown once'),
+  marker: z.string().describe('Sent in the header X-Remit-Console with every request of this session; shown once'),
 })
 export type ConsoleSignInAnswer = z.output<typeof consoleSignInAnswerSchema>

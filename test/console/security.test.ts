@@ -15,6 +15,8 @@ const own = new URL(app.adminUrl)
 async function open(where: Browser | BrowserContext, url: string): Promise<{ page: Page; status: number }> {
   const page = await where.newPage()
   const [response] = await Promise.all([page.waitForResponse(isSignIn), page.goto(url)])
+  // The page keeps the marker a moment after the answer has come.
+  if (response.ok()) await page.waitForFunction("localStorage.getItem('remit-console-marker') !== null")
   return { page, status: response.status() }
 }
 

@@ -41,8 +41,15 @@ export function refusal(code: string, reason?: string): (error: unknown) => bool
     error instanceof OAuthError && error.code === code && (reason === undefined || error.reason === reason)
 }
 
-/** Milliseconds that a call takes, whether it throws or not. */
+/**
+ * Milliseconds that a call takes, whether it throws or not: the shortest of three, because a busy machine can only make
+ * one longer than it is.
+ */
 export function elapsed(act: () => unknown): number {
+  return Math.min(...[1, 2, 3].map(() => once(act)))
+}
+
+function once(act: () => unknown): number {
   const start = performance.now()
   try {
     act()
