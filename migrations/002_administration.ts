@@ -36,14 +36,32 @@ const STATEMENTS = [
     add column endorsed_by text,
     add column revoked_at timestamptz`,
   `create index agent_key_by_endorser on agent_key (endorsed_by) where endorsed_by is not null`,
+  // Everybody who ever endorsed a key: revoking any of them covers it.
+  `create table agent_key_endorsement (
+    endorsed_by text not null,
+    jkt text not null references agent_key,
+    primary key (endorsed_by, jkt)
+  )`,
+  // Rows of endorsed keys stay for ever, so what is current has its own indexes.
+  `create index agent_key_registered on agent_key (client_id, agent_id)
+    where source = 'registered' and removed_at is null`,
+  `create index agent_key_endorsed on agent_key (client_id, agent_id, expires_at)
+    where source = 'endorsed' and removed_at is null`,
 
   // A rejected version is retired; why a version waited stays readable after it was decided.
   `alter table registration
-    add column pending_for jsonb not null default '[]',
+    add column pending_for jsonb not null default '["require_approval"]',
     add column content_digest bytea,
     add column rejected_at timestamptz,
     add column rejected_by text,
     add column reject_reason text`,
+  // The release before said it in the audit only. Where nothing says it, the version is taken to have waited, so that
+  // only an approval makes it one to go back to.
+  `update registration set pending_for = event.details -> 'pending_for'
+    from audit_event as event
+    where event.action = 'agent.register' and event.outcome = 'success'
+      and event.details ->> 'registration_id' = registration.registration_id
+      and jsonb_typeof(event.details -> 'pending_for') = 'array'`,
   // Same content under another agent_id of the client: the components without their agent_id.
   `create index registration_by_content on registration (client_id, content_digest) where content_digest is not null`,
 
@@ -56,7 +74,7 @@ const STATEMENTS = [
     add column rejected_at timestamptz,
     add column rejected_by text,
     add column reject_reason text`,
-  // Tokens of one workflow, expanded by its revocation; of one initiator and one key likewise by what descends.
+  // The live tokens of one workflow: its revocation writes an entry for each.
   `create index token_by_workflow on token (client_id, workflow_id, expires_at) where workflow_id is not null`,
 
   `create table shim_release (
@@ -93,6 +111,12 @@ const STATEMENTS = [
     id smallint primary key check (id = 1),
     not_before timestamptz not null,
     backup_created_at timestamptz not null
+  )`,
+
+  // From then on nobody approves their own acts any more, whatever becomes of the other administrators.
+  `create table second_administrator (
+    id smallint primary key check (id = 1),
+    since timestamptz not null
   )`,
 
   // Filters of the audit trail and "remit explain".

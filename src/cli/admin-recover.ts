@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { destination, pino } from 'pino'
 import { z } from 'zod'
 import { parseSubjectName } from '../protocol/names.ts'
+import { addAdminAddCommand } from './admin-add.ts'
 import { startFailure, wrongUsage } from './failure.ts'
 import { withNewFile } from './files.ts'
 import { generateKey } from './keys.ts'
@@ -26,10 +27,11 @@ is written (--profile, default cli.json in the data directory; an existing one i
 did it and who watched.`
 
 export function addAdminCommand(program: Command): void {
-  const admin = program.command('admin').description('the administration itself, from the host of a server')
+  const admin = program.command('admin').description('the administrators themselves')
+  addAdminAddCommand(admin)
   admin
     .command('recover')
-    .description('make a new administrator when the key of the last one is lost')
+    .description('make a new administrator when the key of the last one is lost, on the host of the server')
     .option('--owner <name>', 'who you are: user:local:NAME', defaultOwner())
     .option('--witness <name>', 'the second person who sees it done: user:local:NAME (required in production)')
     .option('--name <text>', 'name of the client that is made for you', 'remit command line, recovered')

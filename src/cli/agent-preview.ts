@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type PreviewAnswer, previewAnswerSchema } from '../protocol/agent-views.ts'
 import { addVersionOptions, FILE_HELP, readComponents, versionOptions } from './agent-components.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
-import { diffText, section, warningLines } from './diff-text.ts'
+import { diffSections, diffSummary, warningLines } from './diff-text.ts'
 import { CliFailure } from './failure.ts'
 import { recordText } from './output.ts'
 import { registrationClient } from './registration-client.ts'
@@ -36,6 +36,6 @@ export function addAgentPreviewCommand(agent: Command): void {
 
 function previewText({ warnings, against, diff, pending_for, ...record }: PreviewAnswer): string {
   const waits = pending_for.length > 0 ? { pending_for: pending_for.join(', ') } : {}
-  const changes = against && diff ? [section(`Changes since version ${against.version}`, diffText(diff))] : []
+  const changes = against && diff ? [diffSummary(against, diff), ...diffSections(against, diff)] : []
   return [recordText({ ...record, ...waits }), ...warningLines(warnings), ...changes].join('\n')
 }

@@ -9,6 +9,8 @@ import type { ProtectedClient } from './protected-client.ts'
 import { openSession, type Session } from './session.ts'
 
 const AGENTS = ['app_id', 'agent_id', 'agent_status', 'pending', 'status', 'version', 'registration_id', 'checksum']
+/** Without the version that counts: it is not the one that waits. */
+const WAITING = ['app_id', 'agent_id', 'agent_status', 'pending']
 const VERSIONS = [
   'version',
   'status',
@@ -37,8 +39,10 @@ export function addAgentShowCommands(agent: Command): void {
       const api = await adminClient(session, 'approve:agents')
       const query = { ...(client_id !== undefined && { client_id }), ...(status !== undefined && { status }) }
       const rows = await listAll(api, '/admin/v1/agents', query)
-      if (rows.some(row => row.pending !== 0)) session.out.note('See what waits with "remit agent show CLIENT AGENT".')
-      session.out.result(rows, tableText(AGENTS, rows))
+      session.out.result(rows, tableText(pending ? WAITING : AGENTS, rows))
+      for (const { app_id, agent_id } of rows.filter(row => row.pending !== 0)) {
+        session.out.note(`See what waits: remit agent show ${app_id} ${agent_id}`)
+      }
     })
   agent
     .command('show')

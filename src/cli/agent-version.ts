@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { type VersionDetail, versionDetailSchema } from '../protocol/agent-views.ts'
 import { adminClient } from './admin-client.ts'
 import { agentPath } from './agent-path.ts'
-import { diffText, section, warningLines } from './diff-text.ts'
+import { diffSections, diffSummary, warningLines } from './diff-text.ts'
 import { CliFailure } from './failure.ts'
+import { section } from './foreign-text.ts'
 import { recordText } from './output.ts'
 import { openSession } from './session.ts'
 
@@ -31,8 +32,8 @@ export function addAgentVersionCommand(agent: Command): void {
         }
         const version = answer.data
         if (version.status === 'pending') {
-          const named = `${client_id} ${agent_id} --registration ${registration_id}`
-          session.out.note(`Let it mint:  remit agent approve ${named} --checksum ${version.checksum}`)
+          const named = `${client_id} ${agent_id} --registration ${registration_id} --checksum ${version.checksum}`
+          session.out.note(`Let it mint:  remit agent approve ${named}`)
           session.out.note(`Turn it down: remit agent reject ${named} --reason "..."`)
         }
         session.out.result(version, versionText(version))
@@ -40,6 +41,7 @@ export function addAgentVersionCommand(agent: Command): void {
     )
 }
 
+/** First what the server says, then what the agent is made of. */
 function versionText({ components, warnings, against, diff, ...record }: VersionDetail): string {
   const tools = components.tools.map(({ name, description, rest }) =>
     section(`Tool ${name}`, `${description}\n${rest}`),
@@ -47,9 +49,10 @@ function versionText({ components, warnings, against, diff, ...record }: Version
   return [
     recordText(record),
     ...warningLines(warnings),
+    ...(against && diff ? [diffSummary(against, diff)] : []),
     section('Prompt', components.prompt),
     ...tools,
     section('Configuration', components.configuration),
-    ...(against && diff ? [section(`Changes since version ${against.version}`, diffText(diff))] : []),
+    ...(against && diff ? diffSections(against, diff) : []),
   ].join('\n')
 }

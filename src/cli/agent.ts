@@ -5,6 +5,7 @@ import { addAgentKeyCommand } from './agent-key.ts'
 import { addAgentPreviewCommand } from './agent-preview.ts'
 import { addAgentRollbackCommand } from './agent-rollback.ts'
 import { addAgentShowCommands } from './agent-show.ts'
+import { addAgentSuspendCommands } from './agent-suspend.ts'
 import { addAgentVersionCommand } from './agent-version.ts'
 
 /** `remit agent …`: one file a command. */
@@ -15,6 +16,7 @@ export function addAgentCommand(program: Command): void {
   addAgentShowCommands(agent)
   addAgentVersionCommand(agent)
   addAgentDecideCommands(agent)
+  addAgentSuspendCommands(agent)
   addAgentRollbackCommand(agent)
   addAgentKeyCommand(agent)
 }

@@ -9,7 +9,7 @@ import { followAfter, newRows, readTrail, type TrailReader } from './audit-trail
 import { lineText, recordText, tableText } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
-const COLUMNS = ['at', 'action', 'outcome', 'reason', 'actor', 'client_id', 'agent_id', 'jti', 'id'] as const
+const COLUMNS = ['at', 'action', 'outcome', 'reason', 'actor', 'owner', 'client_id', 'agent_id', 'jti', 'id'] as const
 const POLL_MILLISECONDS = 2_000
 
 const tailOptions = z.object({ limit: z.int(), follow: z.boolean().default(false) })
@@ -45,7 +45,7 @@ async function tail(_options: unknown, command: Command): Promise<void> {
   const start = session.now()
   const { items } = await readTrail(read, { ...filter, limit: String(limit) })
   const rows = items.toReversed()
-  if (!follow) return session.out.result(rows, tableText(COLUMNS, rows))
+  if (!follow) return session.out.result(rows, tableText(COLUMNS, rows.map(shown)))
   for (const row of rows) writeLine(session, row)
   await followFrom(session, read, filter, rows, start)
 }
@@ -55,7 +55,7 @@ async function search(_options: unknown, command: Command): Promise<void> {
   const { limit } = tailOptions.parse(command.opts())
   const { filter, read } = await opened(session, command)
   const { items, next_cursor } = await readTrail(read, { ...filter, limit: String(limit) })
-  session.out.result(items, tableText(COLUMNS, items))
+  session.out.result(items, tableText(COLUMNS, items.map(shown)))
   if (next_cursor !== null) session.out.note('There are more: raise --limit, or narrow --since and --until.')
 }
 
@@ -79,8 +79,14 @@ async function opened(session: Session, command: Command): Promise<{ filter: Aud
   return { filter, read: query => api.get('/admin/v1/audit', query) }
 }
 
+/** With the person who answers for an act beside the client that did it. */
+function shown(row: AuditRowView): AuditRowView & { owner: unknown } {
+  return { ...row, owner: row.details.acting_owner ?? null }
+}
+
 function writeLine({ out }: Session, row: AuditRowView): void {
-  out.result(row, lineText(COLUMNS.map(column => row[column])))
+  const line = shown(row)
+  out.result(row, lineText(COLUMNS.map(column => line[column])))
 }
 
 function readLimit(text: string): number {

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import type { HolderKey } from '../protocol/sign.ts'
 import { adminClient, readRecord } from './admin-client.ts'
+import { scopesToGive } from './client-path.ts'
 import { showSecret, withSecretFile } from './client-secret.ts'
 import { readObject } from './files.ts'
 import { withNewKeyFile } from './keys.ts'
@@ -19,7 +20,7 @@ FILE holds the client, in JSON or YAML, for example:
     - { resource: "http://127.0.0.1:4000", scope: "register:intent register:workflow generate:intent-token" }
     - { resource: "https://api.example.test", scope: read write }
 The first resource is the issuer itself: without it the client registers no agent. Others are made with "remit resource
-create". In production it also needs "policies: { require_approval: true }".`
+create". In production it also needs "policies: { require_approval: true }". A second administrator is made by "remit admin add".`
 
 const createOptions = z.object({ generateKey: z.string().optional(), secretFile: z.string().optional() })
 
@@ -43,7 +44,7 @@ async function createClient(file: string, _options: unknown, command: Command): 
   const session = openSession(command)
   const { generateKey, secretFile } = createOptions.parse(command.opts())
   const body = await readObject(file)
-  const api = await adminClient(session, 'admin:clients')
+  const api = await adminClient(session, ...(await scopesToGive(session, body.access)))
   const create = async (key?: HolderKey) =>
     readRecord(await api.post('/admin/v1/clients', { ...body, ...(key && { jwks: { keys: [key.publicJwk] } }) }))
   if (generateKey !== undefined) return showSecret(session, await withNewKeyFile(generateKey, create))

@@ -9,6 +9,9 @@ import { openSession, type Session } from './session.ts'
 
 const rotateOptions = z.object({ overlap: z.number(), secretFile: z.string().optional() })
 
+/** Newest first. */
+const secretsSchema = z.array(z.object({ expires_at: z.string().nullable() }))
+
 export function addClientSecretCommand(client: Command): void {
   client
     .command('rotate-secret')
@@ -20,10 +23,20 @@ export function addClientSecretCommand(client: Command): void {
       const session = openSession(command)
       const { overlap, secretFile } = rotateOptions.parse(command.opts())
       const api = await adminClient(session, ...(await scopesToActAs(session, client_id)))
-      await withSecretFile(session, secretFile, async () =>
-        readRecord(await api.post(`${clientPath(client_id)}/secret`, { overlap_seconds: overlap })),
-      )
+      const { out } = session
+      await withSecretFile(session, secretFile, async () => {
+        const record = readRecord(await api.post(`${clientPath(client_id)}/secret`, { overlap_seconds: overlap }))
+        for (const line of endLines(record)) out.note(line)
+        return record
+      })
     })
+}
+
+/** When the secrets before the new one end, or that they ended. */
+function endLines(record: Row): readonly string[] {
+  const [, ...older] = secretsSchema.parse(record.secrets)
+  if (older.length > 0) return older.map(({ expires_at }) => `An older secret is good until ${expires_at}.`)
+  return ['The older secrets ended at once. With --overlap SECONDS they stay good while the new one is rolled out.']
 }
 
 /** Shows what `fn` made, its secret in a new file where one was named. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isJsonObject } from '../protocol/json.ts'
 import { collectAccess } from './access-option.ts'
 import { adminClient, readRecord } from './admin-client.ts'
-import { clientPath, scopesToActAs } from './client-path.ts'
+import { clientPath, scopesToActAs, scopesToGive } from './client-path.ts'
 import { wrongUsage } from './failure.ts'
 import { readObject } from './files.ts'
 import { recordText } from './output.ts'
@@ -56,9 +56,11 @@ async function updateClient(
   }
   if (Object.keys(body).length === 0)
     throw wrongUsage('Name what to change: a FILE, --name, --owner, --access or --policy.')
-  const changesKeys = 'jwks' in body || 'jwks_uri' in body
-  const scopes = changesKeys ? await scopesToActAs(session, client_id) : (['admin:clients'] as const)
-  const api = await adminClient(session, ...scopes)
+  // Keys, and policies that get weaker, are changed with the scopes of the client itself.
+  const actsAs = 'jwks' in body || 'jwks_uri' in body || 'policies' in body
+  const given = await scopesToGive(session, body.access, client_id)
+  const scopes = actsAs ? [...given, ...(await scopesToActAs(session, client_id))] : given
+  const api = await adminClient(session, ...new Set(scopes))
   const record = readRecord(await api.patch(clientPath(client_id), body))
   session.out.result(record, recordText(record))
 }

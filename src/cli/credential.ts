@@ -13,8 +13,18 @@ const credentialOptions = z.object({
 
 /** The options by which a command acts as one client. */
 export function addCredentialOptions(command: Command): Command {
+  return addProofOptions(command.requiredOption('--client <id>', 'client to act as'))
+}
+
+/** Those of a command that acts as the administrator of the profile where no client is named. */
+export function addClientOrAdminOptions(command: Command): Command {
+  return addProofOptions(
+    command.option('--client <id>', 'client to act as (default: the administrator of the profile)'),
+  )
+}
+
+function addProofOptions(command: Command): Command {
   return command
-    .requiredOption('--client <id>', 'client to act as')
     .addOption(new Option('--client-key <file>', 'private JWK of a private_key_jwt client').conflicts('secretFile'))
     .option('--secret-file <file>', 'file with the secret of a client_secret_basic client ("-": standard input)')
 }
@@ -25,4 +35,12 @@ export async function readCredential(command: Command): Promise<ClientCredential
   if (clientKey !== undefined) return { client_id: client, key: await readKeyFile(clientKey) }
   if (secretFile !== undefined) return { client_id: client, client_secret: await readSecret(secretFile) }
   throw wrongUsage('Give --client-key FILE or --secret-file FILE.')
+}
+
+/** The credential where a client is named, nothing for the administrator. Throws CliFailure. */
+export async function readClientOrAdmin(command: Command): Promise<ClientCredential | undefined> {
+  const { client, clientKey, secretFile } = credentialOptions.partial().parse(command.opts())
+  if (client !== undefined) return await readCredential(command)
+  if (clientKey === undefined && secretFile === undefined) return undefined
+  throw wrongUsage('Give --client ID, whose key or secret this is.')
 }

@@ -1,36 +1,38 @@
-import { styleText } from 'node:util'
-import type { ComponentsDiff, DiffLine, Warning } from '../protocol/agent-views.ts'
+import type { ComponentsDiff, DiffLine, VersionDetail, Warning } from '../protocol/agent-views.ts'
+import { foreignText, ownLine, sectionTitle } from './foreign-text.ts'
 
-const SIGN = { same: '  ', add: '+ ', remove: '- ', skip: '  ' } as const
+const SIGN = { same: '  ', add: '+ ', remove: '- ', skip: '~ ' } as const
 
-/** What changed between two versions, in lines that begin with `+`, `-` or space. */
-export function diffText({ prompt, tools, configuration }: ComponentsDiff): string {
-  const parts = [
-    ...part('Prompt', prompt),
-    ...tools.flatMap(({ name, change, lines }) => [`Tool ${name}: ${change}`, ...lines.map(lineText)]),
-    ...part('Configuration', configuration),
-  ]
-  return parts.length === 0 ? '(none)' : parts.join('\n')
-}
+type Against = NonNullable<VersionDetail['against']>
 
 export function warningLines(warnings: readonly Warning[]): string[] {
-  return warnings.map(({ code, where, detail }) => printable(`Warning: ${code} at ${where}: ${detail}`))
+  return warnings.map(({ code, where, detail }) => ownLine(`Warning: ${code} at ${where}: ${detail}`))
 }
 
-/** A title and the text below it. */
-export function section(title: string, text: string): string {
-  return `\n${styleText('bold', printable(title))}\n${printable(text)}`
+/** In one line, in words of ours alone, what changed. */
+export function diffSummary({ version }: Against, { prompt, tools, configuration }: ComponentsDiff): string {
+  const changed = [
+    ...(prompt.length > 0 ? ['prompt'] : []),
+    ...(tools.length > 0 ? [`${tools.length} tool${tools.length === 1 ? '' : 's'}`] : []),
+    ...(configuration.length > 0 ? ['configuration'] : []),
+  ]
+  return `Changed since version ${version}: ${changed.length === 0 ? '(none)' : changed.join(', ')}`
 }
 
-function part(title: string, lines: readonly DiffLine[]): string[] {
-  return lines.length === 0 ? [] : [`${title}:`, ...lines.map(lineText)]
+/** What changed between two versions, in lines that begin with `+`, `-` or space, and `~` where some are left out. */
+export function diffSections({ version }: Against, { prompt, tools, configuration }: ComponentsDiff): string[] {
+  const parts = [
+    ...part('Prompt:', prompt),
+    ...tools.flatMap(({ name, change, lines }) => part(`Tool ${name}: ${change}`, lines, true)),
+    ...part('Configuration:', configuration),
+  ]
+  return [sectionTitle(`Changes since version ${version}`), ...(parts.length === 0 ? ['(none)'] : parts)]
+}
+
+function part(title: string, lines: readonly DiffLine[], always = false): string[] {
+  return lines.length === 0 && !always ? [] : [ownLine(title), ...lines.map(lineText)]
 }
 
 function lineText({ op, text }: DiffLine): string {
-  return op === 'skip' ? `  ... ${text} ...` : `${SIGN[op]}${text}`
-}
-
-/** What others wrote must not move the cursor or colour the terminal; lines stay lines. */
-function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]|\p{Cf}/gu, '?')
+  return foreignText(`${SIGN[op]}${text}`)
 }

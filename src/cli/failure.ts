@@ -8,6 +8,8 @@ export type FailureDetails = {
   /** Of the answer that failed, where there was one. */
   readonly status?: number
   readonly retry_after?: number | undefined
+  /** What `remit explain` knows the request by. */
+  readonly request_id?: string | undefined
 }
 
 /** Ends the command: a code for scripts, one sentence for people. */

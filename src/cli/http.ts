@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { CliFailure } from './failure.ts'
 import { nextStep } from './next-step.ts'
+import { printable } from './output.ts'
 
 export type Answer = {
   readonly status: number
@@ -54,6 +55,7 @@ export function refusalOf({ status, headers, body }: Answer, url: string): CliFa
   const code = refusal?.ajwt_error ?? refusal?.code ?? refusal?.error
   const page = refusal?.error_uri ?? refusal?.type
   const sentence = refusal?.detail ?? refusal?.error_description
+  const request_id = /^[\w-]{1,64}$/.exec(headers.get('x-request-id') ?? '')?.[0]
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
   if (code === undefined) {
     return new CliFailure('unexpected_answer', `${originOf(url)} answered ${status} and is perhaps no Remit server.`, {
@@ -65,6 +67,7 @@ export function refusalOf({ status, headers, body }: Answer, url: string): CliFa
     status,
     next: nextStep(code) ?? (page?.startsWith('http') ? `See ${page}` : undefined),
     retry_after: Number.isFinite(retryAfter) ? retryAfter : undefined,
+    request_id,
   })
 }
 
@@ -73,7 +76,7 @@ function resultLines(results: readonly Readonly<Record<string, string>>[] = []):
   return results
     .filter(result => result.status === 'refused')
     .map(({ agent_id, workflow_id, error, error_description }) =>
-      `${agent_id ?? workflow_id} (${error}): ${error_description}`.replace(/[\p{Cc}\p{Cf}]/gu, '?'),
+      printable(`${agent_id ?? workflow_id} (${error}): ${error_description}`),
     )
 }
 

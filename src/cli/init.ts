@@ -18,7 +18,10 @@ const initOptions = z.object({
   owner: z.string(),
   name: z.string(),
   tokenFile: z.string().optional(),
-  adminUrl: z.string().transform(url => url.replace(/\/$/, '')),
+  adminUrl: z
+    .string()
+    .transform(url => url.replace(/\/$/, ''))
+    .optional(),
   example: z.boolean().default(false),
 })
 const bootstrappedSchema = z.object({ client_id: z.string(), issuer: z.string() })
@@ -30,7 +33,7 @@ export function addInitCommand(program: Command): void {
     .option('--owner <name>', 'who you are: user:local:NAME', defaultOwner())
     .option('--name <text>', 'name of the client that is made for you', 'remit command line')
     .option('--token-file <file>', 'one-time token of the server (default: bootstrap-token in the data directory)')
-    .option('--admin-url <url>', 'where the admin API listens', 'http://127.0.0.1:4001')
+    .option('--admin-url <url>', 'where the admin API listens (default: by REMIT_ADMIN_URL or REMIT_ADMIN_LISTEN)')
     .option('--example', 'also make an example API and client, and print the curl lines to a first intent token')
     .action(init)
 }
@@ -60,7 +63,7 @@ async function becomeAdministrator(session: Session, options: z.output<typeof in
   const { profileFile, dataDir, url, out } = session
   const token = await readBootstrapToken(options.tokenFile ?? join(dataDir, 'bootstrap-token'))
   const { key, private_jwk } = await generateKey()
-  const { adminUrl: admin_url } = options
+  const admin_url = options.adminUrl ?? session.localServer().adminUrl
   await mkdir(dirname(profileFile), { recursive: true })
   return await withNewFile(profileFile, async file => {
     const request = { client_name: options.name, owner: options.owner, jwks: { keys: [key.publicJwk] } }

@@ -34,7 +34,7 @@ export async function readKeyFile(path: string): Promise<HolderKey> {
     return await holderKey(jwk)
   } catch (error) {
     throw new CliFailure('key_malformed', `The file ${path} is not a usable private JWK: ${sentenceOf(error)}`, {
-      next: 'Make one with "remit agent create --generate-key FILE" or "remit client create --generate-key FILE".',
+      next: 'Make one with "remit keygen FILE", or with --generate-key FILE of "remit agent create" or "remit client create".',
     })
   }
 }

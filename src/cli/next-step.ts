@@ -9,7 +9,8 @@ const NEXT: Readonly<Record<string, string>> = {
     'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists those that "remit agent create --access" gave the agent itself.',
   invalid_target:
     'Name a resource that is registered ("remit resource list"), in the access of the client ("remit client show"), and in the grant of the agent itself ("remit agent show"), which "remit agent create --access" gives it.',
-  unknown_agent: 'Register the agent with "remit agent create", or, where it was revoked, take another agent_id.',
+  unknown_agent:
+    'Register the agent with "remit agent create", or, where it was revoked, take another agent_id; where an administrator suspended it ("remit agent show"), another one lets it go on with "remit agent resume".',
   agent_checksum_mismatch:
     'Register these components with "remit agent create"; where that version is pending, an administrator approves it.',
   agent_key_mismatch:

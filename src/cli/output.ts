@@ -44,8 +44,12 @@ export function lineText(values: readonly unknown[]): string {
     .join('  ')
 }
 
-/** What others wrote must not move the cursor or colour the terminal. */
 function cellText(value: unknown): string {
   const text = typeof value === 'string' ? value : value === null || value === undefined ? '-' : JSON.stringify(value)
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
+  return printable(text)
+}
+
+/** One line of what others wrote: it must not move the cursor, colour the terminal, or become two lines. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }

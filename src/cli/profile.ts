@@ -13,8 +13,6 @@ const profileSchema = z.strictObject({
 /** What `remit init` wrote: an administrator's client and its key. */
 export type Profile = z.output<typeof profileSchema>
 
-const DEFAULT_ISSUER = 'http://127.0.0.1:4000'
-
 /** Reads the profile. Throws CliFailure. */
 export async function readProfile({ profileFile }: Session): Promise<Profile> {
   if (!existsSync(profileFile)) {
@@ -32,5 +30,5 @@ export async function readProfile({ profileFile }: Session): Promise<Profile> {
 /** The issuer that commands talk to when they do not administrate. */
 export async function issuerOf(session: Session): Promise<string> {
   if (session.url !== undefined) return session.url
-  return existsSync(session.profileFile) ? (await readProfile(session)).issuer : DEFAULT_ISSUER
+  return existsSync(session.profileFile) ? (await readProfile(session)).issuer : session.localServer().issuer
 }

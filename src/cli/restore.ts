@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import type { Command } from 'commander'
 import { EPOCH_MARGIN } from '../protocol/time.ts'
 import { CliFailure, startFailure } from './failure.ts'
+import { gzipLines } from './gzip-lines.ts'
 import { recordText } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -30,6 +28,8 @@ async function restore(session: Session, path: string) {
   const { loadConfig, readEnvironment } = await import('../server/config.ts')
   const { withStoppedDatabase } = await import('../server/offline.ts')
   const { restoreBackup } = await import('../server/store/restore.ts')
+  const { auditRestore } = await import('../server/audit/events.ts')
+  const { timeIdAt } = await import('../server/context.ts')
   const { checkCanary } = await import('../server/keys/canary.ts')
   const { loadKek } = await import('../server/keys/kek.ts')
   const { createSealer } = await import('../server/keys/sealing.ts')
@@ -40,9 +40,13 @@ async function restore(session: Session, path: string) {
       // Never a new one: the rows of the backup were sealed with the key that it had.
       const sealer = createSealer(await loadKek(config, async () => true))
       const { created_at, issuer, rows } = await restoreBackup(connection, {
-        lines: linesOf(path),
+        lines: gzipLines(path),
         not_before,
-        check: restored => checkCanary(restored, sealer),
+        complete: async (db, { created_at: backup_created_at }) => {
+          await checkCanary(db, sealer)
+          const writer = { db, now: session.now, timeId: () => timeIdAt(session.now()) }
+          await auditRestore(writer, { backup_created_at, not_before: not_before.toISOString() })
+        },
         report: session.out.note,
       })
       if (issuer !== config.issuer) {
@@ -56,19 +60,4 @@ async function restore(session: Session, path: string) {
     }
     throw startFailure(error)
   }
-}
-
-/** The lines of a gzip'd file; opened when the first one is asked for, closed when the reader is done or gives up. */
-async function* linesOf(path: string): AsyncGenerator<string> {
-  const gunzip = createGunzip().setEncoding('utf8')
-  const read = pipeline(createReadStream(path), gunzip)
-  // The loop below hears of it too.
-  read.catch(() => {})
-  let rest = ''
-  for await (const chunk of gunzip) {
-    const lines = `${rest}${chunk}`.split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
-  if (rest !== '') yield rest
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { readDataDir } from '../server/config.ts'
+import { readAddresses, readDataDir } from '../server/config.ts'
 import { type Output, openOutput } from './output.ts'
 
 /** What every command starts from; the only place of the command line that reads clock and randomness. */
@@ -12,6 +12,8 @@ export type Session = {
   readonly profileFile: string
   /** Of --url, where it was given. */
   readonly url?: string | undefined
+  /** Where a server of this machine is, by the environment that it reads too. Throws ConfigError. */
+  readonly localServer: () => { readonly issuer: string; readonly adminUrl: string }
   readonly now: () => Date
   readonly randomId: () => string
 }
@@ -29,7 +31,10 @@ export function addGlobalOptions(program: Command): void {
     .option('--json', 'write exactly one JSON value to standard output')
     .option('--data-dir <dir>', 'data directory of a server on this machine (default: REMIT_DATA_DIR, else ./data)')
     .option('--profile <file>', 'who you are for the admin API (default: cli.json in the data directory)')
-    .option('--url <url>', 'issuer URL of the server (default: that of the profile, else http://127.0.0.1:4000)')
+    .option(
+      '--url <url>',
+      'issuer URL of the server (default: that of the profile, else of REMIT_ISSUER or REMIT_PORT)',
+    )
 }
 
 export function openSession(command: Command): Session {
@@ -40,6 +45,7 @@ export function openSession(command: Command): Session {
     dataDir,
     profileFile: profile ?? join(dataDir, 'cli.json'),
     ...(url !== undefined && { url: url.replace(/\/$/, '') }),
+    localServer: readAddresses,
     now: () => new Date(),
     randomId: randomUUID,
   }

@@ -9,13 +9,13 @@ import { useAct } from './use-act.tsx'
 /** What can be done to an agent as a whole. */
 export function AgentActs({ agent, reload }: { agent: AgentDetail; reload: () => void }) {
   const { begin, dialog } = useAct(reload)
-  const { app_id, agent_id, agent_status } = agent
+  const { app_id, agent_id, agent_status, owner } = agent
   const path = `/admin/v1/agents/${app_id}/${agent_id}`
 
   function suspend(): void {
     begin({
       title: `Suspend ${agent_id}`,
-      effect: 'No version of the agent mints and its tokens die at once, until another owner than you resumes it.',
+      effect: `No version of the agent mints and its tokens die at once, until it is resumed by another owner than you and than the client's owner (${owner}).`,
       confirm: 'Suspend',
       danger: true,
       reason: true,

@@ -3,6 +3,7 @@ import type { AgentDetail, PendingCause, RegistrationView, VersionDetail } from 
 import { get, query } from './api.ts'
 import { Badge, Id } from './badge.tsx'
 import { ComponentsDiffView, ComponentsText } from './components-view.tsx'
+import { DecidedBy } from './decided-by.tsx'
 import { GrantList } from './grant-list.tsx'
 import { Loaded, useLoad } from './load.tsx'
 import { ForeignText, MarkedText } from './marked-text.tsx'
@@ -10,6 +11,7 @@ import { href } from './route.ts'
 import { versionShape } from './shapes.ts'
 import { Moment } from './time.tsx'
 import { VersionActs } from './version-acts.tsx'
+import { versionState } from './version-state.ts'
 
 const WAITS_FOR: Readonly<Record<PendingCause, string>> = {
   require_approval: 'its client asks for approval of every version',
@@ -48,7 +50,7 @@ export function Version({
         <>
           <header class="title">
             <h2>Version {version.version}</h2>
-            <Badge state={version.status} />
+            <Badge state={versionState(version)} />
             <VersionActs agent={agent} version={version} reload={reloadBoth} />
           </header>
           <Warnings version={version} />
@@ -116,6 +118,8 @@ function Proposal({ version: { status, proposed_grant, proposed_jkts } }: { vers
 }
 
 function Origin({ version }: { version: VersionDetail }) {
+  const { client_id, agent_id, registration_id } = version
+  const decided = { client_id, agent_id, about: { registration_id } }
   return (
     <dl class="origin">
       <Fact name="Registration">
@@ -134,14 +138,15 @@ function Origin({ version }: { version: VersionDetail }) {
           {version.approved_by !== null && (
             <>
               {' '}
-              by <Id id={version.approved_by} />
+              <DecidedBy action="agent.approve" {...decided} by={version.approved_by} />
             </>
           )}
         </Fact>
       )}
       {version.rejected_at !== null && (
         <Fact name="Rejected">
-          <Moment at={version.rejected_at} /> by <Id id={version.rejected_by ?? ''} />:{' '}
+          <Moment at={version.rejected_at} />{' '}
+          <DecidedBy action="agent.reject" {...decided} by={version.rejected_by ?? ''} />:{' '}
           <ForeignText text={version.reject_reason ?? ''} />
         </Fact>
       )}
@@ -194,6 +199,6 @@ function Changes({ agent, version }: { agent: AgentDetail; version: VersionDetai
   )
 }
 
-function named({ version, status }: RegistrationView): string {
-  return `version ${version} (${status})`
+function named(version: RegistrationView): string {
+  return `version ${version.version} (${versionState(version)})`
 }

@@ -13,6 +13,7 @@ import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
 import { agentDetailShape } from './shapes.ts'
 import { Countdown, Moment } from './time.tsx'
+import { versionState } from './version-state.ts'
 
 export type AgentName = { readonly client_id: string; readonly agent_id: string }
 
@@ -48,7 +49,7 @@ function Agent({ client_id, agent_id, registration_id, against }: Parameters<typ
               <h1>
                 <Id id={agent.agent_id} />
               </h1>
-              <Badge state={stateOf(agent)} />
+              <Badge state={stateOfDetail(agent)} />
               <AgentActs agent={agent} reload={load.reload} />
             </header>
             <div class="split">
@@ -124,7 +125,7 @@ function VersionList({ agent, chosen }: { agent: AgentDetail; chosen: string | u
               aria-current={version.registration_id === chosen ? 'true' : undefined}
             >
               <span class="version-number">v{version.version}</span>
-              <Badge state={version.status} />
+              <Badge state={versionState(version)} />
               <span class="quiet">
                 {version.status === 'draining' && version.drains_until !== null ? (
                   <>
@@ -140,6 +141,12 @@ function VersionList({ agent, chosen }: { agent: AgentDetail; chosen: string | u
       </ul>
     </section>
   )
+}
+
+/** The agent's state; by its version where that is what counts. */
+function stateOfDetail(agent: AgentDetail): string {
+  const version = agent.registrations.find(({ registration_id }) => registration_id === agent.registration_id)
+  return stateOf(version ? { ...agent, status: versionState(version) } : agent)
 }
 
 /** What a person comes for: the newest version that waits, else the one that counts. */

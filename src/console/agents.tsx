@@ -1,13 +1,24 @@
 import { useState } from 'preact/hooks'
 import type { AgentView } from '../protocol/agent-views.ts'
 import { Badge, Id } from './badge.tsx'
-import { FilterBox } from './filter-box.tsx'
+import { ColumnHeads } from './column-heads.tsx'
+import { ListHead } from './list-head.tsx'
 import { getAll } from './lists.ts'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
 import { agentShape } from './shapes.ts'
 import { Moment } from './time.tsx'
+
+const COLUMNS = [
+  ['Client', 'wide'],
+  ['Agent'],
+  ['Status'],
+  ['Version', 'number'],
+  ['Checksum', 'wide'],
+  ['Registered', 'wide'],
+  ['Waiting'],
+] as const
 
 /** All agents of all clients; those that wait for somebody come first. */
 export function AgentsPage() {
@@ -31,18 +42,20 @@ function Agents() {
         const waiting = shown.filter(agent => agent.pending > 0).length
         return (
           <>
-            <div class="bar">
-              <FilterBox value={filter} label="Filter by client, agent or status" onInput={setFilter} />
-              <p class="quiet" role="status">
-                {shown.length} of {items.length}
-                {more && ' first'} agents
-                {waiting > 0 && (
-                  <>
-                    , <strong class="waits">{waiting} waiting</strong>
-                  </>
-                )}
-              </p>
-            </div>
+            <ListHead
+              value={filter}
+              label="Filter by client, agent or status"
+              onInput={setFilter}
+              shown={shown.length}
+              of={{ items, more }}
+              what="agents"
+            >
+              {waiting > 0 && (
+                <>
+                  , <strong class="waits">{waiting} waiting</strong>
+                </>
+              )}
+            </ListHead>
             {items.length === 0 ? (
               <Empty>No agent is registered yet. An app registers its agents with POST /intent/register/agent.</Empty>
             ) : (
@@ -59,25 +72,7 @@ function AgentTable({ agents }: { agents: readonly AgentView[] }) {
   if (agents.length === 0) return <Empty>No agent matches the filter.</Empty>
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col" class="wide">
-            Client
-          </th>
-          <th scope="col">Agent</th>
-          <th scope="col">Status</th>
-          <th scope="col" class="number">
-            Version
-          </th>
-          <th scope="col" class="wide">
-            Checksum
-          </th>
-          <th scope="col" class="wide">
-            Registered
-          </th>
-          <th scope="col">Waiting</th>
-        </tr>
-      </thead>
+      <ColumnHeads columns={COLUMNS} />
       <tbody>
         {agents.map(agent => (
           <tr key={`${agent.app_id}/${agent.agent_id}`} class={agent.pending > 0 ? 'waiting' : undefined}>

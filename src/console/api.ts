@@ -42,7 +42,7 @@ export class RequestFailed extends Error {
   }
 }
 
-/** Called when a request finds that nobody is signed in any more. */
+/** Called when a request finds that nobody is signed in any more; never for a session that another took the place of. */
 export const signedOut: { tell: () => void } = { tell: () => {} }
 
 /** Reads one answer. Throws `RequestFailed`. */
@@ -84,7 +84,10 @@ type Sent = Pick<RequestInit, 'method' | 'body' | 'signal'> & { headers?: Readon
 async function send(path: string, request: Sent, marker = markerHeader()): Promise<Response> {
   const headers = { ...request.headers, accept: 'application/json', 'x-remit-console': marker }
   const response = await sendAgain(path, { ...request, headers })
-  if (response.status === 401 && marker === markerHeader()) forgetMarker()
+  if (response.status === 401 && marker === markerHeader()) {
+    forgetMarker()
+    signedOut.tell()
+  }
   return response
 }
 
@@ -120,7 +123,6 @@ function refusal(response: Response, body: unknown): RequestFailed {
   const said = problem.safeParse(body).data ?? {}
   const sentence = said.detail ?? said.error_description ?? `The server answered ${status}.`
   const help = [said.error_uri, said.type].find(uri => /^https?:/.test(uri ?? '')) ?? ''
-  if (status === 401) signedOut.tell()
   const retry_after = Number(headers.get('retry-after') ?? 0) || 0
   return new RequestFailed(status, said.code ?? said.error ?? '', sentence, help, retry_after)
 }

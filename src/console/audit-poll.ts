@@ -1,53 +1,55 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { AuditRowView } from '../protocol/audit-views.ts'
 import { get, query, type RequestFailed } from './api.ts'
+import type { DecisionFilter } from './decision-filters.tsx'
 import { listOf } from './lists.ts'
 import { asFailure } from './load.tsx'
 import { auditRowShape } from './shapes.ts'
-
-export type AuditFilter = {
-  readonly client_id?: string
-  readonly agent_id?: string
-  readonly outcome?: string
-  readonly reason?: string
-}
 
 /** Seconds between two looks. */
 const EVERY = 2
 /** A row may be written this much later than a row with a later id: so much is read again, in milliseconds. */
 const OVERLAP = 10_000
 const NIL = '00000000-0000-0000-0000-000000000000'
-/** Rows a page, and rows that stay on it. */
+/** Rows a page, and rows that stay while new ones come. */
 const PAGE = 200
 const KEPT = 500
 
-export type Decisions = { readonly rows?: readonly AuditRowView[]; readonly failed?: RequestFailed }
+type Rows = { readonly rows: readonly AuditRowView[]; readonly more: boolean }
+type Shown = Partial<Rows> & { readonly key: string; readonly failed?: RequestFailed }
+export type Decisions = Omit<Shown, 'key'> & {
+  /** Reads the page before the oldest row shown. */
+  readonly older: () => void
+}
 
-/** Rows of the audit trail as they come, newest first, those of `filter`; none come while `paused`. */
-export function useDecisions(filter: AuditFilter, paused: boolean): Decisions {
+/** Rows of the audit trail as they come, newest first, those of `filter`; none come by themselves while `paused`. */
+export function useDecisions(filter: DecisionFilter, paused: boolean): Decisions {
   const key = JSON.stringify(filter)
-  const [state, setState] = useState<Decisions & { key: string }>({ key })
-  const shown = useRef<readonly AuditRowView[]>([])
+  const [state, setState] = useState<Shown>({ key })
+  const latest = useRef(state)
+  function show(next: Shown): void {
+    latest.current = next
+    setState(next)
+  }
   // `key` stands for the filter by its content.
   useEffect(() => {
-    shown.current = []
-  }, [key])
-  useEffect(() => {
-    if (paused) return
+    if (latest.current.key !== key) show({ key })
+    if (paused && latest.current.rows) return
     const asked = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
     async function look(): Promise<void> {
       let pause: number = EVERY
       try {
-        shown.current = await follow(filter, shown.current, asked.signal)
-        if (!asked.signal.aborted) setState({ key, rows: shown.current })
+        const rows = await follow(filter, latest.current, asked.signal)
+        if (asked.signal.aborted) return
+        show({ key, ...rows })
       } catch (error) {
         if (asked.signal.aborted) return
         const failed = asFailure(error)
         pause = Math.max(EVERY, failed.retry_after)
-        setState({ key, rows: shown.current, failed })
+        show({ ...latest.current, failed })
       }
-      if (!asked.signal.aborted) timer = setTimeout(look, pause * 1000)
+      if (!paused || !latest.current.rows) timer = setTimeout(look, pause * 1000)
     }
     look()
     return () => {
@@ -55,20 +57,29 @@ export function useDecisions(filter: AuditFilter, paused: boolean): Decisions {
       asked.abort()
     }
   }, [key, paused])
-  return state.key === key ? state : {}
+  function older(): void {
+    const before = latest.current.rows?.at(-1)?.id
+    // Meanwhile another filter may be asked for, or another page be there.
+    const stands = () => latest.current.key === key && latest.current.rows?.at(-1)?.id === before
+    page(filter, before).then(
+      ({ rows, more }) => stands() && show({ key, rows: [...(latest.current.rows ?? []), ...rows], more }),
+      error => stands() && show({ ...latest.current, failed: asFailure(error) }),
+    )
+  }
+  return { ...(state.key === key && state), older }
+}
+
+/** One page, newest first, from the row before `before` or from the newest. */
+async function page(filter: DecisionFilter, before?: string, signal?: AbortSignal): Promise<Rows> {
+  const asked = query({ ...filter, before, limit: String(PAGE) })
+  const { items, next_cursor } = await get(`/admin/v1/audit${asked}`, listOf(auditRowShape), signal)
+  return { rows: items, more: next_cursor !== null }
 }
 
 /** The rows shown with those that came since, each once. */
-async function follow(
-  filter: AuditFilter,
-  shown: readonly AuditRowView[],
-  signal: AbortSignal,
-): Promise<readonly AuditRowView[]> {
+async function follow(filter: DecisionFilter, { rows: shown = [], more = false }: Shown, signal: AbortSignal) {
   const [newest] = shown
-  if (!newest) {
-    const asked = query({ ...filter, limit: String(PAGE) })
-    return (await get(`/admin/v1/audit${asked}`, listOf(auditRowShape), signal)).items
-  }
+  if (!newest) return await page(filter, undefined, signal)
   const since = new Date(Date.parse(newest.at) - OVERLAP).toISOString()
   const byId = new Map(shown.map(row => [row.id, row]))
   let after = NIL
@@ -80,5 +91,6 @@ async function follow(
     after = items.at(-1)?.id ?? after
     read = items.length
   } while (read === PAGE)
-  return [...byId.values()].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, KEPT)
+  const rows = [...byId.values()].sort((one, other) => (one.id < other.id ? 1 : -1))
+  return { rows: rows.slice(0, KEPT), more: more || rows.length > KEPT }
 }

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks'
 import { Badge, Id } from './badge.tsx'
 import type { ClientView } from './client-view.ts'
-import { FilterBox } from './filter-box.tsx'
+import { ColumnHeads } from './column-heads.tsx'
+import { ListHead } from './list-head.tsx'
 import { getAll } from './lists.ts'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
@@ -9,6 +10,16 @@ import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
 import { clientShape } from './shapes.ts'
 import { Moment } from './time.tsx'
+
+const COLUMNS = [
+  ['Client'],
+  ['Name', 'wide'],
+  ['Kind'],
+  ['Owner'],
+  ['Authenticates by', 'wide'],
+  ['Status'],
+  ['Created', 'wide'],
+] as const
 
 /** The clients of this server. */
 export function ClientsPage() {
@@ -33,13 +44,14 @@ function Clients() {
         )
         return (
           <>
-            <div class="bar">
-              <FilterBox value={filter} label="Filter by id, name, owner or kind" onInput={setFilter} />
-              <p class="quiet" role="status">
-                {shown.length} of {items.length}
-                {more && ' first'} clients
-              </p>
-            </div>
+            <ListHead
+              value={filter}
+              label="Filter by id, name, owner or kind"
+              onInput={setFilter}
+              shown={shown.length}
+              of={{ items, more }}
+              what="clients"
+            />
             {shown.length === 0 ? <Empty>No client matches the filter.</Empty> : <ClientTable clients={shown} />}
           </>
         )
@@ -51,23 +63,7 @@ function Clients() {
 function ClientTable({ clients }: { clients: readonly ClientView[] }) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Client</th>
-          <th scope="col" class="wide">
-            Name
-          </th>
-          <th scope="col">Kind</th>
-          <th scope="col">Owner</th>
-          <th scope="col" class="wide">
-            Authenticates by
-          </th>
-          <th scope="col">Status</th>
-          <th scope="col" class="wide">
-            Created
-          </th>
-        </tr>
-      </thead>
+      <ColumnHeads columns={COLUMNS} />
       <tbody>
         {clients.map(({ client_id, client_name, kind, owner, token_endpoint_auth_method, status, created_at }) => (
           <tr key={client_id}>

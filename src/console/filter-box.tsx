@@ -1,15 +1,13 @@
 import { useEffect, useRef } from 'preact/hooks'
 
+export type FilterProps = {
+  readonly value: string
+  readonly label: string
+  readonly onInput: (text: string) => void
+}
+
 /** The text by which a list is filtered; the key `/` goes there. */
-export function FilterBox({
-  value,
-  label,
-  onInput,
-}: {
-  value: string
-  label: string
-  onInput: (text: string) => void
-}) {
+export function FilterBox({ value, label, onInput }: FilterProps) {
   const box = useRef<HTMLInputElement>(null)
   useEffect(() => {
     function pressed(event: KeyboardEvent): void {

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { zoneName } from './zone.ts'
 
 /** Milliseconds since 1970, anew every `seconds`. */
 export function useNow(seconds: number): number {
@@ -23,16 +24,23 @@ export function Countdown({ until }: { until: string }) {
   return <span class="countdown">{duration(Date.parse(until) - useNow(1))}</span>
 }
 
-/** A moment of the wire, `2026-03-01 14:05:09`, in the zone of whoever looks; the exact one on hover. */
+/**
+ * A moment of the wire, `2026-03-01 14:05:09 UTC+1`, in the zone of whoever looks; the exact one on hover. A `short` one
+ * of today goes without its day.
+ */
 export function Moment({ at, short = false }: { at: string; short?: boolean }) {
   const date = new Date(at)
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
   return (
     <time dateTime={at} title={at} class="moment">
-      {short ? time : `${day} ${time}`}
+      {short && dayOf(date) === dayOf(new Date()) ? time : `${dayOf(date)} ${time}`}{' '}
+      <span class="zone">{zoneName(-date.getTimezoneOffset())}</span>
     </time>
   )
+}
+
+function dayOf(date: Date): string {
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
 }
 
 function two(value: number): string {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { AgentDetail, VersionDetail } from '../protocol/agent-views.ts'
+import { hasCounted } from '../protocol/rollback-target.ts'
 import type { Act } from './act-dialog.tsx'
 import { act } from './api.ts'
 import { saidOfRevocation } from './revocation-answer.ts'
@@ -35,7 +36,7 @@ export function VersionActs({
           </ActButton>
         </>
       )}
-      {(status === 'retired' || status === 'draining') && (
+      {hasCounted(version) && (
         <ActButton scope="approve:agents" kind="main" onClick={begins('rollBack')}>
           Roll back to this version
         </ActButton>
@@ -69,7 +70,7 @@ function approve(path: string, { registration_id, checksum, version, drain_secon
 function reject(path: string, { registration_id, checksum, version }: VersionDetail): Act {
   return {
     title: `Reject version ${version}`,
-    effect: `Version ${version} never counts; what counts now stays. It remains readable as retired.`,
+    effect: `Version ${version} never counts; what counts now stays. It remains readable as rejected.`,
     confirm: 'Reject',
     danger: true,
     reason: true,

@@ -3,6 +3,7 @@ import type { WorkflowDetail } from '../protocol/workflow-views.ts'
 import type { Act } from './act-dialog.tsx'
 import { act, get } from './api.ts'
 import { Badge, Id } from './badge.tsx'
+import { DecidedBy } from './decided-by.tsx'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
 import { href } from './route.ts'
@@ -98,7 +99,7 @@ function OneVersion(props: { workflow: WorkflowDetail; chosen: Version; path: st
           </div>
         )}
       </header>
-      <Origin version={chosen} />
+      <Origin workflow={workflow} version={chosen} />
       {before && (
         <p class={chosen.status === 'pending' ? 'note wait' : 'quiet'}>
           {changed === 0 ? 'No step differs' : `${changed} ${changed === 1 ? 'step differs' : 'steps differ'}`} from
@@ -115,21 +116,23 @@ function OneVersion(props: { workflow: WorkflowDetail; chosen: Version; path: st
   )
 }
 
-function Origin({ version }: { version: Version }) {
+function Origin({ workflow: { client_id, workflow_id }, version }: { workflow: WorkflowDetail; version: Version }) {
   const { registered_at, registered_by, registered_owner, approved_at, approved_by, rejected_at, rejected_by } = version
+  const decided = { client_id, about: { workflow_id, version: version.version } }
   return (
     <p class="origin">
       Registered <Moment at={registered_at} /> by <Id id={registered_by} /> for <Id id={registered_owner} />.
       {approved_at !== null && approved_by !== null && (
         <>
           {' '}
-          Approved <Moment at={approved_at} /> by <Id id={approved_by} />.
+          Approved <Moment at={approved_at} /> <DecidedBy action="workflow.approve" {...decided} by={approved_by} />.
         </>
       )}
       {rejected_at !== null && (
         <>
           {' '}
-          Rejected <Moment at={rejected_at} /> by <Id id={rejected_by ?? ''} />:{' '}
+          Rejected <Moment at={rejected_at} />{' '}
+          <DecidedBy action="workflow.reject" {...decided} by={rejected_by ?? ''} />:{' '}
           <ForeignText text={version.reject_reason ?? ''} />
         </>
       )}

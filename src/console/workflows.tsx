@@ -1,13 +1,24 @@
 import { useState } from 'preact/hooks'
 import * as z from 'zod/mini'
 import { Badge, Id } from './badge.tsx'
-import { FilterBox } from './filter-box.tsx'
+import { ColumnHeads } from './column-heads.tsx'
+import { ListHead } from './list-head.tsx'
 import { getAll, type Whole } from './lists.ts'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
 import { agentShape } from './shapes.ts'
 import { Moment } from './time.tsx'
+
+const COLUMNS = [
+  ['Client', 'wide'],
+  ['Workflow'],
+  ['Status'],
+  ['Version', 'number'],
+  ['Steps', 'number'],
+  ['Registered', 'wide'],
+  ['Waiting'],
+] as const
 
 /** What the list shows of a workflow; the server sends its steps as well. */
 const listedSchema = z.object({
@@ -43,13 +54,14 @@ function Workflows() {
         )
         return (
           <>
-            <div class="bar">
-              <FilterBox value={filter} label="Filter by client, workflow or status" onInput={setFilter} />
-              <p class="quiet" role="status">
-                {shown.length} of {items.length}
-                {more && ' first'} workflows
-              </p>
-            </div>
+            <ListHead
+              value={filter}
+              label="Filter by client, workflow or status"
+              onInput={setFilter}
+              shown={shown.length}
+              of={{ items, more }}
+              what="workflows"
+            />
             {shown.length === 0 ? (
               <Empty>No workflow {items.length === 0 ? 'is registered yet' : 'matches'}.</Empty>
             ) : (
@@ -65,25 +77,7 @@ function Workflows() {
 function Table({ workflows }: { workflows: readonly Listed[] }) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col" class="wide">
-            Client
-          </th>
-          <th scope="col">Workflow</th>
-          <th scope="col">Status</th>
-          <th scope="col" class="number">
-            Version
-          </th>
-          <th scope="col" class="number">
-            Steps
-          </th>
-          <th scope="col" class="wide">
-            Registered
-          </th>
-          <th scope="col">Waiting</th>
-        </tr>
-      </thead>
+      <ColumnHeads columns={COLUMNS} />
       <tbody>
         {workflows.map(({ client_id, workflow_id, status, version, step_ids, registered_at, pending }) => (
           <tr key={`${client_id}/${workflow_id}`} class={pending > 0 ? 'waiting' : undefined}>

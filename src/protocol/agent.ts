@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { accessSchema } from './access.ts'
 import { agentIdSchema, clientIdSchema } from './names.ts'
+import { reasonSchema } from './reason.ts'
+import { DRAIN_SECONDS_MAX } from './time.ts'
 
 /** A tool as profile `jcs` hashes it: exactly these members (protocol.md section 4). */
 const toolSchema = z.strictObject({
@@ -55,6 +57,12 @@ export type ChecksumProfile = (typeof CHECKSUM_PROFILES)[number]
 /** A compact JWS; what it says is checked where its signer is known. */
 export const compactJwsTextSchema = z.string().min(1).max(8192)
 
+/** A name of two lines could draw what an approver takes for ours. Versions of older releases may have one. */
+function hasPlainToolNames({ tools }: { readonly tools: readonly { readonly name: string }[] }): boolean {
+  return tools.every(({ name }) => !/\p{Cc}/u.test(name))
+}
+const NAME_RULE = 'The name of a tool holds a control character.'
+
 const registrationMembers = {
   app_id: clientIdSchema,
   public_key: z.union([z.string().max(4096), z.record(z.string(), z.unknown())]).optional(),
@@ -62,7 +70,7 @@ const registrationMembers = {
   claimed_checksum: z.string().max(128).optional(),
   grant: grantSchema.optional(),
   /** How long the version before this one goes on minting, at most the client's `max_drain_seconds`. */
-  drain_seconds: z.int().min(0).max(604_800).default(0),
+  drain_seconds: z.int().min(0).max(DRAIN_SECONDS_MAX).default(0),
   key_statement: compactJwsTextSchema.optional(),
 }
 
@@ -72,12 +80,12 @@ export const agentRegistrationSchema = z
     z.strictObject({
       ...registrationMembers,
       checksum_profile: z.literal('jcs').optional().default('jcs'),
-      agent_components: agentComponentsSchema,
+      agent_components: agentComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
     }),
     z.strictObject({
       ...registrationMembers,
       checksum_profile: z.literal('reference'),
-      agent_components: referenceComponentsSchema,
+      agent_components: referenceComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
     }),
   ])
   .refine(body => body.public_key === undefined || body.jwks === undefined, 'Send public_key or jwks, not both.')
@@ -93,7 +101,7 @@ export const registrationAnswerSchema = z.object({
 export type RegistrationAnswer = z.output<typeof registrationAnswerSchema>
 
 /** Most agents of one batch. */
-export const BATCH_MAX = 64
+const BATCH_MAX = 64
 
 /** Body of POST /intent/batch_register/agent: all or nothing. */
 export const agentBatchSchema = z.strictObject({
@@ -106,7 +114,6 @@ export const batchAnswerSchema = z.object({ registrations: z.array(registrationA
 export type BatchAnswer = z.output<typeof batchAnswerSchema>
 
 const versionName = { registration_id: z.string().min(1).max(256), checksum: z.string().max(128) }
-const reasonSchema = z.string().min(1).max(200)
 
 /** Body of POST /admin/v1/agents/{client_id}/{agent_id}/approve: bound to one version and its content. */
 export const approveVersionSchema = z.strictObject(versionName)
@@ -119,7 +126,7 @@ export type RejectVersion = z.output<typeof rejectVersionSchema>
 /** Body of …/rollback: the content of an older version, as a new version, counts at once. */
 export const rollbackSchema = z.strictObject({
   ...versionName,
-  drain_seconds: z.int().min(0).max(604_800).default(0),
+  drain_seconds: z.int().min(0).max(DRAIN_SECONDS_MAX).default(0),
 })
 export type Rollback = z.output<typeof rollbackSchema>
 

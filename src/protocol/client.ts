@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { accessSchema } from './access.ts'
 import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from './grant-types.ts'
 import { clientIdSchema, subjectNameSchema } from './names.ts'
+import { DRAIN_SECONDS_MAX } from './time.ts'
 
 export const AUTH_METHODS = ['private_key_jwt', 'client_secret_basic', 'client_secret_post'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
@@ -20,7 +21,7 @@ const policy = {
   default_grant: z.enum(['none', 'client']),
   require_approval: z.boolean(),
   /** Seconds: how long an older version may go on minting beside a new one. */
-  max_drain_seconds: z.int().min(0).max(604_800),
+  max_drain_seconds: z.int().min(0).max(DRAIN_SECONDS_MAX),
   dpop_nonce: z.enum(['optional', 'required']),
   allow_bearer: z.boolean(),
   allow_bearer_admin: z.boolean(),

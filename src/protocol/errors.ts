@@ -154,7 +154,6 @@ export function wireError(error: OAuthError, dialect: Dialect): WireError {
       ...(registration_id && { registration_id }),
       ...(existing_agent_id && { existing_agent_id }),
       ...(results && { results }),
-      ...(results && { results }),
     },
   }
 }

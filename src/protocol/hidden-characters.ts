@@ -11,16 +11,13 @@ export const EMOJI = String.raw`\p{RGI_Emoji}`
 export const HIDDEN = String.raw`[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Co}\p{Cn}\p{Zl}\p{Zp}[\p{Cc}--[\t\n]]]`
 /** Beyond the Stream-Safe Text Format (UAX #15): no reader tells such stacks apart, and normalising one takes quadratic time. */
 export const STACKED_MARKS = /\p{M}{31}/u
-/** A run of letters that is read as one word. */
-export const WORD = /[\p{L}\p{M}\p{N}_]+/gu
-
 /** Alphabets whose letters pass for each other. */
 export const LOOK_ALIKE = [
-  /\p{Script=Latin}/gu,
-  /\p{Script=Greek}/gu,
-  /\p{Script=Cyrillic}/gu,
-  /\p{Script=Armenian}/gu,
-  /\p{Script=Cherokee}/gu,
-  /\p{Script=Coptic}/gu,
-  /\p{Script=Lisu}/gu,
+  /\p{Script=Latin}/u,
+  /\p{Script=Greek}/u,
+  /\p{Script=Cyrillic}/u,
+  /\p{Script=Armenian}/u,
+  /\p{Script=Cherokee}/u,
+  /\p{Script=Coptic}/u,
+  /\p{Script=Lisu}/u,
 ] as const

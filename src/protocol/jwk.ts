@@ -1,4 +1,4 @@
-import { calculateJwkThumbprint, exportJWK, exportSPKI, importSPKI } from 'jose'
+import { calculateJwkThumbprint, exportJWK, exportSPKI, importSPKI, type JWK } from 'jose'
 import { isCanonicalBase64url, isKid } from './compact-jws.ts'
 import { isEd25519PublicKey, isP256Point } from './curve-points.ts'
 import { OAuthError } from './errors.ts'
@@ -32,7 +32,12 @@ export async function importPublicJwk(input: unknown): Promise<PublicKey> {
   const jwk = readEd25519(input) ?? readP256(input) ?? readRsa(input)
   const algs = jwk && usableAlgs(input, jwk)
   if (!jwk || !algs) throw refusal('The key is weak, malformed or of an unknown kind.', 'weak_or_unknown_key')
-  return { jwk, jkt: await calculateJwkThumbprint(jwk, 'sha256'), algs }
+  return { jwk, jkt: await thumbprintOf(jwk), algs }
+}
+
+/** RFC 7638 SHA-256 thumbprint of a key that was checked before, which costs one hash. */
+export async function thumbprintOf(jwk: JWK): Promise<string> {
+  return await calculateJwkThumbprint(jwk, 'sha256')
 }
 
 /** Checks one PEM "PUBLIC KEY" (SPKI, RFC 7468 section 13) by the rules of `importPublicJwk`. Throws `invalid_request`. */

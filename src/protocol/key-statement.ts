@@ -3,6 +3,7 @@ import { OAuthError } from './errors.ts'
 import type { PublicKey } from './jwk.ts'
 import { isSoleAudience, JTI } from './jwt-claims.ts'
 import { readTimes } from './jwt-times.ts'
+import { THUMBPRINT } from './thumbprint.ts'
 import { verifyCompactJws } from './verify-jws.ts'
 
 /** The kind of a key statement (protocol.md section 4). */
@@ -35,8 +36,6 @@ export type KeyStatement = {
   readonly signer: { readonly by: 'agent' | 'client'; readonly jkt: string }
 }
 
-const JKT = /^[A-Za-z0-9_-]{43}$/
-
 /**
  * Checks a key statement (protocol.md section 4): strict form, a current key of a signer who may vouch for this agent,
  * its signature, claims and times. Throws `invalid_dpop_proof` (`agent_key_mismatch`) with one text for every cause.
@@ -47,6 +46,19 @@ export async function verifyKeyStatement(statement: string, rules: StatementRule
   } catch (cause) {
     if (!(cause instanceof OAuthError) || cause.code !== 'invalid_request') throw cause
     throw statementRefused(cause.reason, cause)
+  }
+}
+
+/** Who a statement says signed it, nothing verified; undefined where it is none. A `kid` is at most 128 characters. */
+export function claimedSigner(statement: string): { iss: string; kid: string } | undefined {
+  try {
+    const { header, payload } = parseCompactJws(statement)
+    const { kid } = header
+    const { iss } = payload
+    return typeof kid === 'string' && typeof iss === 'string' ? { iss, kid } : undefined
+  } catch (error) {
+    if (error instanceof OAuthError) return undefined
+    throw error
   }
 }
 
@@ -70,7 +82,7 @@ async function verify(statement: string, rules: StatementRules): Promise<KeyStat
   const { sub, aud, jkt, jti } = payload
   if (sub !== rules.sub) throw statementRefused('statement_subject')
   if (!isSoleAudience(aud, rules.issuer)) throw statementRefused('statement_audience')
-  if (typeof jkt !== 'string' || !JKT.test(jkt)) throw statementRefused('statement_jkt')
+  if (typeof jkt !== 'string' || !THUMBPRINT.test(jkt)) throw statementRefused('statement_jkt')
   if (typeof jti !== 'string' || !JTI.test(jti)) throw statementRefused('statement_jti')
   const { exp, iat } = readTimes(payload, rules)
   if (iat === undefined) throw statementRefused('statement_iat')

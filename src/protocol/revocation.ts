@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { reasonSchema } from './reason.ts'
 
 /** Everything that can be revoked (protocol.md section 9); of them `execution` waits for recorded executions. */
 export const REVOCATION_KINDS = ['token', 'registration', 'agent', 'client', 'workflow', 'initiator', 'key'] as const
@@ -11,7 +12,7 @@ export type RevocableKind = (typeof REVOCATION_KINDS)[number]
 export const revocationSchema = z.strictObject({
   kind: z.enum([...REVOCATION_KINDS, 'execution']),
   id: z.string().min(1).max(336),
-  reason: z.string().min(1).max(200),
+  reason: reasonSchema,
 })
 export type RevocationRequest = z.output<typeof revocationSchema>
 

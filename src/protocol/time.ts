@@ -16,6 +16,8 @@ export const JWKS_OUTAGE_MAX_AGE = 86_400
 /** Added to the instant of a restore: what was dated forward and used before it lies within (`not_before`). */
 export const EPOCH_MARGIN = CLOCK_SKEW + 1
 export const IDEMPOTENCY_RETENTION = 86_400
+/** Longest that a policy or a request lets an older version mint beside a new one: a week. */
+export const DRAIN_SECONDS_MAX = 604_800
 
 /** Whole seconds since 1970, the NumericDate of RFC 7519 section 2. */
 export function epochSeconds(date: Date): number {

@@ -1,74 +1,81 @@
-import { EMOJI, HIDDEN, LOOK_ALIKE, PLAIN, STACKED_MARKS, WORD } from './hidden-characters.ts'
+import { KIND } from './character-kinds.ts'
+import { PLAIN } from './hidden-characters.ts'
+import { markForeignLetters, markNotComposed, nextOfKind } from './hidden-positions.ts'
 
-/** An emoji, which stays whole, or a character that is shown by its number: hidden ones, odd spaces, our own brackets. */
-const SHOWN = new RegExp(String.raw`${EMOJI}|(?<shown>${HIDDEN}|[[\p{Zs}\u2800]--\x20]|[\u27e6\u27e7])`, 'gv')
-/** One letter with what composes with it: marks, and the vowels and finals that are letters themselves. */
-const COMPOSED = /[^\p{M}\u1160-\u11ff\u{16d67}-\u{16d6a}]?[\p{M}\u1160-\u11ff\u{16d67}-\u{16d6a}]+|\P{ASCII}/gu
-const LONGEST_COMPOSED = 32
+/** Numbers shown of one text. Whoever hides more than this is not read any better by showing more. */
+const MOST_NUMBERS = 2_000
+const SHOWN = KIND.hidden | KIND.oddSpaceOrBracket
+const SHOWN_OF_NAME = SHOWN | KIND.tabOrLineFeed
 
 /**
  * A text as whoever decides about it should see it: hidden, bidirectional, control, ignorable, private and unassigned
  * characters, spaces but the ASCII one, the minority letters of a word of two alphabets and what is not NFC stand as
- * `⟦U+200B⟧`; so do the brackets themselves, so that no two texts look alike. Tabs and line feeds stay.
+ * `⟦U+200B⟧`; so do the brackets themselves. Tabs and line feeds stay. No two texts look alike, but beyond 2000 numbers
+ * or `room` UTF-16 units, where the text ends with `⟦… 12 more characters⟧`: what is left out is counted, not told.
  */
-export function visibleText(text: string): string {
-  if (PLAIN.test(text)) return text
-  const shown = new Set([...hidden(text), ...foreignLetters(text), ...notComposed(text)])
-  return shown.size === 0 ? text : withNumbers(text, shown)
+export function visibleText(text: string, room = Number.POSITIVE_INFINITY): string {
+  if (PLAIN.test(text)) return text.length <= room ? text : cut(text, '', 0, room)
+  return withNumbers(text, marksOf(text, SHOWN), room)
 }
 
-/** The numbers that `visibleText` shows of a text, each once, in their order. */
-export function shownCharacters(text: string): readonly string[] {
-  return [...new Set([...visibleText(text).matchAll(/⟦(U\+[0-9A-F]{4,6})⟧/gu)].map(match => match[1] ?? ''))]
+/** `visibleText` of a name, which is one line: tabs and line feeds are shown by number too. */
+export function visibleName(name: string, room = Number.POSITIVE_INFINITY): string {
+  return withNumbers(name, marksOf(name, SHOWN_OF_NAME), room)
 }
 
-/** Where the characters stand that show nothing, or not what they are. */
-function hidden(text: string): number[] {
-  return [...text.matchAll(SHOWN)].filter(match => match.groups?.shown !== undefined).map(match => match.index)
-}
-
-/** The letters of a word that are not of the alphabet that most of its letters are of. */
-function foreignLetters(text: string): number[] {
-  return [...text.matchAll(WORD)].flatMap(({ 0: word, index }) => {
-    const alphabets = LOOK_ALIKE.map(script => [...word.matchAll(script)].map(letter => index + letter.index))
-    const main = alphabets.reduce((most, letters) => (letters.length > most.length ? letters : most), [])
-    return alphabets.filter(letters => letters !== main).flat()
-  })
-}
-
-/** Marks that composition would join to their letter or put into another order, and letters that it would replace. */
-function notComposed(text: string): number[] {
-  if (!STACKED_MARKS.test(text) && text === text.normalize('NFC')) return []
-  return [...text.matchAll(COMPOSED)].flatMap(({ 0: composed, index }) => {
-    const isStack = composed.length > LONGEST_COMPOSED
-    if (!isStack && composed === composed.normalize('NFC')) return []
-    const [first = '', ...rest] = composed
-    const startsWithMark = /^[\p{M}\u1160-\u11ff\u{16d67}-\u{16d6a}]/u.test(first)
-    const showsFirst = rest.length === 0 || startsWithMark || first !== first.normalize('NFC')
-    return positions(composed, index).slice(showsFirst ? 0 : 1)
-  })
-}
-
-function positions(text: string, start: number): number[] {
-  let at = start
-  return [...text].map(character => {
-    const position = at
-    at += character.length
-    return position
-  })
-}
-
-function withNumbers(text: string, shown: ReadonlySet<number>): string {
-  let at = 0
-  let visible = ''
-  for (const character of text) {
-    visible += shown.has(at) ? numberOf(character) : character
-    at += character.length
+/** The first `most` numbers that are shown of a text, or of a name, each once, in their order. */
+export function shownCharacters(text: string, most: number, isName = false): readonly string[] {
+  const marks = marksOf(text, isName ? SHOWN_OF_NAME : SHOWN)
+  const codes = new Set<number>()
+  for (let at = marks.indexOf(1); at >= 0 && codes.size < most; at = marks.indexOf(1, at + 1)) {
+    codes.add(text.codePointAt(at) ?? 0)
   }
-  return visible
+  return [...codes].map(hexOf)
+}
+
+/** A 1 where a character starts that is shown by number: at least where the first ones are, as many as can be shown. */
+function marksOf(text: string, kinds: number): Uint8Array {
+  const most = MOST_NUMBERS + 1
+  const marks = new Uint8Array(text.length)
+  let left = most
+  for (let at = nextOfKind(text, 0, kinds); at >= 0 && left > 0; at = nextOfKind(text, at + 1, kinds)) {
+    marks[at] = 1
+    left -= 1
+  }
+  markForeignLetters(text, marks, most)
+  markNotComposed(text, marks, most)
+  return marks
+}
+
+function withNumbers(text: string, marks: Uint8Array, room: number): string {
+  let visible = ''
+  let at = 0
+  for (let numbers = 0; ; numbers += 1) {
+    const marked = marks.indexOf(1, at)
+    const end = marked < 0 ? text.length : marked
+    if (visible.length + end - at > room) return cut(text, visible, at, room)
+    visible += text.slice(at, end)
+    if (marked < 0) return visible
+    if (numbers === MOST_NUMBERS || visible.length >= room) return cut(text, visible, end, visible.length)
+    const character = String.fromCodePoint(text.codePointAt(marked) ?? 0)
+    visible += numberOf(character)
+    at = marked + character.length
+  }
+}
+
+/** Shows a text from `at` on, where nothing is hidden, as far as there is room, and counts the rest. */
+function cut(text: string, visible: string, at: number, room: number): string {
+  const wanted = at + Math.max(0, room - visible.length)
+  const end = (text.codePointAt(wanted - 1) ?? 0) > 0xffff ? wanted - 1 : wanted
+  let left = 0
+  for (const _ of text.slice(end)) left += 1
+  return `${visible}${text.slice(at, end)}⟦… ${left} more characters⟧`
 }
 
 function numberOf(character: string): string {
-  const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
-  return `⟦U+${hex}⟧`
+  return `⟦${hexOf(character.codePointAt(0) ?? 0)}⟧`
+}
+
+function hexOf(code: number): string {
+  return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
 }

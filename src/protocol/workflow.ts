@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { accessSchema } from './access.ts'
 import { agentIdSchema, clientIdSchema, stepIdSchema, workflowIdSchema } from './names.ts'
 
-const MAX_STEPS = 256
+/** Most steps of one workflow. */
+export const MAX_STEPS = 256
 
 const stepRulesSchema = z.strictObject({
   agent_id: agentIdSchema.optional(),
@@ -38,7 +39,7 @@ export const workflowRegistrationSchema = z.strictObject({
 export type WorkflowRegistration = z.output<typeof workflowRegistrationSchema>
 
 /** Most workflows of one batch. */
-export const WORKFLOW_BATCH_MAX = 64
+const WORKFLOW_BATCH_MAX = 64
 
 /** Body of POST /intent/batch_register/workflow: all or nothing. */
 export const workflowBatchSchema = z.strictObject({

@@ -79,10 +79,17 @@ const environment = z.object({
   REMIT_LOG_LEVEL: z.enum(LOG_LEVELS, `REMIT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`).default('info'),
 })
 
+const addresses = environment.pick({
+  REMIT_ISSUER: true,
+  REMIT_HOST: true,
+  REMIT_PORT: true,
+  REMIT_ADMIN_LISTEN: true,
+  REMIT_ADMIN_URL: true,
+})
+
 /** Reads the configuration out of an environment. Throws ConfigError with every problem it finds. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  // A variable that is set to nothing counts as absent: compose files pass them so.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const given = givenOf(env)
   const parsed = environment.safeParse(given)
   const problems = [
     ...unknownVariables(given),
@@ -106,6 +113,17 @@ export function readDataDir(): string {
   return readEnvironment().REMIT_DATA_DIR || DEFAULT_DATA_DIR
 }
 
+/**
+ * Issuer and base of the admin API of a server on this machine, for commands that are not the server. Throws ConfigError
+ * for what is wrong with these settings alone.
+ */
+export function readAddresses(): Pick<Config, 'issuer' | 'adminUrl'> {
+  const parsed = addresses.safeParse(givenOf(readEnvironment()))
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map(issue => issue.message))
+  const { issuer, adminUrl } = addressesOf(parsed.data)
+  return { issuer, adminUrl }
+}
+
 function readDotEnv(): NodeJS.ProcessEnv {
   try {
     return parseEnv(readFileSync('.env', 'utf8'))
@@ -115,17 +133,27 @@ function readDotEnv(): NodeJS.ProcessEnv {
   }
 }
 
-function configOf(env: z.infer<typeof environment>): Config {
+/** A variable that is set to nothing counts as absent: compose files pass them so. */
+function givenOf(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+}
+
+function addressesOf(env: z.infer<typeof addresses>): Pick<Config, 'issuer' | 'adminListen' | 'adminUrl'> {
   const issuer = env.REMIT_ISSUER ?? localUrl(env.REMIT_HOST, env.REMIT_PORT)
   const adminListen = parseListen(env.REMIT_ADMIN_LISTEN) ?? 'same'
   const defaultAdminUrl = adminListen === 'same' ? issuer : localUrl(adminListen.host, adminListen.port)
+  return { issuer, adminListen, adminUrl: env.REMIT_ADMIN_URL ?? defaultAdminUrl }
+}
+
+function configOf(env: z.infer<typeof environment>): Config {
+  const { issuer, adminListen, adminUrl } = addressesOf(env)
   const dataDir = resolve(env.REMIT_DATA_DIR)
   return Object.freeze({
     issuer,
     host: env.REMIT_HOST,
     port: env.REMIT_PORT,
     adminListen: adminListen === 'same' ? adminListen : Object.freeze(adminListen),
-    adminUrl: env.REMIT_ADMIN_URL ?? defaultAdminUrl,
+    adminUrl,
     adminAudience: `${issuer}/admin`,
     database: Object.freeze(env.DATABASE_URL ? { url: env.DATABASE_URL } : { dataDir }),
     dataDir,

@@ -43,7 +43,7 @@ function unconnectedContext(): Context {
     metrics: createMetrics(),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
-    remoteKeys: { find: noKeys, fetch: noKeys },
+    remoteKeys: { find: noKeys, fetch: noKeys, kept: () => undefined },
     notBefore: 0,
     log: pino({ level: 'silent' }),
     now: systemClock,

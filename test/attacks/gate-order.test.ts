@@ -5,10 +5,9 @@ import { transaction } from '../../src/server/context.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
 import {
-  insertRevocations,
-  liveDescendants,
   type RevocationRef,
   revocationRefs,
+  revokeWithDescendants,
   standingRevocation,
 } from '../../src/server/store/revocations.ts'
 import type { Database } from '../../src/server/store/schema.ts'
@@ -244,9 +243,7 @@ async function survives(gate: boolean, name: string): Promise<boolean> {
   const revoke = async () =>
     await transaction(ctx, async tx => {
       if (gate) await enterGateExclusive(tx)
-      const entries = await liveDescendants(tx, parent, tx.now())
-      const covered = [parent, ...entries.map(id => ({ kind: 'token' as const, id }))]
-      await insertRevocations(tx, covered, { reason: 'test', revoked_by: 'test', now: tx.now() })
+      await revokeWithDescendants(tx, parent, { reason: 'test', revoked_by: 'test', now: tx.now() })
     })
   const revoking = await transaction(ctx, async tx => {
     if (gate) await enterGateShared(tx)

@@ -5,7 +5,8 @@ import { fillCommand } from '../../src/server/registry/explain-command.ts'
 import { type Answer, type Attempt, agentGrant, clientCredentials, send } from '../attacks/attempt.ts'
 import { givenAgent as givenAgentOf, givenWorld, READ_API, thumbprint } from '../attacks/given.ts'
 import { testKey } from '../protocol/forge.ts'
-import { givenAdmin, givenClient } from '../support/given.ts'
+import { generateKey } from '../support/dpop.ts'
+import { givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 import { caller } from './given.ts'
 
 const world = await givenWorld()
@@ -81,6 +82,19 @@ test('a checksum whose version waits: the command approves exactly that version'
   assert.equal(JSON.stringify(about).includes('CANARY'), false)
 })
 
+test('a checksum whose version counted without approval and is retired: the command rolls back to it', async () => {
+  const agent = await givenAgentOf(ctx, world.client, 'replaced')
+  const body = { agent_id: 'replaced', prompt_template: 'Another prompt.', tools: [] }
+  await givenAgent(app, { ...world.client, key: await generateKey(), dpopKey: await generateKey() }, 'replaced', {
+    agent_components: body,
+    public_key: undefined,
+  })
+  const about = await refusedBy(agentGrant(world, '/oauth/token', agent))
+  assert.equal(about.reason, 'agent_checksum_mismatch')
+  assert.match(about.mend, /version 1, which mints no more/)
+  assert.equal(about.command, `remit agent rollback patcher replaced --to ${agent.registration_id}`)
+})
+
 test('a proof by another key: both thumbprints', async () => {
   const key = testKey('ES256')
   const attempt = agentGrant(world, '/intent/token', world.solo)
@@ -132,6 +146,8 @@ test('a token: live, then revoked by the entry of its agent, and another one exp
   const jti = await issuedJti(agentGrant(world, '/intent/token', agent))
   const live = await explained(jti)
   assert.deepEqual([live.kind, live.outcome, factOf(live, 'state')], ['token', 'success', 'live'])
+  assert.match(String(factOf(live, 'version registered')), / by \S+ for user:local:/)
+  assert.equal(factOf(live, 'version approved'), 'by nobody: it counted without approval')
   assert.equal(live.command, fillCommand('remit revoke token {jti} --reason TEXT', { jti }))
   assert.equal(factOf(live, 'bound to key (jkt)'), await thumbprint(agent.key))
   const revocation = { kind: 'agent', id: 'patcher/short-lived', reason: 'seen' }
@@ -142,6 +158,42 @@ test('a token: live, then revoked by the entry of its agent, and another one exp
   const other = await issuedJti(clientCredentials(world))
   app.clock.advance(901)
   assert.equal(factOf(await explained(other), 'state'), 'expired')
+})
+
+test('a token of a suspended agent: the command resumes it, unless an entry stands that nobody takes back', async () => {
+  const agent = await givenAgentOf(ctx, world.client, 'paused')
+  const jti = await issuedJti(agentGrant(world, '/oauth/token', agent))
+  const suspended = await asAdmin('POST', '/admin/v1/agents/patcher/paused/suspend', { reason: 'seen' })
+  assert.equal(suspended.status, 200)
+  const about = await explained(jti)
+  assert.equal(factOf(about, 'state'), 'revoked')
+  assert.match(about.mend, /suspended: once another owner resumes it/)
+  assert.equal(about.command, 'remit agent resume patcher paused')
+  assert.equal((await asAdmin('POST', '/admin/v1/revocations', { kind: 'token', id: jti, reason: 'x' })).status, 201)
+  const other = await issuedJti(clientCredentials(world))
+  const also = await explained(jti)
+  assert.deepEqual([also.mend, also.command], ['The client asks for a new token, if it still may.', null])
+  assert.equal(
+    (await asAdmin('POST', '/admin/v1/revocations', { kind: 'agent', id: 'patcher/paused', reason: 'x' })).status,
+    201,
+  )
+  const dead = await explained(jti)
+  assert.match(dead.mend, /\(agent\) is final/)
+  assert.equal(factOf(await explained(other), 'state'), 'live')
+})
+
+test('a token of a stopped initiator: until when, and that nothing about it is final', async () => {
+  const agent = await givenAgentOf(ctx, world.client, 'began')
+  const jti = await issuedJti(agentGrant(world, '/oauth/token', agent))
+  const revocation = { kind: 'initiator', id: 'agent:patcher:began', reason: 'seen' }
+  const { status, body } = await asAdmin('POST', '/admin/v1/revocations', revocation)
+  assert.equal(status, 201)
+  const { mend, command } = await explained(jti)
+  assert.equal(
+    mend,
+    `What it began is stopped until ${body.ends_at}; from then on it may begin anew, with a new token.`,
+  )
+  assert.equal(command, null)
 })
 
 test('an act: what was done, by whom, and which owner answers for it', async () => {

@@ -12,7 +12,7 @@ export const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Words for the person who revokes or rejects: not the reason of a refusal. */
-const NO_REFUSAL = /insertRevocations\(|recordRevocation\(/
+const NO_REFUSAL = /insertRevocations\(|revokeWithDescendants\(|recordRevocation\(/
 
 export type Found = { readonly reason: string; readonly file: string }
 export type Reasons = { readonly found: readonly Found[]; readonly unread: readonly string[] }

@@ -63,7 +63,9 @@ describe('the command line administrates agents', async () => {
       value.map((row: { app_id: string; pending: number }) => [row.app_id, row.pending]),
       [['app', 1]],
     )
-    assert.match(stderr, /remit agent show/)
+    assert.equal(stderr, 'See what waits: remit agent show app greeter\n')
+    const table = await remit(cwd, ['agent', 'list', '--pending'])
+    assert.equal(table.stdout, 'app_id  agent_id  agent_status  pending\napp     greeter   active        1\n')
     assert.deepEqual((await remitJson(cwd, ['agent', 'list', 'app', '--status', 'suspended'])).value, [])
     const shown = await remit(cwd, ['agent', 'show', 'app', 'greeter'])
     assert.match(shown.stderr, new RegExp(`remit agent version app greeter ${waiting.registration_id}`))
@@ -76,9 +78,31 @@ describe('the command line administrates agents', async () => {
     assert.equal(version.stdout.includes('\u202e'), false)
   })
 
+  test('reject is bound to content: a named version with its checksum, which "agent version" has printed', async () => {
+    const { value } = await agent('show')
+    const { registration_id } = value.registrations[0]
+    const reject = (...rest: string[]) => agent('reject', '--reason', 'Other content.', ...rest)
+    for (const half of [
+      ['--registration', registration_id],
+      ['--checksum', first.checksum],
+    ]) {
+      const { code, value } = await reject(...half)
+      assert.deepEqual([code, value.error], [2, 'usage'])
+    }
+    const other = await reject('--registration', registration_id, '--checksum', first.checksum)
+    assert.deepEqual([other.code, other.value.error], [1, 'conflict'])
+    assert.equal((await agent('show')).value.pending, 1)
+    const version = await remit(cwd, ['agent', 'version', 'app', 'greeter', registration_id])
+    const named = `--registration ${registration_id} --checksum ${value.registrations[0].checksum}`
+    assert.ok(version.stderr.includes(`remit agent reject app greeter ${named} --reason`))
+    const done = await reject(...named.split(' '))
+    assert.deepEqual([done.code, done.value.version, done.value.status], [0, 5, 'retired'])
+  })
+
   test('reject takes the pending version where none is named, and finds none the second time', async () => {
+    await create('Say\u202e hello again.')
     const { code, value } = await agent('reject', '--reason', 'Reads backwards.')
-    assert.deepEqual([code, value.version, value.status], [0, 5, 'retired'])
+    assert.deepEqual([code, value.version, value.status], [0, 6, 'retired'])
     const again = await agent('reject', '--reason', 'Again.')
     assert.deepEqual([again.code, again.value.error], [1, 'not_found'])
   })
@@ -86,6 +110,7 @@ describe('the command line administrates agents', async () => {
   test('suspend, resume and retire say what follows', async () => {
     const suspended = await agent('suspend', '--reason', 'It leaks.')
     assert.deepEqual([suspended.code, suspended.value.agent_status], [0, 'suspended'])
+    assert.deepEqual(suspended.value.revoked, { agent: 1, token: 0 })
     assert.match(suspended.stderr, /remit agent resume app greeter/)
     const resumed = await agent('resume')
     assert.deepEqual([resumed.code, resumed.value.agent_status], [0, 'active'])
@@ -93,5 +118,10 @@ describe('the command line administrates agents', async () => {
     const retired = await agent('retire', '--registration', value.registration_id)
     assert.deepEqual([retired.code, retired.value.status], [0, 'retired'])
     assert.match(retired.stderr, /remit revoke registration/)
+    const inWords = await remit(cwd, ['agent', 'suspend', 'app', 'greeter', '--reason', 'Again.'])
+    assert.equal(
+      inWords.stdout,
+      'Suspended agent app/greeter: it mints nothing.\nIts live tokens stop: introspection calls them inactive from now on.\nAn API that does not introspect takes them until they expire.\n',
+    )
   })
 })

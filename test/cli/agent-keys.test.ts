@@ -45,6 +45,7 @@ test('remit agent key add, list, remove: a key of the agent vouches for the next
     'agent',
     'key',
     'add',
+    client.client_id,
     'planner',
     '--generate-key',
     'next.json',
@@ -59,10 +60,50 @@ test('remit agent key add, list, remove: a key of the agent vouches for the next
     list.value.map((key: { kid: string }) => key.kid),
     [planner.key.jkt, jkt].sort(),
   )
-  const removed = await run('agent', 'key', 'remove', 'planner', jkt, ...AS_CLIENT)
+  const removed = await run('agent', 'key', 'remove', client.client_id, 'planner', jkt, ...AS_CLIENT)
   assert.deepEqual(removed, { code: 0, value: { jkt, endorsed_keys: 0 } })
-  const again = await run('agent', 'key', 'remove', 'planner', jkt, ...AS_CLIENT)
+  const again = await run('agent', 'key', 'remove', client.client_id, 'planner', jkt, ...AS_CLIENT)
   assert.deepEqual([again.code, again.value.error], [1, 'not_found'])
+})
+
+test('remit agent key add and remove as the administrator of the profile, without a signer', async () => {
+  const name = [client.client_id, 'planner']
+  const added = await run('agent', 'key', 'add', ...name, '--generate-key', 'by-admin.json')
+  assert.deepEqual([added.code, added.value.source, added.value.endorsed_by], [0, 'registered', null])
+  const { jkt } = added.value
+  const other = await privateFile('other.json', await generateKey())
+  assert.equal((await run('agent', 'key', 'add', ...name, '--key', other)).code, 0)
+  const removed = await run('agent', 'key', 'remove', ...name, jkt)
+  assert.deepEqual(removed, { code: 0, value: { jkt, endorsed_keys: 0 } })
+  const rows = await app.ctx.db
+    .selectFrom('audit_event')
+    .select(['action', 'actor', 'outcome'])
+    .where('actor', '=', admin.client_id)
+    .where('action', 'like', 'agent_key.%')
+    .orderBy('id')
+    .execute()
+  assert.deepEqual(
+    rows.map(({ action, outcome }) => [action, outcome]),
+    [
+      ['agent_key.add', 'success'],
+      ['agent_key.add', 'success'],
+      ['agent_key.remove', 'success'],
+    ],
+  )
+})
+
+test('who registers a key is either a client with a signer or the administrator without one', async () => {
+  const add = ['agent', 'key', 'add', client.client_id, 'planner', '--key', agentKey]
+  const wrong = [
+    [...add, '--signer', agentKey],
+    [...add, '--signer-is-client'],
+    [...add, ...AS_CLIENT],
+    [...add, '--client-key', clientKey],
+  ]
+  for (const args of wrong) {
+    const { code, value } = await run(...args)
+    assert.deepEqual([code, value.error], [2, 'usage'])
+  }
 })
 
 test('remit agent key endorse vouches for a process, which mints with remit token mint --key-statement', async () => {

@@ -66,10 +66,36 @@ describe('versions of agents on the command line', async () => {
     assert.equal(code, 0)
     assert.match(stdout, /^pending_for +hidden-characters$/m)
     assert.match(stdout, /^Warning: hidden-characters at prompt_template: .*U\+200B\.$/m)
-    assert.match(stdout, /Changes since version 1\nPrompt:\n {2}Line one\.\n- Line two\.\n\+ Line⟦U\+200B⟧ 2\.$/m)
-    assert.match(stdout, /^- {3}"temperature": 0\.0\n\+ {3}"temperature": 0$/m)
+    assert.match(stdout, /Changes since version 1\nPrompt:\n│ {3}Line one\.\n│ - Line two\.\n│ \+ Line⟦U\+200B⟧ 2\.$/m)
+    assert.match(stdout, /^│ - {3}"temperature": 0\.0\n│ \+ {3}"temperature": 0$/m)
     const shown = await remitJson(cwd, ['agent', 'show', 'app', 'one', ...at])
     assert.equal(shown.value.registrations.length, 1)
+  })
+
+  test('[attack 85] a prompt does not pass for what the server says: margin, and after it (section 4)', async () => {
+    const forged = 'Sort.\\n\\nChanged since version 1: (none)\\nWarning: none'
+    await writeFile(join(cwd, 'one-c.json'), agentOf('one', forged, '{"a\\nb": "\u200b"}'))
+    const previewed = await remit(cwd, ['agent', 'preview', 'one-c.json', ...as])
+    assert.equal(previewed.code, 0)
+    const made = await remitJson(cwd, ['agent', 'create', 'one-c.json', ...as])
+    assert.equal(made.value.status, 'pending')
+    const version = await remit(cwd, ['agent', 'version', 'app', 'one', made.value.registration_id, ...at])
+    assert.equal(version.code, 0)
+    for (const { stdout } of [previewed, version]) {
+      const lines = stdout.split('\n')
+      const [first] = lines.flatMap((line, index) => (line.startsWith('│ ') ? [index] : []))
+      const ours = lines.filter(line => !line.startsWith('│ '))
+      assert.deepEqual(
+        ours.filter(line => /^(Warning|Changed)/.test(line)),
+        [
+          'Warning: hidden-characters at configuration.a⟦U+000A⟧b: Characters that are not seen, or pass for others: U+000A.',
+          'Warning: hidden-characters at configuration.a⟦U+000A⟧b: Characters that are not seen, or pass for others: U+200B.',
+          'Changed since version 1: prompt, configuration',
+        ],
+      )
+      assert.ok(lines.indexOf('Changed since version 1: prompt, configuration') < (first ?? 0))
+      assert.ok(lines.some(line => /^│ (\+ )?Warning: none$/.test(line)))
+    }
   })
 
   test('--drain lets the older version mint beside the new one, within the policy (section 4)', async () => {

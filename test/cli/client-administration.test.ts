@@ -7,7 +7,7 @@ import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remi
 const cwd = await workingDirectory()
 const { env, issuer, admin_url } = await freeAddresses()
 const server = await serve(cwd, env)
-await remitJson(cwd, ['init', '--owner', 'user:local:anna', '--admin-url', admin_url], env)
+await remitJson(cwd, ['init', '--owner', 'user:local:anna'], env)
 
 async function json(...args: readonly string[]) {
   const { code, value, stderr } = await remitJson(cwd, args, env)
@@ -52,8 +52,13 @@ test('a client is created, changed, given a new secret, listed and deleted by co
   )
   const named = await json('client', 'update', 'shop', await file('change.json', { client_name: 'Shop 2' }))
   assert.deepEqual([named.client_name, named.policies.require_approval], ['Shop 2', true])
-  const rotated = await json('client', 'rotate-secret', 'shop', '--overlap', '60', '--secret-file', 'secret')
+  const rotate = ['client', 'rotate-secret', 'shop']
+  const atOnce = await remitJson(cwd, [...rotate, '--secret-file', 'first'], env)
+  assert.match(atOnce.stderr, /^The older secrets ended at once\. With --overlap SECONDS /)
+  const overlapping = await remitJson(cwd, [...rotate, '--overlap', '60', '--secret-file', 'secret'], env)
+  const rotated = overlapping.value
   assert.deepEqual([rotated.client_secret, rotated.secrets.length], [undefined, 2])
+  assert.match(overlapping.stderr, /^An older secret is good until 2[0-9T:.Z-]+\.\n$/)
   assert.match(await readFile(join(cwd, 'secret'), 'utf8'), /^[A-Za-z0-9_-]{44}\n$/)
   assert.equal((await stat(join(cwd, 'secret'))).mode & 0o777, 0o600)
   const listed = await json('client', 'list', '--owner', 'user:local:carl')
@@ -106,5 +111,5 @@ test('wrong usage is named before anything is asked of the server', async () => 
   const { stdout } = await remit(cwd, ['client', '--help'])
   for (const name of ['create', 'list', 'show', 'update', 'rotate-secret', 'delete'])
     assert.match(stdout, new RegExp(`^  ${name} `, 'm'))
-  assert.equal(server.announced.issuer ?? issuer, issuer)
+  assert.deepEqual([server.announced.issuer, server.announced.admin_url], [issuer, admin_url])
 })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { calculateJwkThumbprint } from 'jose'
 import { freeAddresses, remit, remitJson, run, workingDirectory } from './remit.ts'
 
 const BIN = new URL('../../bin/', import.meta.url)
@@ -94,6 +95,39 @@ test('the data directory is that of the server: --data-dir, else the environment
   assert.equal(await missing([], { REMIT_DATA_DIR: 'in-env' }), 'There is no profile at in-env/cli.json.')
   const named = await missing(['--data-dir', 'named'], { REMIT_DATA_DIR: 'in-env' })
   assert.equal(named, 'There is no profile at named/cli.json.')
+})
+
+test('the addresses of the server on this machine are those of its environment: variables, else .env, else the defaults', async () => {
+  const cwd = await workingDirectory()
+  const { issuer, admin_url } = await freeAddresses()
+  await writeFile(join(cwd, 'token'), 'x'.repeat(43))
+  await writeFile(join(cwd, '.env'), `REMIT_ADMIN_LISTEN=${new URL(admin_url).host}\n`)
+  const init = ['init', '--token-file', 'token']
+  const message = `The admin API at ${admin_url}: No server answers at ${admin_url}.`
+  assert.equal((await remitJson(cwd, init, { REMIT_UNKNOWN: 'x' })).value.message, message)
+  const shared = { REMIT_PORT: new URL(issuer).port, REMIT_ADMIN_LISTEN: 'same' }
+  assert.match((await remitJson(cwd, init, shared)).value.message, new RegExp(`^The admin API at ${issuer}:`))
+  const list = ['agent', 'key', 'list', 'app', 'greeter']
+  assert.equal((await remitJson(cwd, list, shared)).value.message, `No server answers at ${issuer}.`)
+  const wrong = await remitJson(cwd, list, { REMIT_PORT: 'x' })
+  assert.deepEqual([wrong.code, wrong.value.error], [78, 'configuration'])
+})
+
+test('keygen makes a key in a new file, and its public half for whoever vouches for it', async () => {
+  const cwd = await workingDirectory()
+  const { code, value } = await remitJson(cwd, ['keygen', 'process-key.json', '--public', 'process.json'])
+  const read = async (name: string) => JSON.parse(await readFile(join(cwd, name), 'utf8'))
+  const { d, alg, ...jwk } = await read('process-key.json')
+  assert.deepEqual([typeof d, alg, await read('process.json')], ['string', 'ES256', jwk])
+  const jkt = await calculateJwkThumbprint(jwk)
+  assert.deepEqual(value, { key_file: 'process-key.json', public_file: 'process.json', jkt, jwk })
+  assert.deepEqual([code, (await stat(join(cwd, 'process-key.json'))).mode & 0o777], [0, 0o600])
+  const again = await remitJson(cwd, ['keygen', 'process-key.json'])
+  assert.deepEqual([again.code, again.value.error], [1, 'file_exists'])
+  const half = await remitJson(cwd, ['keygen', 'other.json', '--public', 'process.json'])
+  assert.deepEqual([half.value.error, existsSync(join(cwd, 'other.json'))], ['file_exists', false])
+  const args = ['agent', 'key', 'endorse', 'my-app', 'planner', 'process.json', '--client-key', 'process-key.json']
+  assert.equal((await remitJson(cwd, args)).code, 0)
 })
 
 test('doctor names each wrong setting and ends with 1', async () => {

@@ -60,6 +60,12 @@ test('backup beside a running server, restore into an empty one: revoked stays r
   const second = await serve(other, env)
   assert.ok(Date.now() >= Date.parse(restored.value.not_before), 'nobody is served before the epoch has begun')
   const profile = ['--profile', join(cwd, 'data', 'cli.json')]
+  const trail = await remitJson(other, ['audit', 'search', '--action', 'admin.restore', '--since', '1h', ...profile])
+  const { rows: _, ...epoch } = restored.value
+  assert.deepEqual(
+    trail.value.map((row: { details: unknown }) => row.details),
+    [epoch],
+  )
   const agents = await remitJson(other, ['agent', 'show', 'app', 'lost', ...profile])
   assert.equal(agents.value.agent_status, 'revoked')
   const asAppHere = ['--client', 'app', '--secret-file', join(cwd, 'secret'), '--url', issuer]

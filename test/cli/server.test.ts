@@ -277,7 +277,7 @@ describe('the command line against a server', async () => {
     assert.deepEqual([revoked.code, revoked.value.kind, revoked.value.id], [0, 'agent', 'app/greeter'])
     const refused = await remitJson(cwd, [...mint, '--file', 'agent.yaml'])
     assert.deepEqual([refused.code, refused.value.error], [1, 'unknown_agent'])
-    assert.match(refused.value.next, /where it was revoked, take another agent_id/)
+    assert.match(refused.value.next, /where it was revoked, take another agent_id; .*remit agent resume/)
     const tail = await remitJson(cwd, ['audit', 'tail', '--limit', '3', '--client', 'app'])
     assert.deepEqual(
       tail.value.map((row: { action: string; outcome: string }) => `${row.action} ${row.outcome}`).slice(-2),

@@ -65,6 +65,10 @@ describe('workflows, revocation and introspection by the command line', async ()
         { status: 'registered', workflow_id: 'two', version: 1 },
       ],
     })
+    assert.match(
+      created.stderr,
+      /Only within a workflow .*, unless their grant says outside_workflow, now mint: greeter\n/,
+    )
     const shown = await remit(cwd, ['workflow', 'show', 'app', 'two'])
     assert.match(
       shown.stdout,
@@ -88,6 +92,7 @@ describe('workflows, revocation and introspection by the command line', async ()
     assert.equal((await mintFor(['--workflow', 'one', '--step', 'look'])).value.error, 'workflow_step_unauthorized')
     const again = await remitJson(cwd, ['workflow', 'create', 'one.yaml', ...asApp])
     assert.deepEqual(again.value, { status: 'pending', workflow_id: 'one', version: 2 })
+    assert.match(again.stderr, /^Workflow one is pending: .*"remit workflow approve app one --version 2"\.\n$/)
     const shown = await remitJson(cwd, ['workflow', 'show', 'app', 'one'])
     assert.match(shown.stderr, /remit workflow approve app one --version 2/)
     const reject = ['workflow', 'reject', 'app', 'one', '--version', '2', '--reason', 'not yet']

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readRoute } from '../../src/console/route.ts'
+import { versionState } from '../../src/console/version-state.ts'
 import { compareSteps, edgesOf } from '../../src/console/workflow-graph.ts'
 import { pathThrough } from '../../src/console/workflow-layout.ts'
+import { zoneName } from '../../src/console/zone.ts'
 
 const FOLDER = fileURLToPath(new URL('../../src/console/', import.meta.url))
 const sources = readdirSync(FOLDER).map(name => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }))
@@ -41,6 +43,17 @@ test('a route is a path of decoded names and a query; what cannot be decoded sta
   const { path, search } = readRoute('#/agents/a%2Fb/%zz?against=reg_1')
   assert.deepEqual([path, [...search]], [['agents', 'a/b', '%zz'], [['against', 'reg_1']]])
   assert.deepEqual(readRoute('').path, [])
+})
+
+test('a time says its zone', () => {
+  const zones = [0, 60, -210, 345, -480].map(zoneName)
+  assert.deepEqual(zones, ['UTC', 'UTC+1', 'UTC-3:30', 'UTC+5:45', 'UTC-8'])
+})
+
+test('a version that was rejected is called so, not retired', () => {
+  assert.equal(versionState({ status: 'retired', rejected_at: '2026-03-01T00:00:00.000Z' }), 'rejected')
+  assert.equal(versionState({ status: 'retired', rejected_at: null }), 'retired')
+  assert.equal(versionState({ status: 'revoked', rejected_at: '2026-03-01T00:00:00.000Z' }), 'revoked')
 })
 
 const STEP = {

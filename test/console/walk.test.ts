@@ -64,6 +64,8 @@ test(
     await shows(page, 'Version 2 is approved and counts now.')
     assert.match(String(await page.evaluate('document.activeElement.textContent')), /is approved/)
     await become(page, '.versions .badge', ['active', 'retired'])
+    await shows(page, `by ${who.admin.client_id} for ${OTTO}`)
+    assert.match((await texts(page, 'dl.origin')).join(), new RegExp(`by ${who.admin.client_id} for ${OTTO}`))
     assert.deepEqual(clean(who), CLEAN)
   },
 )
@@ -83,6 +85,13 @@ test('who may not approve reads the sentence of the refusal, and rejects with a 
   await page.keyboard.press('Enter')
   await shows(page, 'Version 2 is rejected.')
   await shows(page, 'wrong branch')
+  await become(page, '.versions .badge', ['rejected', 'active'])
+  assert.deepEqual(await texts(page, '.rest > .title .badge'), ['rejected'])
+  // What never counted cannot come back.
+  assert.deepEqual(
+    (await texts(page, 'button')).filter(name => name.includes('version')),
+    ['Revoke version'],
+  )
   assert.deepEqual(clean(who), CLEAN)
 })
 
@@ -94,6 +103,7 @@ test('one operator suspends, only another resumes; both are told (section 11)', 
   const place = `#/agents/${client.client_id}/planner`
   await open(eve.page, place)
   await press(eve.page, 'Suspend')
+  await shows(eve.page, "resumed by another owner than you and than the client's owner (user:local:")
   await answer(eve.page, 'wrong addressees')
   await eve.page.keyboard.press('Enter')
   await shows(eve.page, 'planner is suspended')

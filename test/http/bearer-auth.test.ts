@@ -348,9 +348,10 @@ test('[attack 36, 41] the public API takes a bound token for its own URL; a jti 
 
 test('a token of a client that was revoked by entry stands for it no more at /intent/token (protocol.md section 6)', async () => {
   const verify = bearerClientVerifier(app.ctx)
-  const change = { aud: app.issuer, scope: 'generate:intent-token', cnf: undefined }
+  const { client_id } = await givenClient(app)
+  const change = { aud: app.issuer, scope: 'generate:intent-token', cnf: undefined, client_id, sub: client_id }
   const token = await signedByUs(change)
-  assert.deepEqual(await verify(token), { client_id: admin.client_id })
+  assert.deepEqual(await verify(token), { client_id })
   const refused: object[] = [
     { sub: 'user:local:anna', sub_profile: 'user' },
     { act: { sub: 'agent:x:a' } },
@@ -359,7 +360,7 @@ test('a token of a client that was revoked by entry stands for it no more at /in
   ]
   for (const other of refused) await assert.rejects(verify(await signedByUs({ ...change, ...other })))
   const act = { reason: 'test', revoked_by: 'test', now: app.ctx.now() }
-  const entry = { kind: 'client', id: admin.client_id } as const
+  const entry = { kind: 'client', id: client_id } as const
   await transaction(app.ctx, tx => insertRevocations(tx, [entry], act))
   await assert.rejects(verify(token))
   await app.ctx.db.deleteFrom('revocation').execute()

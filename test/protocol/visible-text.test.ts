@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { shownCharacters, visibleText } from '../../src/protocol/visible-text.ts'
+import { shownCharacters, visibleName, visibleText } from '../../src/protocol/visible-text.ts'
 import { hasHiddenText } from '../../src/server/registry/hidden-text.ts'
 import { elapsed } from './forge.ts'
 
@@ -49,8 +49,49 @@ test('no two texts look alike, and what counts as hidden is always shown: over a
 })
 
 test('the characters that are shown are named once each', () => {
-  assert.deepEqual(shownCharacters('a\u200b\u200b\u202eb'), ['U+200B', 'U+202E'])
-  assert.deepEqual(shownCharacters('⟦U+0041⟧'), ['U+27E6', 'U+27E7'])
+  assert.deepEqual(shownCharacters('a\u200b\u200b\u202eb', 8), ['U+200B', 'U+202E'])
+  assert.deepEqual(shownCharacters('⟦U+0041⟧', 8), ['U+27E6', 'U+27E7'])
+})
+
+test('of the characters that are shown as many are named as are asked for', () => {
+  assert.deepEqual(shownCharacters(`\u200b${'\u202e'.repeat(1_000_000)}\u2066`, 1), ['U+200B'])
+})
+
+test('a name is one line: tabs and line feeds are shown too (attacks.md 85)', () => {
+  const name = 'read_mail\n\nChanges against reg_x: none\nWarning:\tnone'
+  const visible = 'read_mail⟦U+000A⟧⟦U+000A⟧Changes against reg_x: none⟦U+000A⟧Warning:⟦U+0009⟧none'
+  assert.equal(visibleName(name), visible)
+})
+
+test('[attack 112] beyond 2000 numbers, or where there is no room, a text ends with what is left out', () => {
+  assert.equal(visibleText('\u200b'.repeat(2_000)), '⟦U+200B⟧'.repeat(2_000))
+  assert.equal(visibleText(`${'\u200b'.repeat(2_001)}ab`), `${'⟦U+200B⟧'.repeat(2_000)}⟦… 3 more characters⟧`)
+  assert.equal(visibleText('abcdef', 6), 'abcdef')
+  assert.equal(visibleText('abcdef', 4), 'abcd⟦… 2 more characters⟧')
+  assert.equal(visibleText('ab\u{1f600}\u{1f600}', 3), 'ab⟦… 2 more characters⟧')
+  assert.equal(visibleText('ab\u200bcd', 2), 'ab⟦… 3 more characters⟧')
+  assert.equal(visibleText('ab\u200bcd', 3), 'ab⟦U+200B⟧⟦… 2 more characters⟧')
+  // Nobody writes that end: our brackets are shown by number.
+  assert.equal(visibleText('⟦… 2 more characters⟧').includes('⟦…'), false)
+})
+
+test('31 marks on one letter are hidden text, and are shown, of any plane', () => {
+  for (const mark of ['\u0301', '\u{1e000}', '\u0903']) {
+    assert.equal(visibleText(`a${mark.repeat(31)}`).includes(mark), false, mark)
+    assert.equal(hasHiddenText(`a${mark.repeat(31)}`), true, mark)
+  }
+})
+
+test('what composes is seen wherever it stands in a long text', () => {
+  for (let length = 4_080; length < 4_100; length += 1) {
+    for (const [end, visible] of [
+      ['e\u0301', 'e⟦U+0301⟧'],
+      ['\u{1d15e}', '⟦U+1D15E⟧'],
+      ['\u1100\u1161', '\u1100⟦U+1161⟧'],
+    ]) {
+      assert.equal(visibleText(`${'a'.repeat(length)}${end} b`), `${'a'.repeat(length)}${visible} b`)
+    }
+  }
 })
 
 test('[attack 112] hostile text is made visible in a short time', () => {
@@ -62,5 +103,5 @@ test('[attack 112] hostile text is made visible in a short time', () => {
     '\u1161'.repeat(60_000),
     'e\u0301'.repeat(60_000),
   ]
-  for (const text of texts) assert.ok(elapsed(() => visibleText(text)) < 1500)
+  for (const text of texts) assert.ok(elapsed(() => visibleText(text)) < 300)
 })

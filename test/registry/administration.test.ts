@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { clientCreateSchema, policiesSchema } from '../../src/protocol/client.ts'
+import { clientCreateSchema, clientUpdateSchema, policiesSchema } from '../../src/protocol/client.ts'
 import { resourceCreateSchema } from '../../src/protocol/resource.ts'
-import type { Context } from '../../src/server/context.ts'
+import { type Context, transaction } from '../../src/server/context.ts'
 import { grantableAccess, isNoWider, isOwnResource } from '../../src/server/registry/ceiling.ts'
+import { deleteClient } from '../../src/server/registry/client-deletion.ts'
+import { changeClient } from '../../src/server/registry/client-update.ts'
 import { createClient, getClient, getClients } from '../../src/server/registry/clients.ts'
+import { recoverAdministrator } from '../../src/server/registry/recovery.ts'
 import { createResource } from '../../src/server/registry/resources.ts'
 import { findSecrets } from '../../src/server/store/client-secrets.ts'
-import { revokeClient } from '../../src/server/store/clients.ts'
+import { findClient, lockClient, revokeClient } from '../../src/server/store/clients.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
 import {
@@ -53,18 +56,61 @@ test('the only administrator may approve its own acts, until there is a second o
   assert.deepEqual(await refused(approve(ctx, root, 'roots-app', second)), own)
 })
 
-test('getting rid of the second administrator does not let the first approve its own acts again (section 11)', async () => {
+const noAccess = (tx: Context) => changeClient(tx, caller(), 'second', clientUpdateSchema.parse({ access: [] }))
+
+/** Every way to get rid of the second administrator. */
+const RIDDANCES = {
+  'it is revoked': async (own: Context) => {
+    await revokeClient(own, 'second')
+  },
+  'it is deleted': async (own: Context) => {
+    await run(own, tx => deleteClient(tx, caller(), 'second', 'x'))
+  },
+  'its access is taken away': async (own: Context) => {
+    await run(own, noAccess)
+  },
+  'its access is taken away, on a server that nobody made a note on': async (own: Context) => {
+    await own.db.deleteFrom('second_administrator').execute()
+    await run(own, noAccess)
+  },
+}
+
+for (const [how, riddance] of Object.entries(RIDDANCES)) {
+  test(`[attack 118] once there was a second administrator the first approves no act of its own, though ${how} (section 11)`, async () => {
+    const { ctx: own } = await startTestApp()
+    await givenResources(own)
+    const admin = { access: [{ resource: own.config.adminAudience, scope: 'admin:clients approve:agents' }] }
+    const root = await givenClient(own, 'root', { ...admin, owner: 'user:local:root', kind: 'operator' })
+    await givenClient(own, 'second', { ...admin, owner: 'user:local:eve', kind: 'operator' })
+    const since = own.now()
+    const policies = { require_approval: true }
+    const app = await givenClient(own, 'roots-app', { owner: 'user:local:root', policies })
+    const version = await register(own, app, agentBody('roots-app'))
+    await riddance(own)
+    const forbidden = { code: 'forbidden', reason: 'own_proposal' }
+    assert.deepEqual(await refused(approve(own, root, 'roots-app', version)), forbidden)
+    const takeover = clientUpdateSchema.parse({ owner: 'user:local:root' })
+    await givenClient(own, 'annas-app')
+    assert.deepEqual(await refused(run(own, tx => changeClient(tx, root, 'annas-app', takeover))), {
+      code: 'forbidden',
+      reason: 'own_takeover',
+    })
+    const noted = await own.db.selectFrom('second_administrator').select(['id', 'since']).execute()
+    assert.deepEqual(noted, [{ id: 1, since }])
+  })
+}
+
+test('an administrator made from the host is a second one, for good (section 11)', async () => {
   const { ctx: own } = await startTestApp()
-  await givenResources(own)
-  const admin = { access: [{ resource: own.config.adminAudience, scope: 'admin:clients approve:agents' }] }
-  const root = await givenClient(own, 'root', { ...admin, owner: 'user:local:root', kind: 'operator' })
-  await givenClient(own, 'second', { ...admin, owner: 'user:local:eve', kind: 'operator' })
-  const policies = { require_approval: true }
-  const app = await givenClient(own, 'roots-app', { owner: 'user:local:root', policies })
-  const version = await register(own, app, agentBody('roots-app'))
-  await revokeClient(own, 'second')
-  const forbidden = { code: 'forbidden', reason: 'own_proposal' }
-  assert.deepEqual(await refused(approve(own, root, 'roots-app', version)), forbidden)
+  const made = async (owner: string) => {
+    const jwks = { keys: [(await generateKey()).jwk] }
+    return await recoverAdministrator(own, { client_name: 'Host', owner, jwks, revoke_others: false })
+  }
+  const rows = () => own.db.selectFrom('second_administrator').select('id').execute()
+  await made('user:local:root')
+  assert.deepEqual(await rows(), [])
+  await made('user:local:eve')
+  assert.deepEqual(await rows(), [{ id: 1 }])
 })
 
 test('a client is created as asked, its secret shown once and kept as a digest (section 11)', async () => {
@@ -93,6 +139,19 @@ test('a client is created as asked, its secret shown once and kept as a digest (
   assert.deepEqual(await getClient(ctx, 'shop'), view)
   const [secret, ...others] = await findSecrets(ctx, 'shop', ctx.now())
   assert.deepEqual([secret?.secret_digest, others], [sha256(client_secret), []])
+})
+
+test('a client that a node of the release before wrote has the policies that it did not know (issue 2 item 3)', async () => {
+  const { workflow_state, agent_proof, default_grant, dpop_nonce, allow_bearer, allow_bearer_admin } =
+    policiesSchema.parse({})
+  const known = { workflow_state, agent_proof, default_grant, dpop_nonce, allow_bearer, allow_bearer_admin }
+  await givenClient(ctx, 'a-node-before')
+  const policies = JSON.stringify({ ...known, require_approval: true })
+  await ctx.db.updateTable('client').set({ policies }).where('client_id', '=', 'a-node-before').execute()
+  const expected = policiesSchema.parse({ require_approval: true })
+  assert.deepEqual((await findClient(ctx, 'a-node-before'))?.policies, expected)
+  assert.deepEqual((await getClients(ctx, { limit: 1 })).items[0]?.policies, expected)
+  assert.deepEqual((await transaction(ctx, tx => lockClient(tx, 'a-node-before')))?.policies, expected)
 })
 
 test('a client with a key set has no secret, and only the canonical members of its keys (section 11)', async () => {

@@ -1,18 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import { startTestApp } from '../support/app.ts'
-import { generateKey } from '../support/dpop.ts'
+import { generateKey, type TestKey } from '../support/dpop.ts'
 import { accessToken, boundHeaders, type GivenClient, givenAgent, givenClient } from '../support/given.ts'
 
 const app = await startTestApp()
 const { issuer, ctx, clock } = app
 const PATH = '/intent/batch_register/agent'
 
-async function batch(client: GivenClient, requests: readonly object[], headers: Readonly<Record<string, string>> = {}) {
-  const url = `${issuer}${PATH}`
+type Sent = { readonly status: number }
+
+async function batch(
+  client: GivenClient,
+  requests: readonly object[],
+  headers: Readonly<Record<string, string>> = {},
+  path = PATH,
+) {
+  const url = `${issuer}${path}`
   const token = await accessToken(app, client, { resource: issuer, scope: 'register:intent' })
   const bound = await boundHeaders(app, client, token, { method: 'POST', url })
-  const body = JSON.stringify({ registration_requests: requests })
+  const body = JSON.stringify(path === PATH ? { registration_requests: requests } : requests[0])
   const init = { method: 'POST', headers: { ...bound, 'content-type': 'application/json', ...headers }, body }
   const response = await fetch(url, init)
   return { status: response.status, body: JSON.parse(await response.text()), headers: response.headers }
@@ -99,12 +107,7 @@ test('one refusal refuses all, and the answer says of each what came of it (sect
     error: 'invalid_request',
     error_description: 'No agent of the batch was registered; results says why.',
     results: [
-      {
-        agent_id: 'good',
-        status: 'refused',
-        error: 'invalid_request',
-        error_description: 'An agent of this client has an id that differs only in case.',
-      },
+      { agent_id: 'good', status: 'not_registered' },
       {
         agent_id: 'there',
         status: 'refused',
@@ -119,7 +122,12 @@ test('one refusal refuses all, and the answer says of each what came of it (sect
         error: 'unauthorized_client',
         error_description: 'The client may not register for this app_id.',
       },
-      { agent_id: 'Good', status: 'not_registered' },
+      {
+        agent_id: 'Good',
+        status: 'refused',
+        error: 'invalid_request',
+        error_description: 'An agent of this client has an id that differs only in case.',
+      },
       { agent_id: 'twice', status: 'not_registered' },
       {
         agent_id: 'twice',
@@ -158,23 +166,86 @@ test('a batch is done once under its Idempotency-Key, and again only under anoth
   assert.equal((await batch(client, requests, { 'idempotency-key': 'batch-2' })).status, 400)
 })
 
-test('agents are locked in one order, whatever order they were sent in, so that no two batches block each other (section 4)', async () => {
-  const client = await givenClient(app)
-  // Of two ids that differ in case only the later one is refused: it tells which was taken first.
+test('agents are locked in one order, whatever order and case they were sent in (section 4)', async () => {
   for (const ids of [
-    ['b', 'B'],
-    ['B', 'b'],
+    ['B', 'a', 'c'],
+    ['c', 'A', 'b'],
   ]) {
-    const { body } = await batch(
-      client,
-      ids.map(id => request(client, id)),
-    )
-    const refused = body.results.filter((result: { status: string }) => result.status === 'refused')
+    const client = await givenClient(app)
+    const requests = ids.map(id => request(client, id))
+    assert.equal((await batch(client, requests)).status, 200)
+    // Rows of one table lie in the order in which they were written.
+    const rows = await ctx.db
+      .selectFrom('agent')
+      .select('agent_id')
+      .where('client_id', '=', client.client_id)
+      .orderBy(sql`ctid`)
+      .execute()
     assert.deepEqual(
-      refused.map((result: { agent_id: string }) => result.agent_id),
-      ['b'],
+      rows.map(row => row.agent_id.toLowerCase()),
+      ['a', 'b', 'c'],
     )
   }
+})
+
+/** Keys in the order of their thumbprints. */
+async function sortedKeys(count: number): Promise<TestKey[]> {
+  const keys = await Promise.all(Array.from({ length: count }, generateKey))
+  return keys.toSorted((a, b) => (a.jkt < b.jkt ? -1 : 1))
+}
+
+/** Runs both while these keys are being bound elsewhere, until two sessions wait; then lets them go on. */
+async function bothPast(held: readonly TestKey[], one: () => Promise<Sent>, two: () => Promise<Sent>) {
+  const client = await givenClient(app)
+  await givenAgent(app, client, 'holder')
+  const holding = await ctx.db.startTransaction().execute()
+  const keys = held.map(({ jkt, jwk }) => ({ jkt, jwk }))
+  const row = { client_id: client.client_id, agent_id: 'holder', source: 'registered' as const, added_at: ctx.now() }
+  await holding
+    .insertInto('agent_key')
+    .values(keys.map(({ jkt, jwk }) => ({ ...row, jkt, jwk: JSON.stringify(jwk) })))
+    .execute()
+  const first = one()
+  await sessionsWait(1)
+  const second = two()
+  await sessionsWait(2)
+  await holding.rollback().execute()
+  return [(await first).status, (await second).status]
+}
+
+async function sessionsWait(count: number): Promise<void> {
+  const waiting = sql<{ n: number }>`select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`
+  for (let turn = 0; turn < 4_000; turn += 1) if (((await waiting.execute(ctx.db)).rows[0]?.n ?? 0) >= count) return
+  throw new Error('they do not wait')
+}
+
+function withKey(client: GivenClient, agent_id: string, ...keys: readonly TestKey[]) {
+  return request(client, agent_id, { jwks: { keys: keys.map(key => key.jwk) } })
+}
+
+test('two batches with the same keys, in opposite orders, do not block each other: one is refused (section 4)', async () => {
+  const [one, two] = [await givenClient(app), await givenClient(app)]
+  const [a, b, heldByOne, heldByTwo] = await sortedKeys(4)
+  assert.ok(a && b && heldByOne && heldByTwo)
+  const statuses = await bothPast(
+    [heldByOne, heldByTwo],
+    () => batch(one, [withKey(one, 'a', a), withKey(one, 'b', heldByOne), withKey(one, 'c', b)]),
+    () => batch(two, [withKey(two, 'a', b), withKey(two, 'b', heldByTwo), withKey(two, 'c', a)]),
+  )
+  assert.deepEqual(statuses, [200, 400])
+})
+
+test('a batch and a single registration do not block each other by an agent and a key (section 4)', async () => {
+  const client = await givenClient(app)
+  const [held, shared, other] = await sortedKeys(3)
+  assert.ok(held && shared && other)
+  const statuses = await bothPast(
+    [held],
+    () => batch(client, [withKey(client, 'a', shared), withKey(client, 'm', held), withKey(client, 'z', other)]),
+    () => batch(client, [withKey(client, 'z', shared)], {}, '/intent/register/agent'),
+  )
+  assert.deepEqual(statuses, [200, 400])
 })
 
 test('[attack 103] a batch is of 1 to 64 requests, and no longer than four of the longest (section 4)', async () => {

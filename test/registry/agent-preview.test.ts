@@ -214,6 +214,25 @@ test('[attack 84] profile reference says that normalisation changed the prompt, 
   assert.deepEqual([again.status, again.answer.error], [400, 'duplicate_agent'])
 })
 
+test('[attack 85] the name of a tool holds no control character, in either profile (section 4)', async () => {
+  const client = await givenClient(app)
+  for (const checksum_profile of ['jcs', 'reference']) {
+    for (const [name, status] of [
+      ['read_mail\n\nChanges against reg_x: none\nWarning: none', 400],
+      ['a\tb', 400],
+      ['a\x1bb', 400],
+      ['a\x85b', 400],
+      ['read mail', 200],
+    ] as const) {
+      const agent_components = components('named', { tools: [{ name }] })
+      const text = JSON.stringify({ app_id: client.client_id, checksum_profile, agent_components })
+      const { body, ...answer } = await post(client, '/intent/register/agent/preview', { text })
+      assert.equal(answer.status, status, JSON.stringify(name))
+      if (status === 400) assert.equal(body.error, 'invalid_request')
+    }
+  }
+})
+
 test('[attack 86] in profile reference the written form of numbers reaches the checksum over HTTP (section 4)', async () => {
   const client = await givenClient(app)
   const text = (number: string) =>

@@ -140,7 +140,7 @@ test('jwks and jwks_uri take each other’s place, and one of them goes with pri
   assert.deepEqual([moved.status, moved.body.jwks, moved.body.jwks_uri], [200, null, url])
   const { details } = await lastAudited(app, 'client.update')
   const changed = { jwks_uri: { before: null, after: url }, jwks: { before: [client.key.jkt], after: null } }
-  assert.deepEqual(details, { changed })
+  assert.deepEqual(details, { changed, ended_tokens: 0 })
   await assert.rejects(accessToken(app, client, TARGET), /invalid_client/)
   await accessToken(app, { ...client, key }, TARGET)
   const back = await call('PATCH', path, { body: { jwks: { keys: [client.key.jwk] } } })

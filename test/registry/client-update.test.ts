@@ -4,9 +4,10 @@ import { clientUpdateSchema } from '../../src/protocol/client.ts'
 import { transaction } from '../../src/server/context.ts'
 import { changeClient } from '../../src/server/registry/client-update.ts'
 import { findClient, revokeClient } from '../../src/server/store/clients.ts'
+import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
-import { accessToken, givenAdmin, givenClient, givenResource } from '../support/given.ts'
+import { accessToken, boundHeaders, givenAdmin, givenClient, givenResource } from '../support/given.ts'
 import { adminCalls, lastAudited, somebodyWaits } from './admin-call.ts'
 import { caller, refused } from './given.ts'
 
@@ -133,9 +134,9 @@ test('[attack 118] nobody sets the keys of an administrator with more scopes tha
   const both = { ...body, access: [] }
   assert.equal((await weak('PATCH', `/clients/${powerful.client_id}`, { body: both })).status, 403)
   const changed = await strong('PATCH', `/clients/${powerful.client_id}`, { body })
-  assert.deepEqual([changed.status, changed.body.jwks], [200, body.jwks])
+  assert.deepEqual([changed.status, changed.body.jwks, changed.body.ended_tokens], [200, body.jwks, 0])
   const { details } = await lastAudited(app, 'client.update')
-  assert.deepEqual(details, { changed: { jwks: { before: [powerful.key.jkt], after: [jkt] } } })
+  assert.deepEqual(details, { changed: { jwks: { before: [powerful.key.jkt], after: [jkt] } }, ended_tokens: 0 })
   assert.equal((await weak('PATCH', `/clients/${powerful.client_id}`, { body: { jwks: { keys: [jwk] } } })).status, 403)
 })
 
@@ -221,3 +222,29 @@ test('[attack 129] the last client with admin:clients keeps it, also when two gi
   })
   assert.equal(locked.status, 409)
 })
+
+test('[attack 129] a change of access, grants or keys waits at the gate for what changes at the same time (section 9)', async () => {
+  const { client_id } = await givenClient(app)
+  const { jwk } = await generateKey()
+  for (const [enterGate, body] of [
+    [enterGateShared, { access: [] }],
+    [enterGateShared, { grant_types: ['agent_checksum'] }],
+    [enterGateExclusive, { jwks: { keys: [jwk] } }],
+  ] as const) {
+    const token = await accessToken(app, admin, { resource: `${issuer}/admin`, scope: 'admin:clients' })
+    const patch = await transaction(ctx, async tx => {
+      await enterGate(tx)
+      const answer = patchWith(token, client_id, body)
+      await somebodyWaits(app)
+      return { answer }
+    })
+    assert.equal((await patch.answer).status, 200, Object.keys(body).join())
+  }
+})
+
+async function patchWith(token: string, client_id: string, body: object): Promise<Response> {
+  const url = `${app.adminUrl}/admin/v1/clients/${client_id}`
+  const headers = await boundHeaders(app, admin, token, { method: 'PATCH', url })
+  const init = { method: 'PATCH', headers: { ...headers, 'content-type': 'application/json' } }
+  return await fetch(url, { ...init, body: JSON.stringify(body) })
+}

@@ -97,6 +97,7 @@ test('a mint that was allowed before the deletion is refused in its write (proto
     agent_id: null,
     registration_id: null,
     agent_jkt: null,
+    client_updated_at: null,
     kid: 'k',
     workflow: null,
   }

@@ -123,6 +123,10 @@ test('an agent’s key goes for good with all that it endorsed (section 4)', asy
     .insertInto('agent_key')
     .values(rows.map(row => ({ ...endorsed, ...row, removed_at: null })))
     .execute()
+  await ctx.db
+    .insertInto('agent_key_endorsement')
+    .values(rows.map(({ jkt, endorsed_by }) => ({ jkt, endorsed_by })))
+    .execute()
   await givenToken(ctx, 'keyed', { agent_id: 'planner', jkt: key.jkt })
   await givenToken(ctx, 'keyed', { agent_id: 'planner', jkt: 'endorsed-live' })
   await givenToken(ctx, 'keyed', { agent_id: 'planner', jkt: second.jkt })
@@ -158,6 +162,30 @@ test('a client’s key is taken out of its stored keys; the last one is not (sec
   assert.equal((await findClient(ctx, 'signing'))?.jwks?.keys.length, 1)
   const count = (await entries(ctx, 'key')).filter(entry => entry.id === second.jkt).length
   assert.equal(count, 0)
+})
+
+test('an agent’s key goes also where it is the only key of a client: the note says what is left to do (section 9)', async () => {
+  const shared = await generateKey()
+  const only = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [shared.jwk] } }
+  await givenClient(ctx, 'shares', only)
+  const app = await givenClient(ctx, 'stolen')
+  await register(ctx, app, { ...agentBody('stolen'), public_key: { ...shared.jwk } })
+  await givenToken(ctx, 'stolen', { agent_id: 'planner', jkt: shared.jkt })
+  const { revoked, live_tokens, final, note } = await revoke('key', shared.jkt)
+  assert.deepEqual([revoked, live_tokens, final], [{ ...NONE, key: 1 }, 1, true])
+  assert.match(note ?? '', /still the only key by which a client signs in: revoke that client, or give it new keys/)
+  assert.deepEqual((await audited(shared.jkt))?.details.only_key_of, ['shares'])
+  assert.equal((await findClient(ctx, 'shares'))?.jwks?.keys.length, 1)
+  assert.equal((await entries(ctx, 'key')).filter(entry => entry.id === shared.jkt).length, 1)
+})
+
+test('a revoked key does not come into the keys of a client while its entry stands (section 9)', async () => {
+  const [bad, good] = [await generateKey(), await generateKey()]
+  await revoke('key', bad.jkt)
+  const over = (keys: readonly object[]) => ({ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys } })
+  const again = { code: 'invalid_request', reason: 'revoked_client_key' }
+  assert.deepEqual(await refused(givenClient(ctx, 'again', over([good.jwk, bad.jwk]))), again)
+  await givenClient(ctx, 'fresh', over([good.jwk]))
 })
 
 test('a thumbprint that nobody registered gets its entry, and says that it is no more (section 9)', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { policiesSchema } from '../../src/protocol/client.ts'
 import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
+import { findAgent } from '../../src/server/store/agents.ts'
 import { validRegistrations } from '../../src/server/store/registrations.ts'
 import { lapsedStanding } from '../../src/server/store/standing.ts'
 import { startTestApp } from '../support/app.ts'
@@ -172,6 +173,20 @@ test('a pending version drains nothing; its approval lets the older one drain, a
   assert.deepEqual(await statusesOf('planner', client_id), ['1 draining 90', '2 draining 60', '3 active'])
 })
 
+test('a version that counts has counted, also where a node of the release before did not say so: no grant comes back (section 4)', async () => {
+  const old = await process()
+  const { client_id } = client
+  const { agent_id } = old
+  const by = caller({ client_id, sub: client_id, acting_owner: 'user:local:anna' })
+  await ctx.db.updateTable('agent').set({ access: '[]' }).where('agent_id', '=', agent_id).execute()
+  for (const status of ['active', 'draining'] as const) {
+    const named = ctx.db.updateTable('registration').where('agent_id', '=', agent_id).where('status', '<>', 'retired')
+    await named.set({ status, pending_for: '["require_approval"]' }).execute()
+    await registerVersion(ctx, by, agentBody(client_id, { id: agent_id, prompt: `Then ${status}.` }))
+    assert.deepEqual((await findAgent(ctx, client_id, agent_id))?.access, [])
+  }
+})
+
 test('a mint that was judged within the drain is refused by its write after it (section 9)', async () => {
   const old = await process()
   await register(old.agent_id, 'Be kind.', 30)
@@ -183,7 +198,7 @@ test('a mint that was judged within the drain is refused by its write after it (
     .where('agent_id', '=', old.agent_id)
     .where('version', '=', 1)
     .executeTakeFirstOrThrow()
-  const agent = { client_id, agent_id: old.agent_id, ...row, agent_jkt: old.key.jkt }
+  const agent = { client_id, agent_id: old.agent_id, ...row, agent_jkt: old.key.jkt, client_updated_at: null }
   const standing = { ...agent, resource: null, kid: '', workflow: null, refs: [] }
   const at = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000)
   assert.equal(await lapsedStanding(ctx, standing, at(29)), undefined)

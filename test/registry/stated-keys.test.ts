@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import { importPublicJwk } from '../../src/protocol/jwk.ts'
 import { signKeyStatement } from '../../src/protocol/sign.ts'
+import { transaction } from '../../src/server/context.ts'
+import { statedKeys } from '../../src/server/registry/key-statements.ts'
 import { findAgentKeys } from '../../src/server/store/agent-keys.ts'
+import { findClient } from '../../src/server/store/clients.ts'
+import { enterGateShared } from '../../src/server/store/gate.ts'
+import { givenServer } from '../fetch/given.ts'
 import { forge, type TestKey, testKey } from '../protocol/forge.ts'
 import { startTestApp } from '../support/app.ts'
 import { accessToken, boundHeaders, type GivenClient, givenAgent, givenClient } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
 
-const app = await startTestApp()
+const app = await startTestApp({ env: { REMIT_ALLOW_PRIVATE_FETCH: '1' } })
 const { ctx, clock, issuer } = app
 const SCOPE = 'register:intent'
 
@@ -223,6 +229,71 @@ test('[attack 83] with a statement a new version adds its key at once, without o
   assert.deepEqual([active.status, active.body.status], [200, 'active'])
   assert.deepEqual(await held(of), [await jktOf(of.key), await jktOf(added)].sort())
   assert.deepEqual(mismatch(await register(of, added, text)), MISMATCH)
+})
+
+/** An agent whose client publishes its keys at a server that counts and answers slowly once it is told to. */
+async function remoteSetting() {
+  const of = await setting({ agent_keys: 'endorsed' })
+  const old = testKey('ES256')
+  const served = { keys: [old.jwk], idle: [] as number[] }
+  const { url, seen } = await givenServer(async (_request, response) => {
+    const { rows } = await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and state = 'idle in transaction'`.execute(ctx.db)
+    served.idle.push(rows[0]?.n ?? 0)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: served.keys }))
+  })
+  const remote = { jwks: null, jwks_uri: url }
+  await ctx.db.updateTable('client').set(remote).where('client_id', '=', of.client_id).execute()
+  await ctx.remoteKeys.find(of.client_id, url)
+  clock.advance(31)
+  return { of, served, seen }
+}
+
+test('a key of the client that is not known yet is fetched before the transaction, never inside it (section 4)', async () => {
+  const { of, served, seen } = await remoteSetting()
+  const fresh = testKey('ES256')
+  served.keys = [fresh.jwk]
+  const added = testKey('ES256')
+  const token = { resource: issuer, scope: SCOPE }
+  const text = await statement(of, added, { iss: of.client_id }, fresh)
+  const deployer = await givenClient(app, { registers_for: [of.client_id] })
+  await accessToken(app, deployer, token)
+  assert.equal((await call(deployer, 'POST', keysPath(of), { jwk: added.jwk, key_statement: text })).status, 201)
+  clock.advance(31)
+  const unknown = await statement(of, added, { iss: of.client_id }, testKey('ES256'))
+  const refused = await call(deployer, 'POST', keysPath(of), { jwk: added.jwk, key_statement: unknown })
+  assert.equal(refused.status, 401)
+  assert.deepEqual([seen.requests.length, served.idle], [3, [0, 0, 0]])
+  clock.advance(31)
+  const vouched = { client: await storedClient(of), agent: { agent_id: 'planner', status: 'active' as const } }
+  const keys = [{ jkt: await jktOf(added), jwk: { ...added.jwk, kty: 'EC' } }]
+  await assert.rejects(transaction(ctx, tx => statedKeys(tx, vouched, unknown, keys)))
+  assert.equal(seen.requests.length, 3)
+})
+
+function keysPath({ client_id }: Setting): string {
+  return `/intent/agents/${client_id}/planner/keys`
+}
+
+async function storedClient({ client_id }: Setting) {
+  const client = await findClient(ctx, client_id)
+  assert.ok(client)
+  return client
+}
+
+test('whoever asks to remove a key that is not theirs, or not there, does not wait at the gate (section 9)', async () => {
+  const of = await setting()
+  const rival = await setting()
+  const none = await jktOf(testKey('ES256'))
+  await transaction(ctx, async tx => {
+    await enterGateShared(tx)
+    const theirs = await call(rival.client, 'DELETE', `${keysPath(of)}/${await jktOf(of.key)}`)
+    await forgetAudit()
+    const absent = await call(of.client, 'DELETE', `${keysPath(of)}/${none}`)
+    assert.deepEqual([theirs.status, absent.status], [404, 404])
+  })
+  const audit = { outcome: 'refused', reason: 'unknown_key', client_id: of.client_id, agent_id: 'planner' }
+  assert.deepEqual(await lastAudit(), { action: 'agent_key.remove', ...audit })
 })
 
 async function jwksOf(client_id: string, agent_id: string) {

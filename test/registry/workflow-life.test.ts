@@ -204,3 +204,24 @@ test('a batch registers every workflow or none, and names each one that is refus
   ])
   assert.equal((await refused(twice)).reason, 'duplicate_in_batch')
 })
+
+test('each workflow of a batch leaves its own audit row, under the client whose it is (section 12)', async () => {
+  await given('theirs')
+  const by = { ...(await given('for-them', { registers_for: ['theirs'] })), request_id: 'batch-for-them' }
+  await batch(by, [
+    { workflow_id: 'w2', app_id: 'theirs', steps: OPEN },
+    { workflow_id: 'w1', steps: OPEN },
+  ])
+  const rows = await ctx.db
+    .selectFrom('audit_event')
+    .select(['action', 'outcome', 'actor', 'client_id', 'details'])
+    .where('request_id', '=', 'batch-for-them')
+    .orderBy('client_id', 'desc')
+    .execute()
+  const row = { action: 'workflow.register', outcome: 'success' as const, actor: 'for-them' }
+  const common = { caller: 'for-them', acting_owner: 'user:local:anna', version: 1, status: 'registered' }
+  assert.deepEqual(rows, [
+    { ...row, client_id: 'theirs', details: { ...common, workflow_id: 'w2' } },
+    { ...row, client_id: 'for-them', details: { ...common, workflow_id: 'w1' } },
+  ])
+})

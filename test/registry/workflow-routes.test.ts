@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { enterGateShared } from '../../src/server/store/gate.ts'
 import { startTestApp } from '../support/app.ts'
 import { accessToken, boundHeaders, type GivenClient, givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 
@@ -65,7 +67,7 @@ test('workflows are registered by the batch; a refusal names each item in result
       details: {
         ...common,
         workflow_ids: ['mail', 'post'],
-        workflows: registered.map(({ workflow_id, version, status }) => ({ workflow_id, version, status })),
+        registered: 2,
       },
     },
     {
@@ -78,6 +80,32 @@ test('workflows are registered by the batch; a refusal names each item in result
   const many = Array.from({ length: 65 }, (_, n) => ({ ...FIRST, workflow_id: `w${n}` }))
   assert.equal((await asClient(path, { workflow_definitions: many })).status, 400)
   assert.equal((await asClient(path, { workflow_definitions: [] })).status, 400)
+})
+
+test('[attack 116] whoever deregisters what is not theirs, or not there, is refused without holding back a mint (section 5)', async () => {
+  const db = openDatabase(app.database.connection)
+  // A mint under way: the exclusive gate would wait for it, and every later mint for the gate.
+  await db.transaction().execute(async tx => {
+    await enterGateShared({ ...app.ctx, db: tx })
+    const foreign = await asClient(`/intent/deregister/workflow?workflow_id=mail&app_id=${admin.client_id}`)
+    assert.deepEqual([foreign.status, foreign.body.error], [400, 'unauthorized_client'])
+    const unknown = await asClient('/intent/deregister/workflow?workflow_id=nothing')
+    assert.deepEqual([unknown.status, unknown.body.error], [400, 'invalid_request'])
+  })
+  await db.destroy()
+  const common = { caller: client_id, acting_owner: 'user:local:anna' }
+  const refused = { outcome: 'refused' as const }
+  const rows = await audited('workflow.deregister')
+  assert.deepEqual(
+    rows.toSorted((a, b) => String(a.reason).localeCompare(String(b.reason))),
+    [
+      {
+        ...{ ...refused, reason: 'foreign_app', client_id: admin.client_id },
+        details: { ...common, workflow_id: 'mail' },
+      },
+      { ...refused, reason: 'unknown_workflow', client_id, details: { ...common, workflow_id: 'nothing' } },
+    ],
+  )
 })
 
 test('a version is seen, rejected with a reason, proposed again and approved (section 11)', async () => {

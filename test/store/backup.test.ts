@@ -29,7 +29,7 @@ async function restoreInto(connection: Connection, text: string, sealer?: Sealer
   return await restoreBackup(connection, {
     lines: lines(),
     not_before: NOT_BEFORE,
-    check: async restored => {
+    complete: async restored => {
       if (sealer) await checkCanary(restored, sealer)
     },
     report: () => {},

@@ -15,6 +15,7 @@ import {
 } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
 import { testKey } from '../protocol/forge.ts'
+import { NONE, revoke } from '../registry/given-revocation.ts'
 import { byAgent, byClient, mintWith, statementFor } from './statement.ts'
 
 const world = await givenWorld()
@@ -257,6 +258,23 @@ test('a removed signer admits no key any more, and the keys that it endorsed do 
   await refused(world, mintWith(world, agent, other, fresh), { ...MISMATCH, reason: 'statement_signer' }, solo)
   const again = mintWith(world, agent, holder, await statementFor(world, agent, holder, byClient(agent)))
   await refused(world, again, { ...MISMATCH, reason: 'agent_key_mismatch' }, good(world.solo))
+})
+
+test('a key that two have endorsed goes with either of them, whoever did so last (section 4)', async () => {
+  const agent = await endorsable()
+  const [holder, other] = [testKey('ES256'), testKey('ES256')]
+  for (const signer of [byAgent(agent), byClient(agent)]) {
+    const statement = await statementFor(world, agent, holder, signer)
+    assert.equal((await send(world, mintWith(world, agent, holder, statement))).status, 200)
+  }
+  const byItself = await statementFor(world, agent, other, byClient(agent))
+  assert.equal((await send(world, mintWith(world, agent, other, byItself))).status, 200)
+  const { revoked, live_tokens } = await revoke(ctx, 'key', await thumbprint(agent.key))
+  assert.deepEqual([revoked, live_tokens], [{ ...NONE, key: 2 }, 2])
+  const again = () => statementFor(world, agent, holder, byClient(agent))
+  const gone = mintWith(world, agent, holder, await again())
+  await refused(world, gone, { ...MISMATCH, reason: 'agent_key_mismatch' }, good(world.solo))
+  assert.equal((await send(world, mintWith(world, agent, other, byItself))).status, 200)
 })
 
 test('a key that leaves the client’s JWKS, or a policy that is taken back, endorses no more (section 4)', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeJwt } from 'jose'
-import { insertShimRelease, withdrawShimRelease } from '../../src/server/store/shim-releases.ts'
+import { endShimRelease, insertShimRelease } from '../../src/server/store/shim-releases.ts'
 import { agentGrant, send } from '../attacks/attempt.ts'
 import { type GivenAgent, givenAgent, givenClient, givenWorld } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
@@ -87,10 +87,10 @@ test('policy shim "min_release": from the highest minimum on, until a release is
   assert.deepEqual(await statuses(), [200, 200, 200, 400])
   await release('1.10.1', hex('d'), true)
   assert.deepEqual(await statuses(), [400, 400, 200, 200])
-  await withdrawShimRelease(ctx, '2.0.0', ctx.now())
+  await endShimRelease(ctx, '2.0.0', ctx.now())
   assert.deepEqual(await statuses(), [400, 400, 400, 200])
   // A minimum that is withdrawn asks for nothing any more.
-  await withdrawShimRelease(ctx, '1.10.1', ctx.now())
+  await endShimRelease(ctx, '1.10.1', ctx.now())
   assert.deepEqual(await statuses(), [200, 200, 400, 400])
 })
 

@@ -60,8 +60,10 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'A batch is registered whole or not at all, and at least one of its items was refused.',
     mend: 'Mend the items that results of the answer names, then send the whole batch again.',
   },
-  batch_repeats_agent: { check: 'The batch has one agent twice.', mend: 'Send one version of each agent.' },
-  duplicate_in_batch: { check: 'The batch has one workflow twice.', mend: 'Send one definition of each workflow.' },
+  duplicate_in_batch: {
+    check: 'The batch has one agent or one workflow twice.',
+    mend: 'Send one version of each agent, one definition of each workflow.',
+  },
   no_key: { check: 'Exactly one key is added at a time.', mend: 'Send one public JWK.' },
   unknown_key: {
     check: 'The thumbprint was looked up among the registered keys of the agent and is not there.',

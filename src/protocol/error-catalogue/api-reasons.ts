@@ -69,6 +69,12 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Use another client; a revoked one is final.',
     command: 'remit client list',
   },
+  grant_taken_away: {
+    check:
+      'The grant_types of the client were read: client_credentials, by which it got this token, is not among them.',
+    mend: 'Give the client this grant again, or use another client.',
+    command: 'remit client show {client_id}',
+  },
   admin_token_not_bound: {
     check: 'A token for the admin API must be bound to a key, unless the client has allow_bearer_admin (section 3).',
     mend: 'Send a DPoP proof at the token endpoint, and one with each request.',

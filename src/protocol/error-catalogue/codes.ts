@@ -18,7 +18,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     title: 'The agent, its checksum or its delegation was not accepted',
     cause:
       'The client is authenticated, but the agent that asks is unknown, its checksum belongs to no version that is valid now, or what it rests on was revoked. `ajwt_error` beside this code names the check.',
-    mend: 'Follow the page of the `ajwt_error`. Without one, register the agent with `remit agent create FILE` and ask again.',
+    mend: 'Follow the page of the `ajwt_error`. Without one, register the agent with `remit agent create FILE ...` and ask again.',
   },
   unauthorized_client: {
     title: 'The client may not do this',
@@ -87,19 +87,19 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     title: 'The client has no such active agent',
     cause:
       'No agent of this `agent_id` is registered for this client, or it is suspended or revoked. Agents of other clients answer the same.',
-    mend: 'Check the spelling of `agent_id`, then register it with `remit agent create FILE`. A suspended agent is resumed with `remit agent resume`; a revoked `agent_id` never comes back: take another.',
+    mend: 'Check the spelling of `agent_id`, then register it with `remit agent create FILE ...`. A suspended agent is resumed with `remit agent resume`; a revoked `agent_id` never comes back: take another.',
   },
   agent_checksum_mismatch: {
     title: 'The checksum is not that of a valid version',
     cause:
       'The checksum that the agent computed over its prompt, tools and configuration equals no version that is registered and valid now. Either the agent was changed and the change is not registered, the version still waits for approval, or its drain time is over.',
-    mend: 'Compare the checksum with those of `remit agent show CLIENT_ID AGENT_ID`. Register the changed components with `remit agent create FILE`; a version that is `pending` is approved with `remit agent approve`.',
+    mend: 'Compare the checksum with those of `remit agent show CLIENT_ID AGENT_ID`. Register the changed components with `remit agent create FILE ...`; a version that is `pending` is approved with `remit agent approve`.',
   },
   agent_key_mismatch: {
     title: 'The proof is not by a key of this agent',
     cause:
       'The key in the DPoP proof is not among the keys that this agent may use now, or no proof was sent where the agent must prove that it holds its key.',
-    mend: 'Sign with the key that was registered for the agent; `remit agent show CLIENT_ID AGENT_ID` lists the thumbprints (`jkts`). A new key comes with the next version: `remit agent create FILE --generate-key KEYFILE`.',
+    mend: 'Sign with the key that was registered for the agent; `remit agent show CLIENT_ID AGENT_ID` lists the thumbprints (`jkts`). A new key comes with the next version: `remit agent create FILE ... --generate-key KEYFILE`.',
   },
   invalid_shim: {
     title: 'The shim is not a released version',
@@ -133,7 +133,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     title: 'This token is given only for a workflow step',
     cause:
       'A workflow of the client assigns this agent a step and its grant does not let it work outside of workflows, or the owner of the API marked a scope with `workflow`.',
-    mend: 'Send `workflow_id` and `workflow_step` with the request (`remit token mint --workflow ID --step ID`), or have the agent registered with `outside_workflow`.',
+    mend: 'Send `workflow_id` and `workflow_step` with the request (`remit token mint ... --workflow ID --step ID`), or have the agent registered with `outside_workflow`.',
   },
   delegation_unauthorized: {
     title: 'The delegation was not accepted',

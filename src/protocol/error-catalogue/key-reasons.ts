@@ -16,6 +16,10 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
   jwks_kid: { check: 'The kids of a key set must be short and unique.', mend: 'Give each key its own kid.' },
   own_key: { check: 'The key is one of the signing keys of this server.', mend: 'Register a key of your own.' },
   repeated_key: { check: 'One key was sent twice in one request.', mend: 'Send each key once.' },
+  revoked_client_key: {
+    check: 'A key of the set was revoked, and the entry of its revocation stands.',
+    mend: 'Make a new key for the client and send the set without the revoked one.',
+  },
   agent_key_taken: {
     check: 'The thumbprint is bound to another agent: a key serves one agent of one client, for ever (section 4).',
     mend: 'Make a new key for this agent; it comes with the next version.',

@@ -1,6 +1,6 @@
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { insertAuditRow } from '../store/audit.ts'
+import { type AuditWriter, insertAuditRow } from '../store/audit.ts'
 import type { UnauthenticatedRefusal } from './unauthenticated.ts'
 
 /*
@@ -146,6 +146,23 @@ export async function auditBootstrap(tx: Context, origin: Origin, client_id: str
     request_id: origin.request_id,
     address: origin.address,
     details: {},
+  })
+}
+
+/** The beginning of an epoch: what was used and revoked between the two instants is not known. */
+export async function auditRestore(
+  tx: AuditWriter,
+  restore: { backup_created_at: string; not_before: string },
+): Promise<void> {
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'admin.restore',
+    outcome: 'success',
+    reason: null,
+    actor: 'restore',
+    request_id: tx.timeId(),
+    address: null,
+    details: restore,
   })
 }
 

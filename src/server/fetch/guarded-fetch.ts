@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import http from 'node:http'
 import type { Socket } from 'node:net'
 import { OAuthError } from '../../protocol/errors.ts'
@@ -8,6 +9,8 @@ import { FetchRefused } from './fetch-refused.ts'
 
 const TIMEOUT_MILLISECONDS = 2_500
 const MAX_BYTES = 65_536
+/** Interim answers (1xx) before the one that counts. */
+const MAX_INTERIM = 8
 const JSON_TYPE = /^application\/(?:[a-z0-9.-]{1,64}\+)?json(?:;|$)/i
 
 /**
@@ -23,7 +26,7 @@ export async function guardedFetch(
   const signal = AbortSignal.timeout(TIMEOUT_MILLISECONDS)
   const socket = await connectGuarded(target, config.allowPrivateFetch, network, signal)
   try {
-    return parse(await requestOver(socket, target, signal))
+    return parse(await Promise.race([requestOver(socket, target, signal), rejectWhenAborted(signal)]))
   } catch (error) {
     if (error instanceof FetchRefused) throw error
     throw new FetchRefused(signal.aborted ? 'fetch_timeout' : 'fetch_unreachable', error)
@@ -54,10 +57,24 @@ async function requestOver(socket: Socket, url: URL, signal: AbortSignal): Promi
     },
     signal,
   })
-  request.on('error', reject).on('response', resolve).end()
+  let interim = 0
+  const refuse = () => reject(new FetchRefused('fetch_status'))
+  request.on('response', resolve).on('upgrade', refuse)
+  request.on('information', () => {
+    interim += 1
+    if (interim > MAX_INTERIM) refuse()
+  })
+  request.on('error', reject).on('close', () => reject(new Error('the connection closed without an answer')))
+  request.end()
   const response = await promise
   checkHead(response)
   return await readBounded(response)
+}
+
+/** Ends the wait itself: a request whose socket became another protocol's does not hear its signal any more. */
+async function rejectWhenAborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort')
+  throw signal.reason
 }
 
 function checkHead({ statusCode, headers }: http.IncomingMessage): void {

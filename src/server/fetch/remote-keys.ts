@@ -15,6 +15,8 @@ type Fetching = { readonly config: Pick<Config, 'allowPrivateFetch'> }
 export type RemoteKeys = {
   /** The client's keys now; undefined where none can be had. `kid` is one that is looked for. */
   readonly find: (client_id: string, jwks_uri: string, kid?: string) => Promise<readonly RemoteKey[] | undefined>
+  /** The client's keys as they are at hand; never fetches, so that a transaction may ask. */
+  readonly kept: (client_id: string, jwks_uri: string) => readonly RemoteKey[] | undefined
   /** The keys behind a URL, past the cache. Throws FetchRefused. */
   readonly fetch: (jwks_uri: string) => Promise<readonly RemoteKey[]>
 }
@@ -46,6 +48,8 @@ export function createRemoteKeys(
   const seconds = () => ctx.now().getTime() / 1000
   const fetch = (jwks_uri: string) => fetchKeys(ctx, jwks_uri, network)
 
+  const serving = (entry: Entry) => (seconds() - entry.fetchedAt <= OUTAGE_SECONDS ? entry.keys : undefined)
+
   async function refresh(entry: Entry, client_id: string, jwks_uri: string): Promise<void> {
     entry.lastAttempt = seconds()
     try {
@@ -61,6 +65,7 @@ export function createRemoteKeys(
 
   return {
     fetch,
+    kept: (client_id, jwks_uri) => serving(touch(entries, `${client_id} ${jwks_uri}`)),
     async find(client_id, jwks_uri, kid) {
       const entry = touch(entries, `${client_id} ${jwks_uri}`)
       const isKnown = entry.keys?.some(key => kid === undefined || key.kid === kid || key.jkt === kid) ?? false
@@ -70,7 +75,7 @@ export function createRemoteKeys(
         entry.pending = refresh(entry, client_id, jwks_uri)
       }
       if (isDue) await entry.pending
-      return seconds() - entry.fetchedAt <= OUTAGE_SECONDS ? entry.keys : undefined
+      return serving(entry)
     },
   }
 }

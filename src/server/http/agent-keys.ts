@@ -4,12 +4,12 @@ import { agentKeyRemovedSchema } from '../../protocol/agent-acts.ts'
 import { agentKeyViewSchema } from '../../protocol/agent-views.ts'
 import { jwksSchema, oauthErrorSchema } from '../../protocol/metadata.ts'
 import { agentIdSchema, clientIdSchema } from '../../protocol/names.ts'
+import { thumbprintSchema } from '../../protocol/thumbprint.ts'
 import type { Context } from '../context.ts'
 import { act } from '../registry/act.ts'
-import { addStatedKey, getAgentJwks, removeOwnKey } from '../registry/agent-stated-keys.ts'
+import { addStatedKey, getAgentJwks, ownKeyRemoval } from '../registry/agent-stated-keys.ts'
 import { speaksFor } from '../registry/app-client.ts'
-import { fetchKeysAhead } from '../registry/client-keys.ts'
-import { enterGateExclusive } from '../store/gate.ts'
+import { fetchSignerAhead } from '../registry/key-statements.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
@@ -25,8 +25,6 @@ const refusals = {
   422: oauthErrorSchema,
 }
 const ofAgent = z.object({ client_id: clientIdSchema, agent_id: agentIdSchema })
-/** RFC 7638, SHA-256. */
-const jkt = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const JWKS_CACHE = 'public, max-age=60'
 
 /** POST /intent/agents/{client_id}/{agent_id}/keys, DELETE …/keys/{jkt}, and the public GET …/jwks. */
@@ -45,25 +43,25 @@ export async function agentKeyRoutes(app: App, { ctx }: { ctx: Context }): Promi
     const caller = callerOf(request)
     const event = { action: 'agent_key.add', ...params, details: {} } as const
     const asked = { ...idempotency(request, headers), body, answer: agentKeyViewSchema }
-    if (speaksFor(caller, params.client_id)) await fetchKeysAhead(ctx, params.client_id)
+    if (speaksFor(caller, params.client_id)) await fetchSignerAhead(ctx, params.client_id, body.key_statement)
     reply.code(201)
     return answerAct(reply, await act(ctx, caller, event, asked, tx => addStatedKey(tx, caller, params, body)))
   })
-  const remove = {
+  const removal = {
     summary: 'Remove a registered key of an agent and every key that it endorsed',
     tags,
-    params: ofAgent.extend({ jkt }),
+    params: ofAgent.extend({ jkt: thumbprintSchema }),
     headers: idempotencyHeaders,
     response: { 200: agentKeyRemovedSchema, ...refusals },
   }
-  app.delete('/intent/agents/:client_id/:agent_id/keys/:jkt', { config, schema: remove }, async (request, reply) => {
+  app.delete('/intent/agents/:client_id/:agent_id/keys/:jkt', { config, schema: removal }, async (request, reply) => {
     const { headers, params } = request
     const { jkt, ...name } = params
     const caller = callerOf(request)
     const event = { action: 'agent_key.remove', ...name, details: { jkt } } as const
-    const before = enterGateExclusive
+    const { before, remove } = ownKeyRemoval(caller, name, jkt)
     const asked = { ...idempotency(request, headers), body: {}, answer: agentKeyRemovedSchema, before }
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => removeOwnKey(tx, caller, name, jkt)))
+    return answerAct(reply, await act(ctx, caller, event, asked, remove))
   })
   // Any text is a name here: what is not one answers like an agent that does not exist.
   const jwks = {

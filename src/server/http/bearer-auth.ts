@@ -5,6 +5,7 @@ import { Problem } from '../../protocol/problem.ts'
 import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { mayStillHold, standingScope } from '../registry/standing-rights.ts'
 import { type Client, findClient } from '../store/clients.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import type { App } from './app-type.ts'
@@ -60,7 +61,9 @@ export function bearerClientVerifier(ctx: Context): (token: string) => Promise<{
     const verified = await verifier.verify({ authorization: `Bearer ${token}`, method: 'POST', url })
     const { client_id, sub, scope } = verified.claims
     if (!isClientLevel(verified.claims) || sub !== client_id) throw refusal('not_a_client_token')
-    if (!scope.split(' ').includes('generate:intent-token')) throw refusal('token_scope')
+    const client = await activeClient(ctx, verified.claims)
+    const standing = standingScope(client, ctx.config.issuer, scope)
+    if (!standing.includes('generate:intent-token')) throw refusal('token_scope')
     await refuseRevoked(ctx, verified)
     return { client_id }
   }
@@ -104,21 +107,34 @@ async function callerByToken(
     url: publicUrl(base, request.raw.url ?? ''),
   })
   if (!isClientLevel(verified.claims)) throw refusal('not_a_client_token')
-  const client = await findClient(ctx, verified.claims.client_id)
-  if (client?.status !== 'active') throw refusal('client_not_active')
+  const client = await activeClient(ctx, verified.claims)
   await refuseRevoked(ctx, verified)
   if (permission.audience === 'admin' && !verified.proof && !client.policies.allow_bearer_admin) {
     throw refusal('admin_token_not_bound')
   }
-  return readCaller(request, verified, client)
+  const audience = permission.audience === 'admin' ? ctx.config.adminAudience : ctx.config.issuer
+  return readCaller(request, verified, client, standingScope(client, audience, verified.claims.scope))
 }
 
-function readCaller(request: FastifyRequest, { claims, proof }: Verified, client: Client): Caller {
+/** The client of a token, as it is now. Throws `invalid_token` where it could not ask for that token any more. */
+async function activeClient(ctx: Context, { client_id, sub }: AccessTokenClaims): Promise<Client> {
+  const client = await findClient(ctx, client_id)
+  if (client?.status !== 'active') throw refusal('client_not_active')
+  if (!mayStillHold(client, sub)) throw refusal('grant_taken_away')
+  return client
+}
+
+function readCaller(
+  request: FastifyRequest,
+  { claims, proof }: Verified,
+  client: Client,
+  scope: readonly string[],
+): Caller {
   return {
     client_id: client.client_id,
     sub: claims.sub,
     acting_owner: claims.sub.startsWith('user:') ? claims.sub : client.owner,
-    scope: claims.scope.split(' '),
+    scope,
     registers_for: client.registers_for,
     jti: claims.jti,
     ...(proof && {

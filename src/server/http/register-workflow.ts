@@ -10,9 +10,8 @@ import {
 import type { Context } from '../context.ts'
 import { act } from '../registry/act.ts'
 import { registerWorkflows } from '../registry/workflow-batch.ts'
-import { deregisterWorkflow } from '../registry/workflow-deregistration.ts'
+import { deregisterWorkflow, enterGateToDeregister } from '../registry/workflow-deregistration.ts'
 import { registerWorkflow } from '../registry/workflows.ts'
-import { enterGateExclusive } from '../store/gate.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
@@ -54,7 +53,7 @@ export async function registerWorkflowRoute(app: App, { ctx }: { ctx: Context })
       ...idempotency(request, headers),
       body: query,
       answer: workflowDeregisteredSchema,
-      before: enterGateExclusive,
+      before: (tx: Context) => enterGateToDeregister(tx, caller, query),
     }
     return answerAct(reply, await act(ctx, caller, event, asked, tx => deregisterWorkflow(tx, caller, query)))
   })

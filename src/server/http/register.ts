@@ -14,7 +14,7 @@ import { registerBatch } from '../registry/agent-batch.ts'
 import { previewAgent } from '../registry/agent-preview.ts'
 import { registerAgent } from '../registry/agent-registration.ts'
 import { speaksFor } from '../registry/app-client.ts'
-import { fetchKeysAhead } from '../registry/client-keys.ts'
+import { fetchSignerAhead } from '../registry/key-statements.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
@@ -79,6 +79,7 @@ export async function registerAgentBatchRoute(app: App, { ctx }: { ctx: Context 
 
 /** The keys that may have signed a key statement, before the transaction that looks at it. */
 async function fetchSignersAhead(ctx: Context, caller: Caller, bodies: readonly AgentRegistration[]): Promise<void> {
-  const stated = bodies.filter(body => body.key_statement !== undefined && speaksFor(caller, body.app_id))
-  for (const app_id of new Set(stated.map(body => body.app_id))) await fetchKeysAhead(ctx, app_id)
+  for (const { app_id, key_statement } of bodies) {
+    if (key_statement !== undefined && speaksFor(caller, app_id)) await fetchSignerAhead(ctx, app_id, key_statement)
+  }
 }

@@ -11,8 +11,9 @@ import { agentToDecide, checkSameContent, conflict, versionOf } from './agent-de
 import { checkFourEyes } from './four-eyes.ts'
 
 /**
- * Approves one pending version, named by id and content (protocol.md sections 4 and 11), inside `act`: it counts at
- * once, the one that counted drains as long as the version asked for, its proposed keys and grant become the agent's.
+ * Approves one pending version, named by id and content (protocol.md sections 4 and 11), inside `act` with
+ * the exclusive gate as its `before`: it counts at once, the one that counted drains as long as the version asked for,
+ * its proposed keys and grant become the agent's, and nothing more is minted with a key that they replace.
  * The agent's row is locked throughout.
  * Throws Problem `not_found`, `conflict` where it is not pending, not this content, or not the newest, `forbidden`.
  */
@@ -53,7 +54,10 @@ async function apply(tx: Context, version: RegistrationRow, caller: Caller, drai
     const jkts = proposed_keys.map(key => key.jkt)
     const bound = await insertAgentKeys(tx, client_id, agent_id, proposed_keys, now)
     if (!jkts.every(jkt => bound.has(jkt)))
-      throw conflict('A proposed key serves another agent now.', 'agent_key_taken')
+      throw conflict(
+        'A proposed key serves another agent now; reject this version and register one with another key.',
+        'agent_key_taken',
+      )
     await removeOtherKeys(tx, client_id, agent_id, jkts, now)
   }
   if (proposed_grant) await updateGrant(tx, client_id, agent_id, proposed_grant)
@@ -63,5 +67,5 @@ async function apply(tx: Context, version: RegistrationRow, caller: Caller, drai
 }
 
 function notPending() {
-  return conflict('The version is not pending.', 'not_pending')
+  return conflict('The version is not pending any more; "remit agent show" says what became of it.', 'not_pending')
 }

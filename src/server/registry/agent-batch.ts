@@ -3,10 +3,12 @@ import { type BatchResult, OAuthError } from '../../protocol/errors.ts'
 import { auditAct } from '../audit/events.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { holdKeys } from '../store/agent-keys.ts'
 import type { Outcome } from './act.ts'
-import { registerAgent } from './agent-registration.ts'
+import { type Entered, enterRegistration, registerEntered } from './agent-registration.ts'
 
 type Item = { readonly index: number; readonly body: AgentRegistration }
+type Ready = { readonly index: number; readonly entered: Entered | OAuthError }
 type Judged = { readonly index: number; readonly outcome: Outcome<RegistrationAnswer> | OAuthError }
 
 /**
@@ -18,11 +20,12 @@ export async function registerBatch(
   caller: Caller,
   { registration_requests }: AgentBatch,
 ): Promise<Outcome<BatchAnswer>> {
-  const seen = new Set<string>()
+  const ready = await enterAll(tx, caller, registration_requests)
   const judged: Judged[] = []
-  // One order for all, so that two batches never wait for each other's agents crosswise.
-  for (const item of registration_requests.map((body, index) => ({ body, index })).toSorted(byAgent)) {
-    judged.push({ index: item.index, outcome: await judge(tx, caller, item, seen) })
+  for (const { index, entered } of ready) {
+    const outcome =
+      entered instanceof OAuthError ? entered : await orRefusal(() => registerEntered(tx, caller, entered))
+    judged.push({ index, outcome })
   }
   judged.sort((a, b) => a.index - b.index)
   const outcomes = judged.flatMap(({ outcome }) => (outcome instanceof OAuthError ? [] : [outcome]))
@@ -34,22 +37,41 @@ export async function registerBatch(
   return { status: 200, body: { registrations }, audit: { details: { registered: registrations.length } } }
 }
 
-/** A refusal is kept, so that one answer names them all; a server that cannot answer, or a bug, ends the batch. */
-async function judge(
+/**
+ * Takes every lock of a batch before its first write about one: its agents in one order, then its keys. Single
+ * registrations take them in this order too, so that nobody waits for anybody crosswise.
+ */
+async function enterAll(
   tx: Context,
   caller: Caller,
-  { body }: Item,
-  seen: Set<string>,
-): Promise<Outcome<RegistrationAnswer> | OAuthError> {
-  const name = nameOf(body)
-  if (seen.has(name)) {
-    return new OAuthError('invalid_request', 'The agent stands in the batch twice; send one version of it.', {
-      reason: 'batch_repeats_agent',
-    })
+  requests: AgentBatch['registration_requests'],
+): Promise<readonly Ready[]> {
+  const seen = new Set<string>()
+  const ready: Ready[] = []
+  for (const { index, body } of requests.map((body, index) => ({ body, index })).toSorted(byAgent)) {
+    const name = `${body.app_id}/${body.agent_components.agent_id}`
+    const entered = seen.has(name) ? repeated() : await orRefusal(() => enterRegistration(tx, caller, body))
+    seen.add(name)
+    ready.push({ index, entered })
   }
-  seen.add(name)
+  const keys = ready.flatMap(({ entered }) => (entered instanceof OAuthError ? [] : entered.examined.keys))
+  await holdKeys(
+    tx,
+    keys.map(key => key.jkt),
+  )
+  return ready
+}
+
+function repeated(): OAuthError {
+  return new OAuthError('invalid_request', 'The agent stands in the batch twice; send one version of it.', {
+    reason: 'duplicate_in_batch',
+  })
+}
+
+/** A refusal is kept, so that one answer names them all; a server that cannot answer, or a bug, ends the batch. */
+async function orRefusal<T>(fn: () => Promise<T>): Promise<T | OAuthError> {
   try {
-    return await registerAgent(tx, caller, body)
+    return await fn()
   } catch (error) {
     if (error instanceof OAuthError && error.details.status !== 503) return error
     throw error
@@ -76,12 +98,13 @@ function refusedBatch(requests: AgentBatch['registration_requests'], judged: rea
   })
 }
 
+/** Ids that differ only in case lock one another (agent_id_caseless). */
 function byAgent(a: Item, b: Item): number {
-  const [left, right] = [nameOf(a.body), nameOf(b.body)]
+  const [left, right] = [lockedName(a.body), lockedName(b.body)]
   if (left === right) return a.index - b.index
   return left < right ? -1 : 1
 }
 
-function nameOf({ app_id, agent_components }: AgentRegistration): string {
-  return `${app_id}/${agent_components.agent_id}`
+function lockedName({ app_id, agent_components }: AgentRegistration): string {
+  return `${app_id}/${agent_components.agent_id.toLowerCase()}`
 }

@@ -18,7 +18,8 @@ export async function agentToDecide(tx: Context, name: AgentName): Promise<{ age
   const agent = await lockAgent(tx, name.client_id, name.agent_id)
   const client = await findClient(tx, name.client_id)
   if (!agent || !client) throw new Problem('not_found', 'The client has no agent of this agent_id.')
-  if (agent.status === 'revoked' || client.status !== 'active') throw conflict('The agent was revoked.', 'revoked')
+  if (agent.status === 'revoked' || client.status !== 'active')
+    throw conflict('The agent or its client was revoked, which is final; register another agent.', 'revoked')
   return { agent, client }
 }
 
@@ -50,7 +51,8 @@ export async function reject(
   const version = await versionOf(tx, name, registration_id)
   checkSameContent(version, checksum)
   const by = { rejected_at: tx.now(), rejected_by: caller.sub, reject_reason: reason }
-  if (!(await rejectRegistration(tx, registration_id, by))) throw conflict('The version is not pending.', 'not_pending')
+  if (!(await rejectRegistration(tx, registration_id, by)))
+    throw conflict('The version is not pending any more; "remit agent show" says what became of it.', 'not_pending')
   return ended(version, { reason })
 }
 
@@ -67,7 +69,8 @@ export async function retire(
   await agentToDecide(tx, name)
   const version = await versionOf(tx, name, registration_id)
   if (version.status === 'pending') throw conflict('The version is pending: reject it instead.', 'pending')
-  if (!(await retireRegistration(tx, registration_id))) throw conflict('The version mints no more.', 'not_minting')
+  if (!(await retireRegistration(tx, registration_id)))
+    throw conflict('The version mints nothing any more; see "remit agent show" for those that do.', 'not_minting')
   return ended(version, { was: version.status })
 }
 

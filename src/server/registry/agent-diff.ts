@@ -1,16 +1,14 @@
 import { diffArrays } from 'diff'
-import type { ComponentsDiff, DiffLine } from '../../protocol/agent-views.ts'
-import { visibleText } from '../../protocol/visible-text.ts'
+import type { ComponentsDiff } from '../../protocol/agent-views.ts'
+import { visibleName } from '../../protocol/visible-text.ts'
 import type { StoredComponents } from './components.ts'
-import { diffLines } from './diff-lines.ts'
+import { diffLines, diffRoom } from './diff-lines.ts'
 import { readableJson } from './readable-json.ts'
 
 type ToolChange = ComponentsDiff['tools'][number]['change']
 
 /** Changed lines that one comparison follows; what grows with their square stays the same however many tools change. */
 const MAX_EDITS = 1_000
-/** Lines of all tools together. Whoever changes more than anybody reads is told how much. */
-const MOST_TOOL_LINES = 20_000
 
 /**
  * What changed from one version to the next, for whoever decides about it: the prompt by lines, tools by name, tools and
@@ -18,9 +16,14 @@ const MOST_TOOL_LINES = 20_000
  */
 export function diffComponents(before: StoredComponents, after: StoredComponents): ComponentsDiff {
   return {
-    prompt: diffLines(before.prompt_template, after.prompt_template, MAX_EDITS),
+    prompt: diffLines(before.prompt_template, after.prompt_template, MAX_EDITS, diffRoom()),
     tools: diffTools(before.tools, after.tools),
-    configuration: diffLines(readableJson(before.configuration), readableJson(after.configuration), MAX_EDITS),
+    configuration: diffLines(
+      readableJson(before.configuration),
+      readableJson(after.configuration),
+      MAX_EDITS,
+      diffRoom(),
+    ),
   }
 }
 
@@ -30,13 +33,12 @@ function diffTools(before: Tools, after: Tools): ComponentsDiff['tools'] {
   const [old, next] = [textsOf(before), textsOf(after)]
   const changes = changesOf(old, next)
   const maxEdits = Math.floor(MAX_EDITS / Math.sqrt(Math.max(1, changes.length)))
-  let room = MOST_TOOL_LINES
-  return changes.map(({ name, change }) => {
-    const lines = diffLines(old.get(name) ?? '', next.get(name) ?? '', maxEdits)
-    const shown = lines.length <= room ? lines : cut(lines, room)
-    room = Math.max(0, room - lines.length)
-    return { name: visibleText(name), change, lines: shown }
-  })
+  const room = diffRoom()
+  return changes.map(({ name, change }) => ({
+    name: visibleName(name),
+    change,
+    lines: diffLines(old.get(name) ?? '', next.get(name) ?? '', maxEdits, room),
+  }))
 }
 
 function textsOf(tools: Tools): ReadonlyMap<string, string> {
@@ -65,8 +67,4 @@ function movedNames(old: string[], next: string[]): ReadonlySet<string> {
   const changes = diffArrays(old, next)
   const removed = new Set(changes.flatMap(({ removed, value }) => (removed ? value : [])))
   return new Set(changes.flatMap(({ added, value }) => (added ? value.filter(name => removed.has(name)) : [])))
-}
-
-function cut(lines: readonly DiffLine[], room: number): DiffLine[] {
-  return [...lines.slice(0, room), { op: 'skip', text: `${lines.length - room} more lines` }]
 }

@@ -44,8 +44,10 @@ export async function addKey(
 export async function removeKey(tx: Context, name: AgentName, jkt: string): Promise<Outcome<AgentKeyRemoved>> {
   await agentToDecide(tx, name)
   const endorsed_keys = await removeAgentKey(tx, name, jkt, tx.now())
-  if (endorsed_keys === undefined) {
-    throw new Problem('not_found', 'The agent has no registered key of this thumbprint.', 'unknown_key')
-  }
+  if (endorsed_keys === undefined) throw unknownKey()
   return { status: 200, body: { jkt, endorsed_keys }, audit: { ...name, details: { jkt, endorsed_keys } } }
+}
+
+export function unknownKey(): Problem {
+  return new Problem('not_found', 'The agent has no registered key of this thumbprint.', 'unknown_key')
 }

@@ -17,7 +17,8 @@ import { decideVersion } from './version-decision.ts'
 
 /**
  * What registering this version would do and what an approver should look at (protocol.md section 4). Reads only, and
- * refuses what `registerAgent` refuses.
+ * refuses what `registerAgent` refuses, but for what only a write decides: a key statement that was taken before, a
+ * 17th key, and what others register meanwhile.
  */
 export async function previewAgent(ctx: Context, caller: Caller, body: AgentRegistration): Promise<PreviewAnswer> {
   const examined = await examineRegistration(ctx, caller, body)

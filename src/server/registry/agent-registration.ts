@@ -8,7 +8,7 @@ import type { Outcome } from './act.ts'
 import { agentIdTaken, agentWasRevoked } from './agent-name.ts'
 import { insertVersion } from './agent-version.ts'
 import { statedKeys } from './key-statements.ts'
-import { agentBefore, askedFor, examineRegistration } from './registration-examination.ts'
+import { agentBefore, askedFor, type Examined, examineRegistration } from './registration-examination.ts'
 import { bindKeys } from './sent-keys.ts'
 import { decideVersion } from './version-decision.ts'
 
@@ -24,11 +24,27 @@ export async function registerAgent(
   caller: Caller,
   body: AgentRegistration,
 ): Promise<Outcome<RegistrationAnswer>> {
+  return await registerEntered(tx, caller, await enterRegistration(tx, caller, body))
+}
+
+/** A registration that is in order by itself, with the agent's row locked. */
+export type Entered = { readonly body: AgentRegistration; readonly examined: Examined; readonly agent: Agent }
+
+/** The first part of `registerAgent`: judges what needs no look at the agent, then locks its row. */
+export async function enterRegistration(tx: Context, caller: Caller, body: AgentRegistration): Promise<Entered> {
   const examined = await examineRegistration(tx, caller, body)
+  return { body, examined, agent: await enterAgent(tx, examined.name) }
+}
+
+/** The second part of `registerAgent`. */
+export async function registerEntered(
+  tx: Context,
+  caller: Caller,
+  { body, examined, agent }: Entered,
+): Promise<Outcome<RegistrationAnswer>> {
   const { name, kept } = examined
   const { checksum, content_digest } = kept
   const { drain_seconds, checksum_profile } = body
-  const agent = await enterAgent(tx, name)
   await retireDrained(tx, name, tx.now())
   const { client, keys } = examined
   const stated = await statedKeys(tx, { client, agent }, body.key_statement, keys)

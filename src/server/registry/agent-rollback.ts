@@ -35,7 +35,9 @@ export async function rollback(
   checkSameContent(target, looked_at)
   await checkMayReturn(tx, target)
   if (drain_seconds > client.policies.max_drain_seconds) {
-    throw new Problem('invalid_request', "drain_seconds is above the client's max_drain_seconds.", 'drain_too_long')
+    const most = client.policies.max_drain_seconds
+    const sentence = `drain_seconds is too long: the client's policy lets a version drain for ${most} seconds at most.`
+    throw new Problem('invalid_request', sentence, 'drain_too_long')
   }
   await approveReturn(tx, caller, client, target)
 

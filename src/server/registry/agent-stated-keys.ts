@@ -10,10 +10,11 @@ import type { Context } from '../context.ts'
 import { findAgentKey, findPublicKeys } from '../store/agent-keys.ts'
 import type { AgentName } from '../store/agent-lists.ts'
 import { lockAgent } from '../store/agents.ts'
+import { enterGateExclusive } from '../store/gate.ts'
 import type { Outcome } from './act.ts'
-import { removeKey } from './agent-key-administration.ts'
+import { removeKey, unknownKey } from './agent-key-administration.ts'
 import { keyView } from './agent-views.ts'
-import { clientToRead, clientToRegisterFor } from './app-client.ts'
+import { clientToRead, clientToRegisterFor, speaksFor } from './app-client.ts'
 import { statedKeys } from './key-statements.ts'
 import { bindKeys, sentKeys } from './sent-keys.ts'
 
@@ -42,15 +43,35 @@ export async function addStatedKey(
   return { status: 201, body: keyView(bound), audit: { ...name, details: { jkt } } }
 }
 
-/** Removes a registered key and what it endorsed for the client that has the agent; as `removeKey`, behind the gate. */
-export async function removeOwnKey(
-  tx: Context,
-  caller: Caller,
-  name: AgentName,
-  jkt: string,
-): Promise<Outcome<AgentKeyRemoved>> {
-  await clientToRead(tx, caller, name.client_id)
-  return await removeKey(tx, name, jkt)
+type Removal = {
+  readonly before: (tx: Context) => Promise<void>
+  readonly remove: (tx: Context) => Promise<Outcome<AgentKeyRemoved>>
+}
+
+/**
+ * Removes a registered key and what it endorsed for the client that has the agent: as `removeKey`, its two parts inside
+ * one `act`. Only where there is such a key does it enter the gate, so that nobody stalls mints by asking for what is
+ * not theirs or not there; a key that comes after that look is not removed.
+ */
+export function ownKeyRemoval(caller: Caller, name: AgentName, jkt: string): Removal {
+  let isGated = false
+  return {
+    async before(tx) {
+      isGated = speaksFor(caller, name.client_id) && (await isRegisteredKey(tx, name, jkt))
+      if (isGated) await enterGateExclusive(tx)
+    },
+    async remove(tx) {
+      await clientToRead(tx, caller, name.client_id)
+      if (!isGated) throw unknownKey()
+      return await removeKey(tx, name, jkt)
+    },
+  }
+}
+
+async function isRegisteredKey(tx: Context, { client_id, agent_id }: AgentName, jkt: string): Promise<boolean> {
+  const key = await findAgentKey(tx, jkt)
+  const isTheirs = key?.client_id === client_id && key.agent_id === agent_id
+  return isTheirs && key.source === 'registered' && key.removed_at === null
 }
 
 export type PublishedAgentKey = PublicJwk & { kid: string; alg: string; use: 'sig' }

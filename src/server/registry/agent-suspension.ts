@@ -6,7 +6,7 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type AgentName, agentKey } from '../store/agent-lists.ts'
 import { resumeAgent, suspendAgent } from '../store/agents.ts'
-import { insertRevocations, liftRevocation, liveDescendants, type RevocationRef } from '../store/revocations.ts'
+import { liftRevocation, type RevocationRef, revokeWithDescendants } from '../store/revocations.ts'
 import type { Outcome } from './act.ts'
 import { agentToDecide } from './agent-decisions.ts'
 import { checkOtherOwner } from './four-eyes.ts'
@@ -33,13 +33,15 @@ export async function suspend(
     suspend_reason: reason,
   }
   if (agent.status !== 'active' || !(await suspendAgent(tx, name, by))) {
-    throw new Problem('conflict', 'The agent is suspended already.', 'already_suspended')
+    throw new Problem(
+      'conflict',
+      'The agent is suspended already; "remit agent show" says by whom and why.',
+      'already_suspended',
+    )
   }
   const entry: RevocationRef = { kind: 'agent', id: agentKey(name) }
-  const descendants = await liveDescendants(tx, entry, now)
-  const entries = [entry, ...descendants.map(jti => ({ kind: 'token' as const, id: jti }))]
-  await insertRevocations(tx, entries, { reason, revoked_by: caller.sub, now })
-  const revoked = { agent: 1, token: descendants.length }
+  const descendants = await revokeWithDescendants(tx, entry, { reason, revoked_by: caller.sub, now })
+  const revoked = { agent: 1, token: descendants }
   return {
     status: 200,
     body: { client_id, agent_id, agent_status: 'suspended', revoked, suspended_at: now.toISOString() },
@@ -57,7 +59,12 @@ export async function resume(tx: Context, caller: Caller, name: AgentName): Prom
   const { client_id, agent_id } = name
   const { agent, client } = await agentToDecide(tx, name)
   const { suspended_by, suspended_at, suspended_owner } = agent
-  if (agent.status !== 'suspended') throw new Problem('conflict', 'The agent is not suspended.', 'not_suspended')
+  if (agent.status !== 'suspended')
+    throw new Problem(
+      'conflict',
+      'The agent is not suspended, so that there is nothing to resume; see "remit agent show".',
+      'not_suspended',
+    )
   await checkOtherOwner(tx, caller, [suspended_owner, client.owner], {
     detail: 'Somebody else must resume it: the acting owner suspended the agent or owns its client.',
     reason: 'own_suspension',

@@ -2,18 +2,15 @@ import { timingSafeEqual } from 'node:crypto'
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { policiesSchema } from '../../protocol/client.ts'
 import { sha256 } from '../../protocol/digest.ts'
-import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import { subjectNameSchema } from '../../protocol/names.ts'
-import { ADMIN_SCOPES } from '../../protocol/own-resources.ts'
 import { Problem } from '../../protocol/problem.ts'
 import { auditBootstrap, type Origin } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { claimBootstrap, isBootstrapped } from '../store/bootstrap.ts'
-import { insertClient } from '../store/clients.ts'
 import { clientJwks } from './client-keys.ts'
 import { newClientId } from './clients.ts'
+import { insertAdministrator } from './new-administrator.ts'
 
 /** Body of POST /admin/v1/bootstrap (protocol.md section 11). */
 export const bootstrapSchema = z.strictObject({
@@ -65,27 +62,11 @@ export async function bootstrap(
   await checkToken(ctx, token, origin.address)
   const jwks = await clientJwks(ctx, body.jwks)
   const client_id = newClientId(ctx)
+  const { client_name, owner } = body
   await transaction(ctx, async tx => {
-    const now = tx.now()
-    await insertClient(tx, {
-      client_id,
-      client_name: body.client_name,
-      owner: body.owner,
-      kind: 'operator',
-      token_endpoint_auth_method: 'private_key_jwt',
-      jwks,
-      jwks_uri: null,
-      grant_types: [CLIENT_CREDENTIALS_GRANT],
-      access: [{ resource: tx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
-      registers_for: [],
-      policies: policiesSchema.parse({}),
-      status: 'active',
-      created_at: now,
-      created_by: 'bootstrap',
-      updated_at: null,
-    })
-    if (!(await claimBootstrap(tx, client_id, now))) throw closed()
-    await auditBootstrap(tx, origin, client_id, body.owner)
+    await insertAdministrator(tx, { client_id, client_name, owner, jwks, created_by: 'bootstrap' })
+    if (!(await claimBootstrap(tx, client_id, tx.now()))) throw closed()
+    await auditBootstrap(tx, origin, client_id, owner)
   })
   await forgetToken(ctx)
   return { client_id, issuer: ctx.config.issuer }

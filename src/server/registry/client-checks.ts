@@ -10,9 +10,13 @@ import { isOwnResource, registersUnapproved } from './ceiling.ts'
 /** A client that can be changed, held for the transaction. Throws Problem `not_found`, `conflict`. */
 export async function clientToChange(tx: Context, client_id: string): Promise<Client> {
   const client = await lockClient(tx, client_id)
-  if (!client) throw new Problem('not_found', 'There is no client of this client_id.')
+  if (!client) throw unknownClient()
   if (client.status === 'active') return client
   throw new Problem('conflict', 'This client was revoked or deleted; create another.', 'client_not_active')
+}
+
+export function unknownClient(): Problem {
+  return new Problem('not_found', 'There is no client of this client_id; "remit client list" shows those there are.')
 }
 
 /**
@@ -51,6 +55,25 @@ export async function checkAccess(tx: Context, caller: Caller, next: Access, hel
 export function checkMayActAs(tx: Context, caller: Caller, client: Pick<Client, 'access'>): void {
   const sentence = 'The client has admin scopes that your own token has not; ask for a token with all of them.'
   checkAdminScopes(tx, caller, client.access, sentence)
+}
+
+/**
+ * Whoever lets a client go without proofs makes what is stolen from it good for more: the rule of `checkMayActAs`, for
+ * what gets weaker. Throws Problem `forbidden`.
+ */
+export function checkWeakening(
+  tx: Context,
+  caller: Caller,
+  client: Pick<Client, 'access' | 'policies'>,
+  { policies: next }: Pick<Client, 'policies'>,
+): void {
+  const held = client.policies
+  const weaker =
+    (next.allow_bearer_admin && !held.allow_bearer_admin) ||
+    (next.allow_bearer && !held.allow_bearer) ||
+    (next.agent_proof === 'optional' && held.agent_proof === 'required') ||
+    (next.dpop_nonce === 'optional' && held.dpop_nonce === 'required')
+  if (weaker) checkMayActAs(tx, caller, client)
 }
 
 /** Throws Problem `invalid_request` for a client that production does not let register. */

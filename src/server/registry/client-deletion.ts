@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { deleteSecrets } from '../store/client-secrets.ts'
 import { type Client, lockClient, updateClient } from '../store/clients.ts'
 import type { Outcome } from './act.ts'
+import { unknownClient } from './client-checks.ts'
 import { type ClientView, viewOf } from './client-view.ts'
 import { createRevocation } from './revocations.ts'
 
@@ -19,7 +20,7 @@ export async function deleteClient(
   reason: string,
 ): Promise<Outcome<ClientView>> {
   const client = await lockClient(tx, client_id)
-  if (!client) throw new Problem('not_found', 'There is no client of this client_id.')
+  if (!client) throw unknownClient()
   if (client.status === 'deleted') throw new Problem('conflict', 'This client was deleted before.', 'client_deleted')
   const { body } = await createRevocation(tx, caller, { kind: 'client', id: client_id, reason })
   await deleteSecrets(tx, client_id)

@@ -17,9 +17,24 @@ type Keeper = Pick<Client, 'client_id' | 'status' | 'jwks' | 'jwks_uri'>
  * be fetched and none are kept: a network that is down is no wrong key, and the client should try again.
  */
 export async function clientKeys(ctx: Context, client: Keeper, kid?: string): Promise<readonly ClientKey[]> {
-  if (client.jwks !== null) return await parseJwks(client.jwks)
+  return await keysOf(ctx, client, jwks_uri => ctx.remoteKeys.find(client.client_id, jwks_uri, kid))
+}
+
+/** `clientKeys` inside a transaction: as they were fetched ahead of it, because no lock is held for a network. */
+export async function keptClientKeys(tx: Context, client: Keeper): Promise<readonly ClientKey[]> {
+  return await keysOf(tx, client, jwks_uri => tx.remoteKeys.kept(client.client_id, jwks_uri))
+}
+
+type Found = readonly ClientKey[] | undefined
+
+async function keysOf(
+  ctx: Context,
+  client: Keeper,
+  find: (jwks_uri: string) => Found | Promise<Found>,
+): Promise<readonly ClientKey[]> {
+  if (client.jwks !== null) return await withoutRevoked(ctx, await parseJwks(client.jwks))
   if (client.jwks_uri === null || client.status !== 'active') return []
-  const keys = await ctx.remoteKeys.find(client.client_id, client.jwks_uri, kid)
+  const keys = await find(client.jwks_uri)
   const theirs = keys?.filter(key => !isOurs(ctx, key))
   if (theirs) return await withoutRevoked(ctx, theirs)
   throw new OAuthError('temporarily_unavailable', "The client's keys cannot be fetched now; try again in a moment.", {
@@ -30,21 +45,24 @@ export async function clientKeys(ctx: Context, client: Keeper, kid?: string): Pr
 }
 
 /**
- * Has the keys behind a `jwks_uri` at hand before a transaction that will ask for them, so that none stays open for a
- * fetch. What goes wrong shows in that transaction, which then finds none.
+ * Has the keys behind a `jwks_uri` at hand before a transaction that will ask for them, `kid` among them, so that none
+ * stays open for a fetch. What goes wrong shows in that transaction, which then finds none.
  */
-export async function fetchKeysAhead(ctx: Context, client_id: string): Promise<void> {
+export async function fetchKeysAhead(ctx: Context, client_id: string, kid: string): Promise<void> {
   const client = await findClient(ctx, client_id)
   if (client?.jwks_uri !== null && client?.status === 'active') {
-    await ctx.remoteKeys.find(client_id, client.jwks_uri)
+    await ctx.remoteKeys.find(client_id, client.jwks_uri, kid)
   }
 }
 
-/** A client's keys in their canonical members, none of them ours. Throws `invalid_request`. */
+/** A client's keys in their canonical members, none of them ours or revoked of late. Throws `invalid_request`. */
 export async function clientJwks(ctx: Context, jwks: unknown): Promise<{ keys: readonly ClientJwk[] }> {
   const keys = await parseJwks(jwks)
   if (keys.some(key => isOurs(ctx, key))) {
     throw new Problem('invalid_request', "A key is one of this server's own.", 'own_key')
+  }
+  if ((await withoutRevoked(ctx, keys)).length < keys.length) {
+    throw new Problem('invalid_request', 'A key was revoked; make a new one for this client.', 'revoked_client_key')
   }
   return {
     keys: keys.map(({ jwk, kid, algs }) => ({ ...jwk, ...(kid !== undefined && { kid }), ...boundAlg(jwk, algs) })),
@@ -75,7 +93,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   fetch_timeout: 'does not answer in time',
 }
 
-/** A revoked key is taken out of a record; one that its client still publishes is left out while its entry stands. */
+/** A revoked key opens nothing while its entry stands: one that its client still publishes, or has no other than. */
 async function withoutRevoked(ctx: Context, keys: readonly ClientKey[]): Promise<readonly ClientKey[]> {
   const isRevoked = (some: readonly ClientKey[]) =>
     standingRevocation(

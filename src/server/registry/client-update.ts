@@ -7,33 +7,55 @@ import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, updateClient } from '../store/clients.ts'
+import { endSessionsOfClients } from '../store/console-sessions.ts'
 import type { Outcome } from './act.ts'
-import { checkAccess, checkApprovalPolicy, checkMayActAs, checkRegistersFor, clientToChange } from './client-checks.ts'
+import {
+  checkAccess,
+  checkApprovalPolicy,
+  checkMayActAs,
+  checkRegistersFor,
+  checkWeakening,
+  clientToChange,
+} from './client-checks.ts'
 import { clientJwks } from './client-keys.ts'
-import { type ClientView, viewOf } from './client-view.ts'
+import { type ClientChanged, viewOf } from './client-view.ts'
+import { endTokensOf } from './ended-tokens.ts'
+import { noteAdministrators } from './only-administrator.ts'
 import { checkNewOwner } from './owners.ts'
 import { keepAnAdministrator } from './revocation-subjects.ts'
 
 /**
- * Changes the members that the body names (protocol.md section 11), inside `act`; a change of access or grants
- * behind the exclusive gate, so that two administrators cannot make each other the last one. `keysProblem` is what `tryJwksUri`
- * found. Throws Problem `not_found`, `conflict`, `invalid_request`, `invalid_client_metadata`, `forbidden`.
+ * Changes the members that the body names (protocol.md section 11), inside `act`; a change of access, grants or keys
+ * behind the exclusive gate, so that two administrators cannot make each other the last one, and no token outlives the
+ * key that was taken away. `keysProblem` is what `tryJwksUri` found. Throws Problem `not_found`, `conflict`, `invalid_request`, `invalid_client_metadata`, `forbidden`.
  */
 export async function changeClient(
   tx: Context,
   caller: Caller,
   client_id: string,
-  body: ClientUpdate,
+  update: ClientUpdate,
   keysProblem?: Problem,
-): Promise<Outcome<ClientView>> {
+): Promise<Outcome<ClientChanged>> {
   const client = await clientToChange(tx, client_id)
-  const next = await changed(tx, client, body)
+  const next = await changed(tx, client, update)
   await checkChange(tx, caller, client, next, keysProblem)
   const changes = await changesBetween(client, next)
   const isChanged = Object.keys(changes).length > 0
   const row = isChanged ? { ...next, updated_at: tx.now() } : client
+  if (update.access !== undefined) await noteAdministrators(tx)
   if (isChanged) await updateClient(tx, row)
-  return { status: 200, body: await viewOf(tx, row), audit: { details: { changed: changes } } }
+  if (update.access !== undefined) await noteAdministrators(tx)
+  if (row.owner !== client.owner) await endSessionsOfClients(tx, [client_id], tx.now())
+  const ended = (await losesKeys(client, row)) ? { ended_tokens: await endTokensOf(tx, caller, [client_id]) } : {}
+  const body = { ...(await viewOf(tx, row)), ...ended }
+  return { status: 200, body, audit: { details: { changed: changes, ...ended } } }
+}
+
+/** Keys that are only added take nothing from anybody; what stood behind another `jwks_uri` counts as lost. */
+async function losesKeys(before: Client, after: Client): Promise<boolean> {
+  if (before.jwks === null) return before.jwks_uri !== after.jwks_uri
+  const kept = await thumbprints(after)
+  return !(await thumbprints(before))?.every(jkt => kept?.includes(jkt))
 }
 
 async function changed(tx: Context, client: Client, body: ClientUpdate): Promise<Client> {
@@ -62,9 +84,9 @@ async function checkChange(
   await checkAccess(tx, caller, next.access, client.access)
   await checkRegistersFor(tx, next.registers_for, client.registers_for)
   checkApprovalPolicy(tx, next)
+  checkWeakening(tx, caller, client, next)
   if (next.owner !== client.owner) await checkNewOwner(tx, caller, next.owner)
   if (next.jwks !== client.jwks || next.jwks_uri !== client.jwks_uri) {
-    checkMayActAs(tx, caller, next)
     checkMayActAs(tx, caller, client)
     if (client.token_endpoint_auth_method !== 'private_key_jwt') {
       throw new Problem('invalid_request', 'This client has a secret; keys go with private_key_jwt only.', 'no_keys')

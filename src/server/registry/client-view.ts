@@ -5,6 +5,12 @@ import { type ClientSecret, findSecretsOf } from '../store/client-secrets.ts'
 import type { Client } from '../store/clients.ts'
 
 export const clientCreatedSchema = clientSchema.extend({ client_secret: z.string().optional() })
+/** The answer where a credential may have been taken away, which ends the tokens that the client holds for our APIs. */
+const endedTokens = { ended_tokens: z.int().optional() }
+export const clientChangedSchema = clientSchema.extend(endedTokens)
+export const clientRotatedSchema = clientCreatedSchema.extend(endedTokens)
+export type ClientChanged = z.output<typeof clientChangedSchema>
+export type ClientRotated = z.output<typeof clientRotatedSchema>
 export type ClientView = z.output<typeof clientSchema>
 export type ClientCreated = z.output<typeof clientCreatedSchema>
 

@@ -4,11 +4,12 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, type ClientFilter, findClient, insertClient, listClients } from '../store/clients.ts'
 import type { Outcome } from './act.ts'
-import { checkAccess, checkApprovalPolicy, checkRegistersFor } from './client-checks.ts'
+import { checkAccess, checkApprovalPolicy, checkRegistersFor, unknownClient } from './client-checks.ts'
 import { clientJwks } from './client-keys.ts'
 import { addSecret } from './client-secrets.ts'
 import { type ClientCreated, type ClientView, viewOf, viewsOf } from './client-view.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
+import { noteAdministrators } from './only-administrator.ts'
 
 /**
  * Creates a client (protocol.md section 11), inside `act`. `keysProblem` is what `tryJwksUri` found. Throws Problem
@@ -45,6 +46,7 @@ export async function createClient(
   if (!(await insertClient(tx, client))) {
     throw new Problem('conflict', 'This client_id was given out before; choose another.', 'client_id_taken')
   }
+  await noteAdministrators(tx)
   const { client_id } = client
   const audit = { client_id, details: { kind: client.kind, owner: client.owner } }
   if (client.token_endpoint_auth_method === 'private_key_jwt') {
@@ -58,7 +60,7 @@ export async function createClient(
 /** A deleted client shows too, as what is left of it. Throws Problem `not_found`. */
 export async function getClient(ctx: Context, client_id: string): Promise<ClientView> {
   const client = await findClient(ctx, client_id)
-  if (!client) throw new Problem('not_found', 'There is no client of this client_id.')
+  if (!client) throw unknownClient()
   return await viewOf(ctx, client)
 }
 

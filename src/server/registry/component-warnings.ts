@@ -39,8 +39,8 @@ function hiddenWarnings({ agent_components }: JudgedComponents): Warning[] {
   ].map(hiddenWarning)
 }
 
-function hiddenWarning({ where, text }: HiddenPlace): Warning {
-  const characters = shownCharacters(text)
+function hiddenWarning({ where, text, isName }: HiddenPlace): Warning {
+  const characters = shownCharacters(text, MOST_CHARACTERS + 1, isName)
   const more = characters.length > MOST_CHARACTERS ? ' and others' : ''
   const detail = `Characters that are not seen, or pass for others: ${characters.slice(0, MOST_CHARACTERS).join(', ')}${more}.`
   return { code: 'hidden-characters', where, detail }

@@ -12,10 +12,11 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { parseExactJsonText } from '../../protocol/exact-json.ts'
 import { canonicalJson } from '../../protocol/jcs.ts'
 import { decodeUtf8, isJsonObject, type JsonObject, parseStrictJsonText } from '../../protocol/json.ts'
-import { visibleText } from '../../protocol/visible-text.ts'
+import { visibleName, visibleText } from '../../protocol/visible-text.ts'
 import type { Context } from '../context.ts'
 import { findSealedComponents } from '../store/registrations.ts'
 import { readableJson } from './readable-json.ts'
+import { bytesOf, visibleWithin } from './visible-within.ts'
 
 /** The parts of a version of either profile; numbers of profile `reference` know their literals. */
 export type StoredComponents = AgentComponents | ReferenceComponents
@@ -85,16 +86,27 @@ export async function openComponents(ctx: Context, registration_id: string): Pro
     : agentComponentsSchema.parse(parseStrictJsonText(text, SEALED_LIMITS))
 }
 
-/** Components as somebody reads them: hidden characters visible, JSON as indented text. */
+/** A view takes about this: indentation and quotes within quotes make more of JSON than was sent. */
+const VIEW_BYTES = 1_200_000
+const LEAST_JSON_BYTES = 200_000
+/** UTF-16 units of a visible name: any name of plain text is shown whole. */
+const LONGEST_NAME = 256
+
+/**
+ * Components as somebody reads them: hidden characters visible, JSON as indented text. A prompt is shown whole but for
+ * `visibleText`'s bound; tools and configuration share what is left, so that the answer is bounded (attacks.md 112).
+ */
 export function viewComponents({ prompt_template, tools, configuration }: StoredComponents): ComponentsView {
+  const prompt = visibleText(prompt_template)
+  const visible = visibleWithin(Math.max(LEAST_JSON_BYTES, VIEW_BYTES - bytesOf(prompt)))
   return {
-    prompt: visibleText(prompt_template),
+    prompt,
+    configuration: visible(readableJson(configuration)),
     tools: tools.map(({ name, description, ...rest }) => ({
-      name: visibleText(name),
-      description: visibleText(description),
-      rest: visibleText(readableJson(rest)),
+      name: visibleName(name, LONGEST_NAME),
+      description: visible(description),
+      rest: visible(readableJson(rest)),
     })),
-    configuration: visibleText(readableJson(configuration)),
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Explanation } from '../../protocol/audit-views.ts'
 import { checksumsEqual } from '../../protocol/checksum.ts'
 import { errorUri, isWireCode, REASON_CATALOGUE, type ReasonEntry } from '../../protocol/error-catalogue.ts'
+import { hasCounted } from '../../protocol/rollback-target.ts'
 import type { Context } from '../context.ts'
 import type { StoredAuditRow } from '../store/audit.ts'
 import type { RevocationRef } from '../store/revocations.ts'
@@ -93,9 +94,9 @@ function mendOfAgent(reason: string, { asked }: Details, { status, versions }: A
       registration_id: same.registration_id,
     }
   }
-  if (same?.status !== 'retired' || same.approved_at === null) return undefined
+  if (!same || !hasCounted(same)) return undefined
   return {
-    mend: `The checksum is that of version ${same.version}, which is retired: deploy the version that counts, or go back to this one.`,
+    mend: `The checksum is that of version ${same.version}, which mints no more: deploy the version that counts, or go back to this one.`,
     command: 'remit agent rollback {client_id} {agent_id} --to {registration_id}',
     registration_id: same.registration_id,
   }

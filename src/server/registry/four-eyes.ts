@@ -1,15 +1,11 @@
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { findHoldersOf } from '../store/clients.ts'
-
-/** Who holds one of these can approve, or can make a client that does: an administrator. */
-const ADMINISTRATES = ['approve:agents', 'admin:clients'] as const
+import { isOnlyAdministrator } from './only-administrator.ts'
 
 /**
  * The approver's owner differs from the registering and the owning client's (protocol.md section 4). While there is
- * exactly one administrator, it may approve its own acts (section 11). One that was revoked counts: getting rid of the
- * second administrator must not open the door again.
+ * exactly one administrator, it may approve its own acts (section 11).
  * Throws Problem `forbidden`.
  */
 export async function checkFourEyes(
@@ -31,7 +27,6 @@ export async function checkOtherOwner(
   refusal: { detail: string; reason: string },
 ): Promise<void> {
   if (!owners.includes(caller.acting_owner)) return
-  const administrators = await findHoldersOf(tx, tx.config.adminAudience, ADMINISTRATES)
-  if (administrators.length === 1) return
+  if (await isOnlyAdministrator(tx)) return
   throw new Problem('forbidden', refusal.detail, refusal.reason)
 }

@@ -1,9 +1,11 @@
-import { EMOJI, HIDDEN, LOOK_ALIKE, PLAIN, STACKED_MARKS, WORD } from '../../protocol/hidden-characters.ts'
-import { visibleText } from '../../protocol/visible-text.ts'
+import { KIND } from '../../protocol/character-kinds.ts'
+import { PLAIN } from '../../protocol/hidden-characters.ts'
+import { isNotComposed, nextMixedWord, nextOfKind } from '../../protocol/hidden-positions.ts'
+import { visibleName } from '../../protocol/visible-text.ts'
 
 const LINE_ENDS = /\r\n/g
-const EMOJIS = new RegExp(EMOJI, 'gv')
-const ANY_HIDDEN = new RegExp(HIDDEN, 'v')
+/** A name is one line. */
+const CONTROL = /\p{Cc}/u
 /** Most places that are named: whoever sends more is not helped by a longer list. */
 const MOST_PLACES = 50
 const LONGEST_NAME = 64
@@ -14,9 +16,13 @@ const LONGEST_NAME = 64
  */
 export function hasHiddenText(text: string): boolean {
   if (PLAIN.test(text)) return false
-  if (STACKED_MARKS.test(text) || text !== text.normalize('NFC')) return true
-  if (ANY_HIDDEN.test(text.replace(LINE_ENDS, '\n').replace(EMOJIS, ''))) return true
-  return (text.match(WORD) ?? []).some(word => LOOK_ALIKE.filter(script => word.search(script) >= 0).length > 1)
+  const lines = text.replace(LINE_ENDS, '\n')
+  return nextOfKind(lines, 0, KIND.hidden) >= 0 || nextMixedWord(lines, 0) !== undefined || isNotComposed(lines)
+}
+
+/** `hasHiddenText` of a name, which holds no tab and no line end either. */
+function hasHiddenName(name: string): boolean {
+  return CONTROL.test(name) || hasHiddenText(name)
 }
 
 /** `hasHiddenText` of every string and member name within a JSON value; its depth is bounded by the parser. */
@@ -25,7 +31,7 @@ export function anyHiddenText(value: unknown): boolean {
 }
 
 /** A place whose text, or whose own name, hides something; the path has visible names, as `tools.search.description`. */
-export type HiddenPlace = { readonly where: string; readonly text: string }
+export type HiddenPlace = { readonly where: string; readonly text: string; readonly isName: boolean }
 
 /** The first places where anything is hidden. */
 export function hiddenTextPlaces(value: unknown, where: string): readonly HiddenPlace[] {
@@ -34,12 +40,12 @@ export function hiddenTextPlaces(value: unknown, where: string): readonly Hidden
 
 function* hiddenPlaces(value: unknown, where = ''): Generator<HiddenPlace, undefined> {
   if (typeof value === 'string') {
-    if (hasHiddenText(value)) yield { where, text: value }
+    if (hasHiddenText(value)) yield { where, text: value, isName: false }
   } else if (typeof value === 'object' && value !== null) {
     for (const [name, member] of Object.entries(value)) {
-      const shown = visibleText(name.slice(0, LONGEST_NAME).toWellFormed())
+      const shown = visibleName(name.toWellFormed(), LONGEST_NAME)
       const place = where === '' ? shown : `${where}.${shown}`
-      if (hasHiddenText(name)) yield { where: place, text: name }
+      if (hasHiddenName(name)) yield { where: place, text: name, isName: true }
       yield* hiddenPlaces(member, place)
     }
   }

@@ -1,4 +1,5 @@
 import { Problem } from '../../protocol/problem.ts'
+import { THUMBPRINT } from '../../protocol/thumbprint.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { newSigningKey } from '../keys/new-signing-key.ts'
@@ -6,17 +7,17 @@ import { revokeAgentKeys } from '../store/agent-key-revocation.ts'
 import { findKeyOwner } from '../store/agent-keys.ts'
 import { compromiseSigningKey, insertActiveKey, lockSigningKey } from '../store/signing-keys.ts'
 import { withdrawClientKey } from './client-key-revocation.ts'
+import { endTokensOf } from './ended-tokens.ts'
 import type { Covered } from './revocation-subjects.ts'
 
-/** RFC 7638 with SHA-256: what `cnf.jkt` and our `kid` are. */
-const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
 /** Verifiers may hold the JWKS of the moment before for a while (protocol.md section 9). */
 const KID_ENTRY_SECONDS = 86_400
 
 /**
  * Revokes a key by its thumbprint: one of ours, an agent's with all that it endorsed, a client's, or one that nobody
  * registered, whose tokens then stop as long as the entry stands. Throws Problem `invalid_request` for what is no
- * thumbprint, `forbidden` for a key of ours without `admin:keys`, `conflict` for the last key of a client.
+ * thumbprint, `forbidden` for a key of ours without `admin:keys`, `conflict` for the only key of a client, unless it is
+ * an agent's too.
  */
 export async function revokeKey(tx: Context, caller: Caller, id: string, now: Date): Promise<Covered> {
   if (!THUMBPRINT.test(id)) {
@@ -26,7 +27,7 @@ export async function revokeKey(tx: Context, caller: Caller, id: string, now: Da
       'malformed_id',
     )
   }
-  return (await revokeSigningKey(tx, caller, id, now)) ?? (await revokeForeignKey(tx, id, now))
+  return (await revokeSigningKey(tx, caller, id, now)) ?? (await revokeForeignKey(tx, caller, id, now))
 }
 
 /** Emergency: no lead, because every hour of it signs forgeries. Verifiers fetch the JWKS again on an unknown `kid`. */
@@ -48,23 +49,40 @@ async function revokeSigningKey(tx: Context, caller: Caller, kid: string, now: D
   }
 }
 
-async function revokeForeignKey(tx: Context, jkt: string, now: Date): Promise<Covered> {
+async function revokeForeignKey(tx: Context, caller: Caller, jkt: string, now: Date): Promise<Covered> {
   const owner = await findKeyOwner(tx, jkt)
-  const clients = await withdrawClientKey(tx, jkt, now)
+  const { taken, kept } = await withdrawClientKey(tx, jkt, now)
+  if (!owner && kept.length > 0) throw lastClientKey()
+  const ended_tokens = await endTokensOf(tx, caller, [...taken, ...kept])
   const endorsed = await revokeAgentKeys(tx, jkt, now)
-  const subject = owner ?? (clients[0] === undefined ? undefined : { client_id: clients[0] })
+  const subject = owner ?? (taken[0] === undefined ? undefined : { client_id: taken[0] })
   return {
     ids: [jkt, ...endorsed],
     final: owner !== undefined,
     ...(subject && { subject }),
     ...(owner && endorsed.length === 0 && { holder: owner }),
-    details: { endorsed: endorsed.length, clients },
-    ...noteOf(owner !== undefined, clients.length),
+    details: {
+      ...{ endorsed: endorsed.length, clients: taken },
+      ...(kept.length > 0 && { only_key_of: kept }),
+      ...(taken.length + kept.length > 0 && { ended_tokens }),
+    },
+    ...noteOf(owner !== undefined, taken.length, kept.length),
   }
 }
 
-function noteOf(isAgents: boolean, clients: number): { note?: string } {
-  if (clients > 0) return { note: 'The key was taken out of the stored keys of its client.' }
+/** What a client signs with stays its own: an agent's key is not spared for it. */
+function lastClientKey(): Problem {
+  const sentence = 'It is the only key of a client: revoke the client, or give it new keys first.'
+  return new Problem('conflict', sentence, 'last_client_key')
+}
+
+function noteOf(isAgents: boolean, taken: number, kept: number): { note?: string } {
+  if (kept > 0) {
+    return {
+      note: 'It is still the only key by which a client signs in: revoke that client, or give it new keys; until then it signs in nowhere while the entry stands.',
+    }
+  }
+  if (taken > 0) return { note: 'The key was taken out of the stored keys of its client.' }
   if (isAgents) return {}
   return {
     note: 'No agent and no stored client has this key: only the entry stands, until it ends. A client that publishes its keys at a jwks_uri takes it out there.',

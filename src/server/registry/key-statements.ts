@@ -1,6 +1,7 @@
 import { DPOP_ALGS } from '../../protocol/dpop.ts'
 import { importPublicJwk } from '../../protocol/jwk.ts'
 import {
+  claimedSigner,
   type KeyStatement,
   type StatementSigner,
   statementRefused,
@@ -13,7 +14,7 @@ import { findAgentKeys } from '../store/agent-keys.ts'
 import type { Agent } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
 import { claimReplays } from '../store/replay.ts'
-import { clientKeys } from './client-keys.ts'
+import { type ClientKey, clientKeys, fetchKeysAhead, keptClientKeys } from './client-keys.ts'
 import type { SentKey } from './sent-keys.ts'
 
 type Endorser = { readonly client: Client; readonly agent_id: string }
@@ -23,14 +24,21 @@ type Endorser = { readonly client: Client; readonly agent_id: string }
  * only. Throws `invalid_dpop_proof` (`agent_key_mismatch`).
  */
 export async function readKeyStatement(ctx: Context, of: Endorser, statement: string): Promise<KeyStatement> {
-  return await verify(ctx, of, statement, KEY_STATEMENT_MAX_LIFETIME)
+  return await verify(ctx, of, statement, { maxLifetime: KEY_STATEMENT_MAX_LIFETIME, keysOf: clientKeys })
+}
+
+/** Fetches the key of the client that a statement claims to be signed with, before `statedKeys` looks at it. */
+export async function fetchSignerAhead(ctx: Context, client_id: string, statement: string): Promise<void> {
+  const { iss, kid } = claimedSigner(statement) ?? {}
+  if (iss === client_id && kid !== undefined) await fetchKeysAhead(ctx, client_id, kid)
 }
 
 type Vouched = { readonly client: Client; readonly agent: Pick<Agent, 'agent_id' | 'status'> }
 
 /**
  * Which of the keys sent to registration somebody who may vouch for this agent vouches for: they need no approval.
- * None without a statement; a statement is taken once. Inside `act`, with the agent's row locked.
+ * None without a statement; a statement is taken once. Inside `act`, with the agent's row locked, and so after
+ * `fetchSignerAhead`: it fetches nothing.
  * Throws `invalid_dpop_proof` (`agent_key_mismatch`), 401 at these routes.
  */
 export async function statedKeys(
@@ -40,7 +48,7 @@ export async function statedKeys(
   keys: readonly SentKey[],
 ): Promise<ReadonlySet<string>> {
   if (statement === undefined) return new Set()
-  const { jkt, jti, exp, signer } = await vouch(tx, of, statement, keys)
+  const { jkt, jti, exp, signer } = await vouch(tx, of, statement, keys, keptClientKeys)
   const claim = { kind: 'key_statement', owner: signer.jkt, jti, expires_at: new Date(exp * 1000) } as const
   if ((await claimReplays(tx, [claim])).length > 0) throw statementRefused('statement_replayed')
   return new Set([jkt])
@@ -53,19 +61,22 @@ export async function previewStatedKeys(
   statement: string | undefined,
   keys: readonly SentKey[],
 ): Promise<ReadonlySet<string>> {
-  return new Set(statement === undefined ? [] : [(await vouch(ctx, of, statement, keys)).jkt])
+  return new Set(statement === undefined ? [] : [(await vouch(ctx, of, statement, keys, clientKeys)).jkt])
 }
+
+type KeysOf = (ctx: Context, client: Client, kid: string) => Promise<readonly ClientKey[]>
 
 async function vouch(
   ctx: Context,
   { client, agent }: Vouched,
   statement: string,
   keys: readonly SentKey[],
+  keysOf: KeysOf,
 ): Promise<KeyStatement> {
   // What was suspended is suspected: its keys vouch for nobody.
   if (agent.status !== 'active') throw statementRefused('agent_not_active')
   const of = { client, agent_id: agent.agent_id }
-  const stated = await verify(ctx, of, statement, KEY_STATEMENT_ONCE_MAX_LIFETIME)
+  const stated = await verify(ctx, of, statement, { maxLifetime: KEY_STATEMENT_ONCE_MAX_LIFETIME, keysOf })
   if (!keys.some(key => key.jkt === stated.jkt)) throw statementRefused('statement_jkt')
   return stated
 }
@@ -74,7 +85,7 @@ async function verify(
   ctx: Context,
   { client, agent_id }: Endorser,
   statement: string,
-  maxLifetime: number,
+  { maxLifetime, keysOf }: { maxLifetime: number; keysOf: KeysOf },
 ): Promise<KeyStatement> {
   const sub = agentSubject(client.client_id, agent_id)
   return await verifyKeyStatement(statement, {
@@ -86,7 +97,7 @@ async function verify(
     async signers(iss, kid) {
       if (iss === sub) return await agentSigners(ctx, client.client_id, agent_id)
       const mayEndorse = iss === client.client_id && client.policies.agent_keys === 'endorsed'
-      return mayEndorse ? await clientSigners(ctx, client, kid) : []
+      return mayEndorse ? (await keysOf(ctx, client, kid)).map(key => ({ ...key, by: 'client' as const })) : []
     },
   })
 }
@@ -96,10 +107,6 @@ async function agentSigners(ctx: Context, client_id: string, agent_id: string): 
   const held = await findAgentKeys(ctx, client_id, agent_id)
   const keys = await Promise.all(held.map(key => importPublicJwk({ ...key.jwk })))
   return keys.map(key => ({ ...key, algs: key.algs.filter(alg => isProofAlg(alg)), by: 'agent' as const }))
-}
-
-async function clientSigners(ctx: Context, client: Client, kid: string): Promise<readonly StatementSigner[]> {
-  return (await clientKeys(ctx, client, kid)).map(key => ({ ...key, by: 'client' as const }))
 }
 
 function isProofAlg(alg: string): boolean {

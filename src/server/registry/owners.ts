@@ -1,21 +1,23 @@
 import { z } from 'zod'
 import { subjectNameSchema } from '../../protocol/names.ts'
 import { Problem } from '../../protocol/problem.ts'
+import { reasonSchema } from '../../protocol/reason.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { findHoldersOf } from '../store/clients.ts'
+import { endSessionsOfClients } from '../store/console-sessions.ts'
 import { listOwners, moveClients } from '../store/owners.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
+import { isOnlyAdministrator } from './only-administrator.ts'
 
 export const ownerSchema = z.object({ owner: z.string(), clients: z.int(), operators: z.int() })
-export type OwnerView = z.output<typeof ownerSchema>
+type OwnerView = z.output<typeof ownerSchema>
 
 /** Body of POST /admin/v1/owners/transfer. */
 export const ownerTransferSchema = z.strictObject({
   from: subjectNameSchema,
   to: subjectNameSchema,
-  reason: z.string().min(1).max(200),
+  reason: reasonSchema,
 })
 export type OwnerTransfer = z.output<typeof ownerTransferSchema>
 export const ownerTransferredSchema = z.object({ from: z.string(), to: z.string(), clients: z.int() })
@@ -33,7 +35,8 @@ export async function getOwners(ctx: Context, page: { cursor?: string; limit: nu
 
 /**
  * Gives every client of one owner to another, inside `act`. An owner is a name whose form alone is checked: whoever
- * holds `admin:clients` can invent one (SECURITY.md). Throws Problem `invalid_request`, `not_found`, `forbidden`.
+ * holds `admin:clients` can invent one (SECURITY.md). Their console sessions end, also for the case that they come
+ * back. Throws Problem `invalid_request`, `not_found`, `forbidden`.
  */
 export async function transferOwner(
   tx: Context,
@@ -44,6 +47,7 @@ export async function transferOwner(
   await checkNewOwner(tx, caller, to)
   const moved = await moveClients(tx, from, to, tx.now())
   if (moved.length === 0) throw new Problem('not_found', 'No client has this owner.', 'unknown_owner')
+  await endSessionsOfClients(tx, moved, tx.now())
   const clients = moved.length
   const details = { from, to, reason, clients, client_ids: moved.slice(0, AUDITED_NAMES) }
   return { status: 200, body: { from, to, clients }, audit: { details } }
@@ -55,7 +59,6 @@ export async function transferOwner(
  */
 export async function checkNewOwner(tx: Context, caller: Caller, to: string): Promise<void> {
   if (to !== caller.acting_owner) return
-  const administrators = await findHoldersOf(tx, tx.config.adminAudience, ['approve:agents', 'admin:clients'])
-  if (administrators.length === 1) return
+  if (await isOnlyAdministrator(tx)) return
   throw new Problem('forbidden', 'Somebody else must make you the owner of these clients.', 'own_takeover')
 }

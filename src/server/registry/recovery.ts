@@ -1,14 +1,13 @@
-import { policiesSchema } from '../../protocol/client.ts'
-import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import { ADMIN_SCOPES } from '../../protocol/own-resources.ts'
 import { auditRecovery } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { claimBootstrap } from '../store/bootstrap.ts'
-import { activeHolders, insertClient, revokeClient } from '../store/clients.ts'
+import { activeHolders, revokeClient } from '../store/clients.ts'
 import { enterGateExclusive } from '../store/gate.ts'
-import { insertRevocations, liveDescendants } from '../store/revocations.ts'
+import { revokeWithDescendants } from '../store/revocations.ts'
 import { clientJwks } from './client-keys.ts'
 import { newClientId } from './clients.ts'
+import { insertAdministrator } from './new-administrator.ts'
 
 export type Recovery = {
   readonly client_name: string
@@ -35,23 +34,7 @@ export async function recoverAdministrator(
     await enterGateExclusive(tx)
     const now = tx.now()
     const revoked = revoke_others ? await revokeAdministrators(tx, now) : []
-    await insertClient(tx, {
-      client_id,
-      client_name,
-      owner,
-      kind: 'operator',
-      token_endpoint_auth_method: 'private_key_jwt',
-      jwks,
-      jwks_uri: null,
-      grant_types: [CLIENT_CREDENTIALS_GRANT],
-      access: [{ resource: tx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
-      registers_for: [],
-      policies: policiesSchema.parse({}),
-      status: 'active',
-      created_at: now,
-      created_by: 'recovery',
-      updated_at: null,
-    })
+    await insertAdministrator(tx, { client_id, client_name, owner, jwks, created_by: 'recovery' })
     await claimBootstrap(tx, client_id, now)
     await auditRecovery(tx, { client_id, owner, witness: witness ?? null, revoked })
     return { client_id, revoked }
@@ -61,11 +44,9 @@ export async function recoverAdministrator(
 async function revokeAdministrators(tx: Context, now: Date): Promise<readonly string[]> {
   const administrators = await activeHolders(tx, tx.config.adminAudience, ADMIN_SCOPES)
   for (const { client_id } of administrators) {
-    const entry = { kind: 'client', id: client_id } as const
-    const descendants = await liveDescendants(tx, entry, now)
     await revokeClient(tx, client_id)
-    const entries = [entry, ...descendants.map(jti => ({ kind: 'token' as const, id: jti }))]
-    await insertRevocations(tx, entries, { reason: 'administration recovered', revoked_by: 'recovery', now })
+    const entry = { kind: 'client', id: client_id } as const
+    await revokeWithDescendants(tx, entry, { reason: 'administration recovered', revoked_by: 'recovery', now })
   }
   return administrators.map(({ client_id }) => client_id)
 }

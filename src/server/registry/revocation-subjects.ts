@@ -2,7 +2,7 @@ import { parseSubjectName } from '../../protocol/names.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Context } from '../context.ts'
 import { revokeAgent } from '../store/agents.ts'
-import { findActiveHoldersOf, revokeClient } from '../store/clients.ts'
+import { findActiveHoldersOf, findClient, revokeClient } from '../store/clients.ts'
 import { revokeRegistration } from '../store/registration-changes.ts'
 import { findRegistration } from '../store/registrations.ts'
 import type { TokenHolder } from '../store/revocation-coverage.ts'
@@ -49,8 +49,11 @@ export async function coverAgent(tx: Context, id: string): Promise<Covered | und
   return { ids: [id], final: true, subject: { client_id, agent_id }, holder: { client_id, agent_id } }
 }
 
-/** Throws Problem `conflict` for the last administrator. */
+/** Throws Problem `conflict` for the last administrator, and for what was deleted: that is revoked for good. */
 export async function coverClient(tx: Context, client_id: string): Promise<Covered | undefined> {
+  if ((await findClient(tx, client_id))?.status === 'deleted') {
+    throw new Problem('conflict', 'This client was deleted, which revoked it for good.', 'client_deleted')
+  }
   await keepAnAdministrator(tx, client_id)
   if (!(await revokeClient(tx, client_id))) return undefined
   return { ids: [client_id], final: true, subject: { client_id }, holder: { client_id } }

@@ -44,7 +44,7 @@ export async function bindKeys(
   if (!keys.every(key => bound.has(key.jkt))) throw keyTaken()
 }
 
-export function keyTaken(): OAuthError {
+function keyTaken(): OAuthError {
   return refusal('The key cannot be used; make a new one for this agent.', 'agent_key_taken')
 }
 

@@ -10,11 +10,11 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../store/clients.ts'
 import {
+  endShimRelease,
   insertShimRelease,
   listShimReleases,
   releasedShims,
   type ShimRelease,
-  withdrawShimRelease,
 } from '../store/shim-releases.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
@@ -51,8 +51,8 @@ export async function createShimRelease(
 }
 
 /** Withdraws a release, inside `act`; its row stays. Throws Problem `not_found`. */
-export async function withdrawRelease(tx: Context, version: string): Promise<Outcome<ShimReleaseView>> {
-  const row = await withdrawShimRelease(tx, version, tx.now())
+export async function withdrawShimRelease(tx: Context, version: string): Promise<Outcome<ShimReleaseView>> {
+  const row = await endShimRelease(tx, version, tx.now())
   if (!row) throw new Problem('not_found', 'There is no release of this version that is not withdrawn.')
   return { status: 200, body: releaseView(row), audit: { details: { version } } }
 }

@@ -30,7 +30,7 @@ export type Asked = {
 }
 
 /** `grant` and `keys` are given at once, `proposed_grant` and `proposed_keys` once the version is approved. */
-export type Decision = {
+type Decision = {
   readonly version: number
   readonly status: 'active' | 'pending'
   readonly pending_for: readonly PendingCause[]

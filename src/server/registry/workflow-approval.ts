@@ -68,5 +68,9 @@ async function pendingVersion(
 }
 
 function notPending(): Problem {
-  return new Problem('conflict', 'The version is not pending.', 'not_pending')
+  return new Problem(
+    'conflict',
+    'The version is not pending any more; "remit workflow show" says what became of it.',
+    'not_pending',
+  )
 }

@@ -1,8 +1,6 @@
 import { type Access, isWithin } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
-import type { WorkflowStep } from '../../protocol/workflow.ts'
-
-const MAX_STEPS = 256
+import { MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
 
 /**
  * Whether a definition can be kept (protocol.md section 5): ids once, agents and dependencies known, no cycle, a gate
@@ -13,7 +11,8 @@ export function validateDefinition(
   knownAgents: ReadonlySet<string>,
   clientAccess: Access,
 ): void {
-  if (steps.length === 0 || steps.length > MAX_STEPS) throw refusal('A workflow has 1 to 256 steps.', 'step_count')
+  if (steps.length === 0 || steps.length > MAX_STEPS)
+    throw refusal(`A workflow has 1 to ${MAX_STEPS} steps.`, 'step_count')
   const ids = new Set(steps.map(step => step.step_id))
   if (ids.size !== steps.length) throw refusal('Two steps have one step_id.', 'duplicate_step')
   let gate = false

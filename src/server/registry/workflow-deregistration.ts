@@ -3,6 +3,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import type { WorkflowDeregistration, workflowDeregisteredSchema } from '../../protocol/workflow.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { enterGateExclusive } from '../store/gate.ts'
 import { deregisterWorkflow as deregister, lockWorkflow } from '../store/workflow-changes.ts'
 import { findWorkflow } from '../store/workflows.ts'
 import type { Outcome } from './act.ts'
@@ -11,17 +12,26 @@ import { clientToRegisterFor } from './app-client.ts'
 type Answer = z.output<typeof workflowDeregisteredSchema>
 
 /**
- * Ends a workflow (protocol.md section 5), inside `act` with the exclusive gate as its `before`: nothing is minted for
- * it afterwards, and its agents stay bound by it until a grant or another version sets them free. Again is 200 again.
+ * The gate of `deregisterWorkflow`, entered only for a workflow that the caller may end: whoever names others' must not
+ * hold back a mint. Throws `unauthorized_client`, `invalid_request`.
+ */
+export async function enterGateToDeregister(tx: Context, caller: Caller, asked: WorkflowDeregistration): Promise<void> {
+  await checkKnown(tx, caller, asked)
+  await enterGateExclusive(tx)
+}
+
+/**
+ * Ends a workflow (protocol.md section 5), inside `act` behind `enterGateToDeregister`: nothing is minted for it
+ * afterwards, and its agents stay bound by it until a grant or another version sets them free. Again is 200 again.
  * There are no executions yet, so that `close` has nothing to close. Throws `unauthorized_client`, `invalid_request`.
  */
 export async function deregisterWorkflow(
   tx: Context,
   caller: Caller,
-  { workflow_id, app_id }: WorkflowDeregistration,
+  asked: WorkflowDeregistration,
 ): Promise<Outcome<Answer>> {
-  const { client_id } = await clientToRegisterFor(tx, caller, app_id ?? caller.client_id)
-  if (!(await findWorkflow(tx, client_id, workflow_id))) throw unknown()
+  const { workflow_id } = asked
+  const client_id = await checkKnown(tx, caller, asked)
   const workflow = await lockWorkflow(tx, client_id, workflow_id, tx.now())
   if (!workflow) throw unknown()
   if (workflow.status === 'revoked') {
@@ -36,6 +46,17 @@ export async function deregisterWorkflow(
     body: { status: 'deregistered', workflow_id, version },
     audit: { client_id, details: { workflow_id, version, status: 'deregistered' } },
   }
+}
+
+/** @returns the client whose workflow it is */
+async function checkKnown(
+  tx: Context,
+  caller: Caller,
+  { workflow_id, app_id }: WorkflowDeregistration,
+): Promise<string> {
+  const { client_id } = await clientToRegisterFor(tx, caller, app_id ?? caller.client_id)
+  if (!(await findWorkflow(tx, client_id, workflow_id))) throw unknown()
+  return client_id
 }
 
 function unknown(): OAuthError {

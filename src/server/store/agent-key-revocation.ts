@@ -2,8 +2,8 @@ import { REVOCATION_MARGIN, TOKEN_LIFETIME_HARD_LIMIT } from '../../protocol/tim
 import type { Context } from '../context.ts'
 
 /**
- * Removes an agent's key for good, where there is one, and the keys that it endorsed, those of a client's key too; also
- * keys that ended so lately that their tokens live (primary key, agent_key_by_endorser). Only under the exclusive gate.
+ * Removes an agent's key for good, where there is one, and the keys that it ever endorsed, those of a client's key too;
+ * also keys that ended so lately that their tokens live (primary keys). Only under the exclusive gate.
  * @returns the thumbprints of the endorsed ones
  */
 export async function revokeAgentKeys(tx: Context, jkt: string, now: Date): Promise<readonly string[]> {
@@ -14,7 +14,8 @@ export async function revokeAgentKeys(tx: Context, jkt: string, now: Date): Prom
     .where('revoked_at', 'is', null)
   await gone.where('jkt', '=', jkt).execute()
   const endorsed = await gone
-    .where('endorsed_by', '=', jkt)
+    .where('source', '=', 'endorsed')
+    .where('jkt', 'in', tx.db.selectFrom('agent_key_endorsement').select('jkt').where('endorsed_by', '=', jkt))
     .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', lately)]))
     .returning('jkt')
     .execute()

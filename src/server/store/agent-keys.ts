@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
 import type { AgentKeyTable, PublicJwk } from './schema.ts'
 
@@ -21,7 +21,7 @@ const COLUMNS = [
   'revoked_at',
 ] as const
 
-/** The registered keys of an agent, never the endorsed ones, without those that were removed (index agent_key_by_agent). */
+/** The registered keys of an agent, never the endorsed ones, without those that were removed (index agent_key_registered). */
 export async function findAgentKeys(ctx: Context, client_id: string, agent_id: string): Promise<readonly AgentKey[]> {
   return await ctx.db
     .selectFrom('agent_key')
@@ -42,7 +42,7 @@ export async function findAgentKey(ctx: Context, jkt: string): Promise<AgentKeyR
 
 /**
  * Keys of an agent as an administrator sees them: the registered ones, then the endorsed ones that live longest, at
- * most 16 of each (index agent_key_by_agent).
+ * most 16 of each (indexes agent_key_registered, agent_key_endorsed).
  */
 export async function listAgentKeys(
   ctx: Context,
@@ -68,7 +68,7 @@ export async function listAgentKeys(
 
 /**
  * The registered keys of an agent that may act: none where the agent or its client is not active, or where there is no
- * such agent. One statement for all of these, so that they cost the same (index agent_key_by_agent).
+ * such agent. One statement for all of these, so that they cost the same (index agent_key_registered).
  */
 export async function findPublicKeys(ctx: Context, client_id: string, agent_id: string): Promise<readonly AgentKey[]> {
   return await ctx.db
@@ -101,9 +101,25 @@ export async function findKeyOwner(
     .executeTakeFirst()
 }
 
+/** Class of the advisory locks on thumbprints. */
+const KEY_LOCK = 7_166
+/** So many locks stand for all thumbprints: a batch holds no more, however many keys it has. */
+const KEY_LOCKS = 128
+
 /**
- * Binds registered keys to an agent; one that it once had, or had endorsed, comes back. Sorted, so that two agents never
- * wait for each other crosswise.
+ * Keeps others from binding these thumbprints until the transaction ends, taken in one order by all, so that nobody
+ * waits for anybody crosswise; after the rows of all agents that it is about.
+ */
+export async function holdKeys(tx: Context, jkts: readonly string[]): Promise<void> {
+  if (jkts.length === 0) return
+  await sql`
+    select pg_advisory_xact_lock(${KEY_LOCK}, held.lock)
+      from (select distinct hashtext(jkt) & ${KEY_LOCKS - 1} as lock from unnest(${jkts}::text[]) as jkt
+            order by lock offset 0) as held`.execute(tx.db)
+}
+
+/**
+ * Binds registered keys to an agent; one that it once had, or had endorsed, comes back. Holds them first.
  * @returns the thumbprints that are this agent's now: one that is missing belongs to another agent, or was revoked
  */
 export async function insertAgentKeys(
@@ -114,11 +130,14 @@ export async function insertAgentKeys(
   now: Date,
 ): Promise<ReadonlySet<string>> {
   if (keys.length === 0) return new Set()
-  const sorted = keys.toSorted((a, b) => (a.jkt < b.jkt ? -1 : 1))
+  await holdKeys(
+    tx,
+    keys.map(key => key.jkt),
+  )
   const rows = await tx.db
     .insertInto('agent_key')
     .values(
-      sorted.map(({ jkt, jwk }) => ({
+      keys.map(({ jkt, jwk }) => ({
         jkt,
         client_id,
         agent_id,
@@ -169,7 +188,10 @@ export async function removeAgentKey(
   return Number(endorsed.numUpdatedRows)
 }
 
-/** Removes the registered keys of an agent except these, and what those endorsed; all stay bound to it. */
+/**
+ * Removes the registered keys of an agent except these, and what those endorsed; all stay bound to it (indexes
+ * agent_key_registered, agent_key_by_endorser).
+ */
 export async function removeOtherKeys(
   tx: Context,
   client_id: string,

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import { auditLeafHash } from '../../protocol/audit-leaf.ts'
 import { firstTimeIdAt, timeOfId } from '../../protocol/time-id.ts'
 import type { Context } from '../context.ts'
-import type { AuditEventTable } from './schema.ts'
+import type { AuditEventTable } from './schema-operation.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
 export type AuditRow = {
@@ -19,8 +19,11 @@ export type AuditRow = {
   readonly details: Readonly<Record<string, unknown>>
 }
 
+/** What a row needs of the context: a restore writes one where there is no server yet. */
+export type AuditWriter = Pick<Context, 'db' | 'now' | 'timeId'>
+
 /** Appends one row in the caller's transaction, with the hash by which a later edit shows. */
-export async function insertAuditRow(tx: Context, row: AuditRow): Promise<void> {
+export async function insertAuditRow(tx: AuditWriter, row: AuditRow): Promise<void> {
   const id = tx.timeId()
   const at = tx.now()
   const leaf_hash = auditLeafHash({ id, at: at.toISOString(), ...row, details: { ...row.details } })

@@ -1,4 +1,6 @@
 import { type Selectable, sql } from 'kysely'
+import { policiesSchema } from '../../protocol/client.ts'
+import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import type { Context } from '../context.ts'
 import type { ClientJwk, ClientTable } from './schema.ts'
 
@@ -22,19 +24,25 @@ const COLUMNS = [
   'updated_at',
 ] as const
 
+const DEFAULT_POLICIES = policiesSchema.parse({})
+
+/** A node of the release before writes rows without the policies that it does not know. */
+function withPolicies(row: Client): Client {
+  return { ...row, policies: { ...DEFAULT_POLICIES, ...row.policies } }
+}
+
 /** One client, revoked ones too (primary key). */
 export async function findClient(ctx: Context, client_id: string): Promise<Client | undefined> {
-  return await ctx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id).executeTakeFirst()
+  const query = ctx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id)
+  const row = await query.executeTakeFirst()
+  return row && withPolicies(row)
 }
 
 /** One client, held until the transaction ends: changes of one client come one after the other (primary key). */
 export async function lockClient(tx: Context, client_id: string): Promise<Client | undefined> {
-  return await tx.db
-    .selectFrom('client')
-    .select(COLUMNS)
-    .where('client_id', '=', client_id)
-    .forUpdate()
-    .executeTakeFirst()
+  const query = tx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id).forUpdate()
+  const row = await query.executeTakeFirst()
+  return row && withPolicies(row)
 }
 
 export type ClientFilter = {
@@ -55,7 +63,8 @@ export async function listClients(
   if (owner !== undefined) query = query.where('owner', '=', owner)
   if (kind !== undefined) query = query.where('kind', '=', kind)
   if (after !== undefined) query = query.where('client_id', '>', after)
-  return await query.orderBy('client_id').limit(page.limit).execute()
+  const rows = await query.orderBy('client_id').limit(page.limit).execute()
+  return rows.map(withPolicies)
 }
 
 /** Which of these clients are active, at most the 64 of a `registers_for` (primary key). */
@@ -147,12 +156,13 @@ export async function replaceClientKeys(
     .execute()
 }
 
-/** Revoked is final (protocol.md section 9). */
+/** Revoked is final, and deleted is more (protocol.md section 9). @returns false for one that is not there any more */
 export async function revokeClient(tx: Context, client_id: string): Promise<boolean> {
   const updated = await tx.db
     .updateTable('client')
     .set({ status: 'revoked' })
     .where('client_id', '=', client_id)
+    .where('status', '<>', 'deleted')
     .returning('client_id')
     .executeTakeFirst()
   return updated !== undefined
@@ -170,13 +180,16 @@ export async function findHoldersOf(
   return await holdersOf(ctx, resource, scopes).execute()
 }
 
-/** `findHoldersOf` without those that were revoked; only revocations ask. */
+/** `findHoldersOf` without those that were revoked, and those that cannot ask for such a token; only revocations ask. */
 export async function findActiveHoldersOf(
   ctx: Context,
   resource: string,
   scopes: readonly string[],
 ): Promise<readonly { client_id: string }[]> {
-  return await holdersOf(ctx, resource, scopes).where('status', '=', 'active').execute()
+  return await holdersOf(ctx, resource, scopes)
+    .where('status', '=', 'active')
+    .where(sql<boolean>`grant_types @> ${JSON.stringify([CLIENT_CREDENTIALS_GRANT])}::jsonb`)
+    .execute()
 }
 
 /** Every active client that holds one of these scopes of a resource; only the recovery of the administration asks. */

@@ -1,6 +1,6 @@
 import type { Insertable, Selectable } from 'kysely'
 import type { Context } from '../context.ts'
-import type { ConsoleSessionTable } from './schema.ts'
+import type { ConsoleSessionTable } from './schema-operation.ts'
 
 export type ConsoleLinkRow = Omit<
   Insertable<ConsoleSessionTable>,
@@ -15,6 +15,8 @@ export type ConsoleSessionRow = Pick<
 const COLUMNS = ['client_id', 'sub', 'acting_owner', 'scope', 'jti', 'marker_digest', 'expires_at'] as const
 /** Far longer than any session: the trail of who signed in is the audit, not these rows. */
 const KEPT_SECONDS = 86_400
+/** Longer than a link waits and its session then lasts. */
+const LIVING_SECONDS = 3_600
 
 export async function insertConsoleLink(tx: Context, row: ConsoleLinkRow): Promise<void> {
   await tx.db.insertInto('console_session').values(row).execute()
@@ -35,6 +37,7 @@ export async function claimConsoleLink(
     .set({ session_digest, marker_digest, expires_at })
     .where('code_digest', '=', code_digest)
     .where('session_digest', 'is', null)
+    .where('ended_at', 'is', null)
     .where('code_expires_at', '>', now)
     .where('created_at', '>=', notBefore(tx))
     .returning(COLUMNS)
@@ -67,6 +70,20 @@ export async function endConsoleSession(tx: Context, session_digest: Buffer, now
     .returning('client_id')
     .executeTakeFirst()
   return ended !== undefined
+}
+
+/**
+ * Ends links and sessions of clients for good, because what they stood for changed (index console_session_by_creation:
+ * what is older than `LIVING_SECONDS` is over).
+ */
+export async function endSessionsOfClients(tx: Context, client_ids: readonly string[], now: Date): Promise<void> {
+  await tx.db
+    .updateTable('console_session')
+    .set({ ended_at: now })
+    .where('client_id', 'in', client_ids)
+    .where('created_at', '>=', new Date(now.getTime() - LIVING_SECONDS * 1000))
+    .where('ended_at', 'is', null)
+    .execute()
 }
 
 /** Removes links and sessions a day after they were made (index console_session_by_creation). */

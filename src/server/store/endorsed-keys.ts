@@ -8,11 +8,12 @@ export type EndorsedKey = Pick<AgentKeyRow, 'jkt' | 'client_id' | 'agent_id' | '
 }
 
 /**
- * Binds an endorsed key to its agent, or lets it live on; a registered one stays registered. RETURNING decides.
+ * Binds an endorsed key to its agent, or lets it live on; a registered one stays registered. RETURNING decides. Its row
+ * names the signer of its last statement, `agent_key_endorsement` those of all.
  * @returns false where the thumbprint is another agent's, or was removed: an endorsement brings no removed key back
  */
 export async function insertEndorsedKey(tx: Context, key: EndorsedKey, now: Date): Promise<boolean> {
-  const bound = await tx.db
+  const binding = tx.db
     .insertInto('agent_key')
     .values({ ...key, jwk: JSON.stringify(key.jwk), source: 'endorsed', added_at: now, removed_at: null })
     .onConflict(conflict =>
@@ -27,12 +28,16 @@ export async function insertEndorsedKey(tx: Context, key: EndorsedKey, now: Date
         .where('agent_key.source', '=', 'endorsed')
         .where('agent_key.removed_at', 'is', null),
     )
-    .returning('jkt')
-    .executeTakeFirst()
-  return bound !== undefined
+    .returning(['jkt', 'endorsed_by'])
+  const { rows } = await sql<{ jkt: string }>`
+    with bound as (${binding}),
+      endorsement as (
+        insert into agent_key_endorsement (jkt, endorsed_by) select jkt, endorsed_by from bound on conflict do nothing)
+    select jkt from bound limit 1`.execute(tx.db)
+  return rows.length > 0
 }
 
-/** Endorsed keys of an agent that have not expired, counted up to `most` (index agent_key_by_agent). */
+/** Endorsed keys of an agent that have not expired, counted up to `most` (index agent_key_endorsed). */
 export async function countEndorsedKeys(
   ctx: Context,
   client_id: string,

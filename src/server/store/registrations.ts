@@ -160,8 +160,8 @@ export async function newestVersion(tx: Context, client_id: string, agent_id: st
 }
 
 /**
- * Whether a version of the agent has ever counted: one that did not wait, or was approved (unique index on client_id,
- * agent_id, version).
+ * Whether a version of the agent has ever counted: it counts now, did not wait, or was approved (unique index on
+ * client_id, agent_id, version).
  */
 export async function hasCountedVersion(ctx: Context, client_id: string, agent_id: string): Promise<boolean> {
   const row = await ctx.db
@@ -170,7 +170,13 @@ export async function hasCountedVersion(ctx: Context, client_id: string, agent_i
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .where('status', '<>', 'pending')
-    .where(eb => eb.or([eb('approved_at', 'is not', null), sql<boolean>`pending_for = '[]'::jsonb`]))
+    .where(eb =>
+      eb.or([
+        eb('status', 'in', ['active', 'draining']),
+        eb('approved_at', 'is not', null),
+        sql<boolean>`pending_for = '[]'::jsonb`,
+      ]),
+    )
     .limit(1)
     .executeTakeFirst()
   return row !== undefined

@@ -19,6 +19,8 @@ import type { Database } from './schema.ts'
 import { StartRefused } from './start-refused.ts'
 
 const ROWS_AN_INSERT = 500
+/** A row can be some megabytes; a statement must stay far below the longest string. */
+const CHARACTERS_AN_INSERT = 16_000_000
 /** Room for entries that were written after the backup: a sequence number never comes twice (section 9). */
 const SEQ_GAP = 1_000_000
 
@@ -26,8 +28,8 @@ export type Restore = {
   readonly lines: AsyncGenerator<string>
   /** Set as the epoch: what was signed before is not taken any more. */
   readonly not_before: Date
-  /** Runs on the restored rows before they are committed: whether our key-encryption key opens them. */
-  readonly check: (restored: Kysely<Database>) => Promise<void>
+  /** Runs on the restored rows before they are committed: whether our key-encryption key opens them, and the audit row. */
+  readonly complete: (restored: Kysely<Database>, header: BackupHeader) => Promise<void>
   readonly report: (line: string) => void
 }
 
@@ -61,7 +63,7 @@ async function restoreLines(connection: Connection, restore: Restore): Promise<R
         (select coalesce(max(seq), 0) + ${SEQ_GAP}::bigint from revocation))`.execute(tx)
       const backup_created_at = new Date(header.created_at)
       await writeRestoreEpoch(tx, { not_before: restore.not_before, backup_created_at })
-      await restore.check(tx)
+      await restore.complete(tx, header)
       return count
     })
   })
@@ -91,10 +93,12 @@ async function refuseOtherSchema(tx: Kysely<Database>, migration: string): Promi
 async function loadTables(tx: Kysely<Database>, lines: AsyncIterator<string>, hash: Hash): Promise<number> {
   let table: BackedUpTable | undefined
   let waiting: string[] = []
+  let characters = 0
   let count = 0
   const insertWaiting = async () => {
     if (table !== undefined && waiting.length > 0) await insertRows(tx, table, waiting)
     waiting = []
+    characters = 0
   }
   for (let next = await lines.next(); !next.done; next = await lines.next()) {
     const line = next.value
@@ -111,8 +115,9 @@ async function loadTables(tx: Kysely<Database>, lines: AsyncIterator<string>, ha
       if (table === undefined) throw damaged()
     } else {
       waiting.push(line)
+      characters += line.length
       count += 1
-      if (waiting.length === ROWS_AN_INSERT) await insertWaiting()
+      if (waiting.length === ROWS_AN_INSERT || characters >= CHARACTERS_AN_INSERT) await insertWaiting()
     }
   }
   throw damaged()

@@ -86,9 +86,18 @@ export async function liftRevocation(
     .execute()
 }
 
-/** Live tokens that descend from what an entry matches, as `descendantsOf`; what an act revokes beside its own entry. */
-export async function liveDescendants(tx: Context, entry: RevocationRef, now: Date): Promise<readonly string[]> {
-  return await descendantsOf(tx, { kind: entry.kind, ids: [entry.id] }, now)
+/**
+ * Writes an entry, and one for each live token that descends from what it matches; only under the exclusive gate.
+ * @returns how many tokens descend
+ */
+export async function revokeWithDescendants(
+  tx: Context,
+  entry: RevocationRef,
+  act: { reason: string; revoked_by: string; now: Date },
+): Promise<number> {
+  const descendants = await descendantsOf(tx, { kind: entry.kind, ids: [entry.id] }, act.now)
+  await insertRevocations(tx, [entry, ...descendants.map(id => ({ kind: 'token' as const, id }))], act)
+  return descendants.length
 }
 
 export type RevocationRow = Selectable<RevocationTable>

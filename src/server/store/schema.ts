@@ -12,12 +12,18 @@ import type {
   WorkflowNames,
 } from '../../protocol/resource.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
-
-/** jsonb: read as data, written as JSON text. */
-type Json<T> = ColumnType<T, string, string>
-type NullableJson<T> = ColumnType<T | null, string | null, string | null>
-/** Null until something happens to the row: an insert may leave it out. */
-type Later<T> = ColumnType<T | null, T | null | undefined, T | null>
+import type { Json, Later, NullableJson } from './column-types.ts'
+import type {
+  AuditEventTable,
+  BootstrapTable,
+  ConsoleSessionTable,
+  IdempotencyTable,
+  RestoreEpochTable,
+  SealingCanaryTable,
+  SecondAdministratorTable,
+  ServerSecretTable,
+  ShimReleaseTable,
+} from './schema-operation.ts'
 
 export type PublicJwk = { kty: string; crv?: string; x?: string; y?: string; n?: string; e?: string }
 export type ClientJwk = PublicJwk & { kid?: string; alg?: string }
@@ -92,6 +98,11 @@ export type AgentKeyTable = {
   endorsed_by: Later<string>
   /** Set for good: this key never comes back. */
   revoked_at: Later<Date>
+}
+
+export type AgentKeyEndorsementTable = {
+  endorsed_by: string
+  jkt: string
 }
 
 export type RegistrationTable = {
@@ -210,75 +221,13 @@ export type SigningKeyTable = {
   retired_at: Date | null
 }
 
-export type SealingCanaryTable = { id: number; kek_id: string; sealed: Buffer }
-export type ServerSecretTable = { name: string; sealed: Buffer; created_at: Date }
-export type BootstrapTable = { id: number; client_id: string; used_at: Date }
-
-export type IdempotencyTable = {
-  client_id: string
-  idempotency_key: string
-  endpoint: string
-  request_digest: Buffer
-  response_status: number
-  response_body: Json<unknown>
-  created_at: Date
-  expires_at: Date
-}
-
-export type AuditEventTable = {
-  id: string
-  at: Date
-  action: string
-  outcome: 'success' | 'refused'
-  reason: string | null
-  actor: string
-  client_id: string | null
-  agent_id: string | null
-  execution_id: string | null
-  jti: string | null
-  request_id: string
-  address: string | null
-  details: Json<Readonly<Record<string, unknown>>>
-  leaf_hash: Buffer
-  seal_seq: string | null
-}
-
-export type ShimReleaseTable = {
-  version: string
-  checksum: string
-  /** Policy `min_release` asks for this version or a newer one. */
-  minimum: boolean
-  status: 'released' | 'withdrawn'
-  released_at: Date
-  released_by: string
-  withdrawn_at: Date | null
-}
-
-export type ConsoleSessionTable = {
-  code_digest: Buffer
-  client_id: string
-  sub: string
-  acting_owner: string
-  scope: string
-  /** Of the admin token that asked for the link. */
-  jti: string
-  created_at: Date
-  code_expires_at: Date
-  session_digest: Buffer | null
-  /** Of what the page sends as X-Remit-Console. */
-  marker_digest: Buffer | null
-  expires_at: Date | null
-  ended_at: Date | null
-}
-
-export type RestoreEpochTable = { id: number; not_before: Date; backup_created_at: Date }
-
 export type Database = {
   client: ClientTable
   client_secret: ClientSecretTable
   resource: ResourceTable
   agent: AgentTable
   agent_key: AgentKeyTable
+  agent_key_endorsement: AgentKeyEndorsementTable
   registration: RegistrationTable
   workflow: WorkflowTable
   workflow_version: WorkflowVersionTable
@@ -289,6 +238,7 @@ export type Database = {
   sealing_canary: SealingCanaryTable
   server_secret: ServerSecretTable
   bootstrap: BootstrapTable
+  second_administrator: SecondAdministratorTable
   idempotency: IdempotencyTable
   audit_event: AuditEventTable
   shim_release: ShimReleaseTable

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { Database, SealingCanaryTable } from './schema.ts'
+import type { Database } from './schema.ts'
+import type { SealingCanaryTable } from './schema-operation.ts'
 
 /** The one row that shows at start whether we hold the right key-encryption key. By primary key. */
 export async function readCanary(db: Kysely<Database>): Promise<SealingCanaryTable | undefined> {

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { Database, ServerSecretTable } from './schema.ts'
+import type { Database } from './schema.ts'
+import type { ServerSecretTable } from './schema-operation.ts'
 
 /** A sealed secret that all nodes share. By primary key. */
 export async function readServerSecret(db: Kysely<Database>, name: string): Promise<ServerSecretTable | undefined> {

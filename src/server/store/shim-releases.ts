@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import type { ShimReleaseTable } from './schema.ts'
+import type { ShimReleaseTable } from './schema-operation.ts'
 
 export type ShimRelease = Selectable<ShimReleaseTable>
 
@@ -50,7 +50,7 @@ export async function releasedShims(ctx: Context): Promise<readonly ShimRelease[
 }
 
 /** @returns undefined where there is no such release, or it was withdrawn before (primary key) */
-export async function withdrawShimRelease(tx: Context, version: string, now: Date): Promise<ShimRelease | undefined> {
+export async function endShimRelease(tx: Context, version: string, now: Date): Promise<ShimRelease | undefined> {
   return await tx.db
     .updateTable('shim_release')
     .set({ status: 'withdrawn', withdrawn_at: now })

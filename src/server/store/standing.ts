@@ -8,6 +8,7 @@ export type Lapse =
   | 'key_revoked'
   | 'initiator_revoked'
   | 'client_revoked'
+  | 'client_changed'
   | 'resource_deleted'
   | 'agent_not_active'
   | 'version_not_valid'
@@ -18,6 +19,8 @@ export type Lapse =
 /** What a mint rests on, read again inside the write (protocol.md section 9). */
 export type Standing = {
   readonly client_id: string
+  /** Of the record by which the client was authenticated and its rights were judged. */
+  readonly client_updated_at: Date | null
   /** Null for our own two, which nobody can delete. */
   readonly resource: string | null
   readonly agent_id: string | null
@@ -40,6 +43,7 @@ export async function lapsedStanding(tx: Context, standing: Standing, now: Date)
     .selectFrom('client')
     .select(eb => [
       'client.status',
+      'client.updated_at',
       eb
         .selectFrom('resource')
         .select('resource.status')
@@ -49,6 +53,7 @@ export async function lapsedStanding(tx: Context, standing: Standing, now: Date)
     .where('client.client_id', '=', standing.client_id)
     .executeTakeFirst()
   if (client?.status !== 'active') return 'client_revoked'
+  if (client.updated_at?.getTime() !== standing.client_updated_at?.getTime()) return 'client_changed'
   if (standing.resource !== null && client.resource_status !== 'active') return 'resource_deleted'
   const entry = await findStandingRevocation(tx, standing.refs, now)
   if (entry) return lapseOf(entry, standing)
@@ -82,7 +87,6 @@ export async function lapsedStanding(tx: Context, standing: Standing, now: Date)
     .where('jkt', '=', standing.agent_jkt)
     .where('client_id', '=', standing.client_id)
     .where('agent_id', '=', standing.agent_id)
-    .where('source', '=', 'registered')
     .where('removed_at', 'is', null)
     .executeTakeFirst()
   return key ? undefined : 'agent_key_removed'

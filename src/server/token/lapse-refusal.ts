@@ -12,6 +12,8 @@ export function lapseRefusal(lapse: Lapse | undefined, isAgent: boolean): OAuthE
       return undefined
     case 'client_revoked':
       return new OAuthError('invalid_client', 'Client authentication failed.', { reason: lapse })
+    case 'client_changed':
+      return again('The client was changed since the request began; repeat the request.', lapse)
     case 'resource_deleted':
       return new OAuthError('invalid_target', 'The resource is not one that this client may ask for.', {
         reason: lapse,

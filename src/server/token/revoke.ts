@@ -3,7 +3,7 @@ import { auditTokenRevoked } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { claimReplays } from '../store/replay.ts'
-import { insertRevocations, liveDescendants, standingRevocation } from '../store/revocations.ts'
+import { revokeWithDescendants, standingRevocation } from '../store/revocations.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { recordRefusal, replayRefusal } from './refusal.ts'
@@ -52,10 +52,12 @@ async function write(
   if (refused || !own) return refused
   const { jti } = own.record
   const now = tx.now()
-  const entry = { kind: 'token', id: jti } as const
-  const descendants = await liveDescendants(tx, entry, now)
-  const entries = [entry, ...descendants.map(id => ({ kind: 'token' as const, id }))]
-  await insertRevocations(tx, entries, { reason: 'client', revoked_by: client.client_id, now })
-  await auditTokenRevoked(tx, { ...http.origin, client_id: client.client_id, jti, revoked: { token: entries.length } })
+  const { client_id } = client
+  const descendants = await revokeWithDescendants(
+    tx,
+    { kind: 'token', id: jti },
+    { reason: 'client', revoked_by: client_id, now },
+  )
+  await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + descendants } })
   return undefined
 }

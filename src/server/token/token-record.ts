@@ -37,6 +37,7 @@ export function standingOf(token: PreparedToken): Standing {
   const registration_id = agent?.registration_id ?? null
   return {
     client_id: client.client_id,
+    client_updated_at: client.updated_at,
     resource: target.kind === 'registered' ? target.resource : null,
     agent_id,
     registration_id,

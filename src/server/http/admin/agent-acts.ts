@@ -45,7 +45,8 @@ export async function adminAgentActRoutes(app: App, { ctx }: { ctx: Context }): 
   app.post(`${path}/approve`, { ...approves, schema: approve }, async (request, reply) => {
     const { body, headers, params } = request
     const caller = callerOf(request)
-    const asked = { ...idempotency(request, headers), body, answer: registrationAnswerSchema }
+    const before = enterGateExclusive
+    const asked = { ...idempotency(request, headers), body, answer: registrationAnswerSchema, before }
     const event = eventOf('agent.approve', params, body)
     return answerAct(reply, await act(ctx, caller, event, asked, tx => approveVersion(tx, caller, params, body)))
   })

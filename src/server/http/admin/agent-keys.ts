@@ -3,6 +3,7 @@ import { addAgentKeySchema } from '../../../protocol/agent.ts'
 import { agentKeyRemovedSchema } from '../../../protocol/agent-acts.ts'
 import { agentKeyViewSchema } from '../../../protocol/agent-views.ts'
 import { agentIdSchema, clientIdSchema } from '../../../protocol/names.ts'
+import { thumbprintSchema } from '../../../protocol/thumbprint.ts'
 import type { Context } from '../../context.ts'
 import { act } from '../../registry/act.ts'
 import { addKey, removeKey } from '../../registry/agent-key-administration.ts'
@@ -15,8 +16,6 @@ import { problems } from './problems.ts'
 const config = { permission: { audience: 'admin', scope: 'approve:agents' } } as const
 const tags = ['administration']
 const ofAgent = z.object({ client_id: clientIdSchema, agent_id: agentIdSchema })
-/** RFC 7638, SHA-256. */
-const jkt = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 
 /** POST /admin/v1/agents/{client_id}/{agent_id}/keys and DELETE …/keys/{jkt}. */
 export async function adminAgentKeyRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
@@ -39,7 +38,7 @@ export async function adminAgentKeyRoutes(app: App, { ctx }: { ctx: Context }): 
   const remove = {
     summary: 'Remove a registered key of an agent and every key that it endorsed',
     tags,
-    params: ofAgent.extend({ jkt }),
+    params: ofAgent.extend({ jkt: thumbprintSchema }),
     headers: idempotencyHeaders,
     response: { 200: agentKeyRemovedSchema, ...problems },
   }

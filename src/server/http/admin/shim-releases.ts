@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { shimReleaseCreateSchema, shimReleaseSchema, shimVersionSchema } from '../../../protocol/shim-release.ts'
 import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
-import { createShimRelease, getShimReleases, withdrawRelease } from '../../registry/shim-releases.ts'
+import { createShimRelease, getShimReleases, withdrawShimRelease } from '../../registry/shim-releases.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -49,6 +49,9 @@ export async function adminShimReleaseRoutes(app: App, { ctx }: { ctx: Context }
     const { headers, params } = request
     const event = { action: 'shim_release.withdraw', details: { version: params.version } } as const
     const asked = { ...idempotency(request, headers), body: {}, answer: shimReleaseSchema }
-    return answerAct(reply, await act(ctx, callerOf(request), event, asked, tx => withdrawRelease(tx, params.version)))
+    return answerAct(
+      reply,
+      await act(ctx, callerOf(request), event, asked, tx => withdrawShimRelease(tx, params.version)),
+    )
   })
 }

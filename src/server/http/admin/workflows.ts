@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { clientIdSchema, workflowIdSchema } from '../../../protocol/names.ts'
+import { reasonSchema } from '../../../protocol/reason.ts'
 import { workflowAnswerSchema } from '../../../protocol/workflow.ts'
 import { workflowDetailSchema } from '../../../protocol/workflow-views.ts'
 import type { Context } from '../../context.ts'
@@ -65,7 +66,7 @@ async function decisionRoutes(app: App, { ctx }: { ctx: Context }): Promise<void
     const approved = await act(ctx, caller, event, asked, tx => approveWorkflow(tx, caller, params, body.version))
     return answerAct(reply, approved)
   })
-  const rejection = versionSchema.extend({ reason: z.string().min(1).max(200) })
+  const rejection = versionSchema.extend({ reason: reasonSchema })
   const reject = { ...decided, summary: 'Reject a pending version of a workflow', body: rejection, response }
   app.post(`${base}/reject`, { config, schema: reject }, async (request, reply) => {
     const { body, headers, params } = request
