@@ -118,7 +118,7 @@ test('a version is found, read and approved by keyboard alone, the focus always 
   await page.keyboard.press('Enter')
   await page.waitForSelector('dialog[open]')
   await page.keyboard.press('Escape')
-  await page.waitForSelector('dialog', { hidden: true })
+  await page.waitForFunction("document.querySelector('dialog') === null")
   assert.match(String(await page.evaluate('document.activeElement.innerText')), /^Approve/, 'the focus comes back')
   await page.keyboard.press('Enter')
   await page.waitForSelector('dialog[open]')

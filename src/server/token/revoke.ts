@@ -53,11 +53,8 @@ async function write(
   const { jti } = own.record
   const now = tx.now()
   const { client_id } = client
-  const descendants = await revokeWithDescendants(
-    tx,
-    { kind: 'token', id: jti },
-    { reason: 'client', revoked_by: client_id, now },
-  )
+  const entry = { kind: 'token', id: jti } as const
+  const descendants = await revokeWithDescendants(tx, entry, { reason: 'client', revoked_by: client_id, now })
   await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + descendants } })
   return undefined
 }
