@@ -5,7 +5,7 @@ import { JWKS_COOLDOWN } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import { FetchRefused } from '../fetch/fetch-refused.ts'
 import { type Client, findClient } from '../store/clients.ts'
-import { standingRevocation } from '../store/revocations.ts'
+import { revokedAmong } from '../store/revocations.ts'
 import type { ClientJwk, PublicJwk } from '../store/schema.ts'
 
 export type ClientKey = PublicKey & { kid?: string }
@@ -95,16 +95,9 @@ const SENTENCES: Readonly<Record<string, string>> = {
 
 /** A revoked key opens nothing while its entry stands: one that its client still publishes, or has no other than. */
 async function withoutRevoked(ctx: Context, keys: readonly ClientKey[]): Promise<readonly ClientKey[]> {
-  const isRevoked = (some: readonly ClientKey[]) =>
-    standingRevocation(
-      ctx,
-      some.map(key => ({ kind: 'key', id: key.jkt })),
-      ctx.now(),
-    )
-  if (keys.length === 0 || !(await isRevoked(keys))) return keys
-  const kept: ClientKey[] = []
-  for (const key of keys) if (!(await isRevoked([key]))) kept.push(key)
-  return kept
+  const jkts = keys.map(key => key.jkt)
+  const revoked = await revokedAmong(ctx, 'key', jkts, ctx.now())
+  return keys.filter(key => !revoked.has(key.jkt))
 }
 
 function unusable(cause: string, reason: string): Problem {

@@ -48,6 +48,28 @@ export async function findStandingRevocation(
     .executeTakeFirst()
 }
 
+/** Of these ids those for which an entry of this kind stands (index revocation_standing). `now` on our clock. */
+export async function revokedAmong(
+  ctx: Context,
+  kind: RevocationKind,
+  ids: readonly string[],
+  now: Date,
+): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await ctx.db
+    .selectFrom('revocation')
+    .select('id')
+    .distinct()
+    .where('kind', '=', kind)
+    .where('id', 'in', ids)
+    .where('lifted_at', 'is', null)
+    .where('ends_at', '>', now)
+    .orderBy('id')
+    .limit(ids.length)
+    .execute()
+  return new Set(rows.map(row => row.id))
+}
+
 /** When an entry of an act at `now` ends: after every token that it can match. */
 export function entryEnd(now: Date): Date {
   return new Date(now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)

@@ -81,20 +81,22 @@ function newestActiveVersions(ctx: Context, client_id: string) {
     .where('workflow_version.status', '=', 'active')
 }
 
+/** The versions of one workflow (primary key of workflow_version). */
+function versionsOf(ctx: Context, client_id: string, workflow_id: string) {
+  return ctx.db
+    .selectFrom('workflow_version')
+    .select(VERSION_COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('workflow_id', '=', workflow_id)
+}
+
 /** The newest version of a workflow in any state (primary key of workflow_version). */
 export async function findNewestVersion(
   ctx: Context,
   client_id: string,
   workflow_id: string,
 ): Promise<WorkflowVersionRow | undefined> {
-  return await ctx.db
-    .selectFrom('workflow_version')
-    .select(VERSION_COLUMNS)
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow_id)
-    .orderBy('version', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  return await versionsOf(ctx, client_id, workflow_id).orderBy('version', 'desc').limit(1).executeTakeFirst()
 }
 
 /** The newest version that counts or waits: one that was rejected or superseded stands for nothing. */
@@ -103,11 +105,7 @@ export async function findStandingVersion(
   client_id: string,
   workflow_id: string,
 ): Promise<WorkflowVersionRow | undefined> {
-  return await ctx.db
-    .selectFrom('workflow_version')
-    .select(VERSION_COLUMNS)
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow_id)
+  return await versionsOf(ctx, client_id, workflow_id)
     .where('status', 'in', ['pending', 'active'])
     .orderBy('version', 'desc')
     .limit(1)
@@ -120,13 +118,7 @@ export async function findVersion(
   workflow_id: string,
   version: number,
 ): Promise<WorkflowVersionRow | undefined> {
-  return await ctx.db
-    .selectFrom('workflow_version')
-    .select(VERSION_COLUMNS)
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow_id)
-    .where('version', '=', version)
-    .executeTakeFirst()
+  return await versionsOf(ctx, client_id, workflow_id).where('version', '=', version).executeTakeFirst()
 }
 
 /** Versions of a workflow, the newest first (primary key of workflow_version). */
@@ -136,14 +128,7 @@ export async function listVersions(
   workflow_id: string,
   limit: number,
 ): Promise<readonly WorkflowVersionRow[]> {
-  return await ctx.db
-    .selectFrom('workflow_version')
-    .select(VERSION_COLUMNS)
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow_id)
-    .orderBy('version', 'desc')
-    .limit(limit)
-    .execute()
+  return await versionsOf(ctx, client_id, workflow_id).orderBy('version', 'desc').limit(limit).execute()
 }
 
 /** A workflow's own row (primary key). */
