@@ -44,7 +44,7 @@ async function restore(session: Session, path: string) {
         not_before,
         complete: async (db, { created_at: backup_created_at }) => {
           await checkCanary(db, sealer)
-          const writer = { db, now: session.now, timeId: () => timeIdAt(session.now()) }
+          const writer = { db, now: session.now, timeId: (at = session.now()) => timeIdAt(at) }
           await auditRestore(writer, { backup_created_at, not_before: not_before.toISOString() })
         },
         report: session.out.note,

@@ -27,8 +27,8 @@ export type Context = {
   readonly now: () => Date
   /** 128 random bits, base64url. */
   readonly randomId: () => string
-  /** UUID of version 7 (RFC 9562 section 5.7): sorts by time, for rows that are only ever appended. */
-  readonly timeId: () => string
+  /** UUID of version 7 (RFC 9562 section 5.7) of an instant, now by default: sorts by it, for rows only ever appended. */
+  readonly timeId: (at?: Date) => string
 }
 
 export function systemClock(): Date {

@@ -54,7 +54,7 @@ export async function openContext(
     log,
     now,
     randomId,
-    timeId: () => timeIdAt(now()),
+    timeId: (at = now()) => timeIdAt(at),
   }
 }
 

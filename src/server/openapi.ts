@@ -48,6 +48,6 @@ function unconnectedContext(): Context {
     log: pino({ level: 'silent' }),
     now: systemClock,
     randomId,
-    timeId: () => timeIdAt(systemClock()),
+    timeId: (at = systemClock()) => timeIdAt(at),
   }
 }

@@ -259,6 +259,22 @@ test('an instant is a range of ids: the first id of it is below every id made in
   assert.equal(timeOfId('no id'), undefined)
 })
 
+test('a row has one instant: what a time finds is what its ids find, however the clock runs meanwhile', async () => {
+  clock.advance(30)
+  const begin = clock.now().getTime()
+  let milliseconds = 0
+  const running = () => {
+    milliseconds += 1
+    return new Date(begin + milliseconds)
+  }
+  const tx = { ...ctx, now: running, timeId: (at: Date = running()) => timeIdAt(at) }
+  const request_id = ctx.timeId()
+  for (let n = 0; n < 3; n += 1) await row(tx, { request_id, n })
+  const { items } = await list({ request_id })
+  assert.equal(items.length, 3)
+  for (const item of items) assert.equal(timeOfId(item.id)?.toISOString(), item.at)
+})
+
 test('times are written as people write them', () => {
   const now = new Date('2026-11-22T12:00:00Z')
   assert.equal(instantOf('2h', now), '2026-11-22T10:00:00.000Z')

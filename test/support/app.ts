@@ -91,7 +91,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     log,
     now,
     randomId,
-    timeId: () => timeIdAt(now()),
+    timeId: (at = now()) => timeIdAt(at),
   }
   const listeners = await buildApp(ctx)
   open.push(...new Set([listeners.public, listeners.admin]))

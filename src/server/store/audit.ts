@@ -24,8 +24,9 @@ export type AuditWriter = Pick<Context, 'db' | 'now' | 'timeId'>
 
 /** Appends one row in the caller's transaction, with the hash by which a later edit shows. */
 export async function insertAuditRow(tx: AuditWriter, row: AuditRow): Promise<void> {
-  const id = tx.timeId()
+  // One reading of the clock: what is found by its id must be found by its time.
   const at = tx.now()
+  const id = tx.timeId(at)
   const leaf_hash = auditLeafHash({ id, at: at.toISOString(), ...row, details: { ...row.details } })
   await tx.db
     .insertInto('audit_event')
