@@ -11,8 +11,11 @@ export const intentSchema = z.object({
   delegation_chain: z.string().regex(/^[0-9a-f]{16}$/),
   step_sequence_hash: z.string().regex(/^[0-9a-f]{16}$/),
   state: z.enum(['recorded', 'asserted', 'none']),
+  execution_id: z.string().optional(),
   chain_commitment: z.string(),
   initiated_by: z.string(),
+  intent_digest: z.string().optional(),
+  approval: z.object({ id: z.string(), arguments_digest: z.string().optional() }).optional(),
 })
 export type Intent = z.output<typeof intentSchema>
 
@@ -44,5 +47,7 @@ export const accessTokenClaimsSchema = z.object({
   intent: intentSchema.optional(),
   agent_proof: agentProofSchema.optional(),
   authorization_details: z.array(z.record(z.string(), z.unknown())).optional(),
+  /** Assertions, root first, for an API with `chain_disclosure: proofs`. */
+  delegation_proofs: z.array(z.string()).optional(),
 })
 export type AccessTokenClaims = z.output<typeof accessTokenClaimsSchema>

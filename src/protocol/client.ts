@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { accessSchema } from './access.ts'
-import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from './grant-types.ts'
+import { executionLimitsSchema, LIMITS_DEFAULT } from './execution.ts'
+import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT } from './grant-types.ts'
 import { clientIdSchema, subjectNameSchema } from './names.ts'
 import { DRAIN_SECONDS_MAX } from './time.ts'
 
@@ -8,12 +9,15 @@ export const AUTH_METHODS = ['private_key_jwt', 'client_secret_basic', 'client_s
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 const grantTypeSchema = z
-  .enum([CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT])
+  .enum([CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT, TOKEN_EXCHANGE_GRANT])
   .transform(grant => (grant === AGENT_GRANT_SHORT ? AGENT_GRANT : grant))
 
 /** One policy each, without its default: what a change may name. */
 const policy = {
-  workflow_state: z.literal('asserted', 'Only "asserted" is built yet: executions, and with them "recorded", are not.'),
+  /** `recorded`: the server keeps executions; `asserted`: what is done and who delegated is the caller's word ([D]). */
+  workflow_state: z.enum(['recorded', 'asserted']),
+  /** Of each execution, and for delegation without one; an execution may have lower ones (section 6). */
+  limits: executionLimitsSchema,
   agent_proof: z.enum(['required', 'optional']),
   /** `endorsed`: a key of the client's own JWKS may endorse keys of its agents (section 4, key statement). */
   agent_keys: z.enum(['registered', 'endorsed']),
@@ -31,10 +35,11 @@ const policy = {
 
 /**
  * What an administrator lets a client do beyond its access (protocol.md section 11). A member that is not here is not
- * built and refused. `workflow_state` has one value until executions exist, and is stored so.
+ * known and refused. What an administrator leaves out is stored as it is now: a later default changes no client.
  */
 export const policiesSchema = z.strictObject({
-  workflow_state: policy.workflow_state.default('asserted'),
+  workflow_state: policy.workflow_state.default('recorded'),
+  limits: policy.limits.default(LIMITS_DEFAULT),
   agent_proof: policy.agent_proof.default('required'),
   agent_keys: policy.agent_keys.default('registered'),
   max_endorsed_keys: policy.max_endorsed_keys.default(1_000),

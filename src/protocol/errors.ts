@@ -35,6 +35,7 @@ export const AJWT_ERRORS = [
   'workflow_step_unauthorized',
   'approval_pending',
   'approval_required',
+  'approval_denied',
   'limit_exceeded',
   'workflow_required',
   'delegation_unauthorized',

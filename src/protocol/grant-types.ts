@@ -4,4 +4,7 @@ export const CLIENT_CREDENTIALS_GRANT = 'client_credentials'
 export const AGENT_GRANT = 'urn:ietf:params:oauth:grant-type:agent_checksum'
 export const AGENT_GRANT_SHORT = 'agent_checksum'
 
-export type GrantType = typeof CLIENT_CREDENTIALS_GRANT | typeof AGENT_GRANT
+/** RFC 8693 section 2.1. */
+export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+export type GrantType = typeof CLIENT_CREDENTIALS_GRANT | typeof AGENT_GRANT | typeof TOKEN_EXCHANGE_GRANT

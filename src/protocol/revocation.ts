@@ -1,16 +1,25 @@
 import { z } from 'zod'
 import { reasonSchema } from './reason.ts'
 
-/** Everything that can be revoked (protocol.md section 9); of them `execution` waits for recorded executions. */
-export const REVOCATION_KINDS = ['token', 'registration', 'agent', 'client', 'workflow', 'initiator', 'key'] as const
+/** Everything that can be revoked (protocol.md section 9). */
+export const REVOCATION_KINDS = [
+  'token',
+  'registration',
+  'agent',
+  'client',
+  'execution',
+  'workflow',
+  'initiator',
+  'key',
+] as const
 export type RevocableKind = (typeof REVOCATION_KINDS)[number]
 
 /**
  * Body of POST /admin/v1/revocations. `id` by kind: a `jti`; a `registration_id`; `client_id/agent_id`; a `client_id`;
- * `client_id/workflow_id`; a subject name; a key's thumbprint, or the `kid` of one of our own.
+ * an `execution_id`; `client_id/workflow_id`; a subject name; a key's thumbprint, or the `kid` of one of our own.
  */
 export const revocationSchema = z.strictObject({
-  kind: z.enum([...REVOCATION_KINDS, 'execution']),
+  kind: z.enum(REVOCATION_KINDS),
   id: z.string().min(1).max(336),
   reason: reasonSchema,
 })

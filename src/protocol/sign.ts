@@ -1,4 +1,5 @@
 import { CompactSign, calculateJwkThumbprint, SignJWT } from 'jose'
+import { DELEGATION_TYP, type DelegationClaims } from './delegation.ts'
 import { sha256Base64url } from './digest.ts'
 import type { PublicJwk } from './jwk.ts'
 import { KEY_STATEMENT_TYP } from './key-statement.ts'
@@ -54,6 +55,13 @@ export async function signKeyStatement(key: HolderKey, { ...claims }: KeyStateme
   const kid = await calculateJwkThumbprint(key.publicJwk, 'sha256')
   return await new SignJWT(claims)
     .setProtectedHeader({ typ: KEY_STATEMENT_TYP, alg: key.alg, kid })
+    .sign(key.privateKey)
+}
+
+/** Signs a delegation assertion with the key that the delegator's own token is bound to (protocol.md section 6). */
+export async function signDelegation(key: HolderKey, claims: DelegationClaims): Promise<string> {
+  return await new CompactSign(Buffer.from(JSON.stringify(claims)))
+    .setProtectedHeader({ typ: DELEGATION_TYP, alg: key.alg, jwk: { ...key.publicJwk } })
     .sign(key.privateKey)
 }
 

@@ -8,7 +8,12 @@ export const KEY_STATEMENT_MAX_LIFETIME = 86_400
 export const TOKEN_LIFETIME_DEFAULT = 300
 export const TOKEN_LIFETIME_HARD_LIMIT = 900
 export const TOKEN_CLOCK_SKEW = 5
+/** An execution (section 6), and the longest. */
+export const EXECUTION_LIFETIME_DEFAULT = 3_600
 export const EXECUTION_LIFETIME_MAX = 86_400
+/** A delegation: how long after `iat` it may first be presented, and its life where nothing above it has an end. */
+export const DELEGATION_FIRST_WINDOW = 120
+export const DELEGATION_LIFETIME_DEFAULT = 3_600
 /** Added to the hard limit: an entry outlives every token that it matches (section 9). */
 export const REVOCATION_MARGIN = 60
 export const JWKS_COOLDOWN = 30

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { compactJwsTextSchema } from './agent.ts'
 import { parseChecksum } from './checksum.ts'
 import { OAuthError } from './errors.ts'
-import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from './grant-types.ts'
+import { executionIdSchema } from './execution.ts'
+import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT } from './grant-types.ts'
 import { isJsonObject, type JsonValue, parseStrictJsonText } from './json.ts'
 import { isScopeToken, parseScope } from './scope.ts'
 import { readWorkflowRequest, type WorkflowRequest } from './workflow-request.ts'
@@ -22,8 +23,12 @@ export type ClientCredentialsRequest = {
   readonly resource?: string
 }
 
+/** Somebody's token and what it is said to be (RFC 8693 section 2.1). */
+export type SubjectToken = { readonly token: string; readonly type: string }
+
 export type AgentGrantRequest = {
-  readonly grant_type: typeof AGENT_GRANT
+  /** Token exchange with an `agent_id` is this grant with a subject token (protocol.md section 6). */
+  readonly grant_type: typeof AGENT_GRANT | typeof TOKEN_EXCHANGE_GRANT
   readonly credentials: ClientCredentials
   readonly agent_id: string
   /** Bare lowercase hex. */
@@ -36,19 +41,38 @@ export type AgentGrantRequest = {
   readonly completed_steps?: readonly string[]
   /** Vouches for the key of the proof (protocol.md section 4). */
   readonly key_statement?: string
+  readonly subject_token?: SubjectToken
+  readonly delegation_assertion?: string
 }
 
-export type TokenRequest = ClientCredentialsRequest | AgentGrantRequest
+/** Token exchange without an agent: a client-level token for a person or a workload. */
+export type TokenExchangeRequest = {
+  readonly grant_type: typeof TOKEN_EXCHANGE_GRANT
+  readonly credentials: ClientCredentials
+  readonly subject_token: SubjectToken
+  readonly scope: readonly string[]
+  readonly resource?: string
+}
 
-/** Additions of protocol.md that this release does not build: refused, never ignored. */
-const NOT_BUILT = [
+export type TokenRequest = ClientCredentialsRequest | AgentGrantRequest | TokenExchangeRequest
+
+/** Whether it is for an agent: then every check of the agent grant is due. */
+export function isAgentRequest(request: TokenRequest): request is AgentGrantRequest {
+  return 'agent_id' in request
+}
+
+/** Of the agent grant only: where it is none they have no meaning, and are refused, never ignored. */
+const AGENT_ONLY = [
+  'key_statement',
   'execution_id',
   'delegation_assertion',
-  'subject_token',
-  'subject_token_type',
-  'actor_token',
-  'actor_token_type',
+  'authorization_details',
+  'delegation_context',
+  'computed_checksum',
 ] as const
+const EXCHANGE_ONLY = ['requested_token_type'] as const
+const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
+const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 
 const TEXT = z.string().min(1).max(2048)
 const credentialsSchema = z.object({
@@ -57,16 +81,23 @@ const credentialsSchema = z.object({
   client_assertion: z.string().min(1).max(16_384).optional(),
   client_assertion_type: TEXT.optional(),
 })
+const subjectTokenSchema = z.object({
+  subject_token: z.string().min(1).max(16_384).optional(),
+  subject_token_type: TEXT.optional(),
+})
 /** An array of one audience is that audience ([D] section 4). */
 const audienceSchema = z.union([TEXT, z.tuple([TEXT]).transform(([audience]) => audience)])
 /** Members that nobody knows are ignored; those of protocol.md that have no meaning here are refused. */
 function builtObject<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.looseObject(shape).refine(sent => ![...NOT_BUILT, 'key_statement'].some(name => Object.hasOwn(sent, name)))
+  return z.looseObject(shape).refine(sent => !MISPLACED.some(name => Object.hasOwn(sent, name)))
 }
+const MISPLACED = [...AGENT_ONLY, 'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type']
 const agentGrantSchema = z.object({
   agent_id: z.string().min(1).max(128),
   key_statement: compactJwsTextSchema.optional(),
   computed_checksum: z.string().max(128),
+  delegation_assertion: compactJwsTextSchema.optional(),
+  execution_id: executionIdSchema.optional(),
   workflow_enabled: z.boolean().optional(),
   workflow_id: TEXT.optional(),
   workflow_step: z.union([TEXT, builtObject({ step_id: TEXT }).transform(step => step.step_id)]).optional(),
@@ -106,28 +137,27 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
   if (!accepted.includes(grant_type)) {
     throw new OAuthError('unsupported_grant_type', 'This endpoint does not know the grant_type.')
   }
-  for (const name of NOT_BUILT) {
+  for (const name of ['actor_token', 'actor_token_type']) {
     if (body[name] !== undefined) {
-      throw new OAuthError('invalid_request', `The parameter ${name} is not supported by this release; leave it out.`, {
-        reason: 'parameter_not_built',
+      throw new OAuthError('invalid_request', 'The actor is the authenticated agent; leave actor_token out.', {
+        reason: 'actor_token_sent',
       })
     }
   }
   const credentials = parse(credentialsSchema, body)
   const scope = readScope(body)
   const resource = readResource(body)
+  const subject_token = readSubjectToken(body, grant_type)
+  const target = { ...(resource !== undefined && { resource }) }
   if (grant_type === CLIENT_CREDENTIALS_GRANT) {
-    if (body.key_statement !== undefined) {
-      throw new OAuthError('invalid_request', 'A key_statement goes with the agent grant only; leave it out.', {
-        reason: 'statement_without_agent',
-      })
-    }
-    if (body.authorization_details !== undefined) {
-      throw new OAuthError('invalid_authorization_details', 'authorization_details go with the agent grant only.', {
-        reason: 'details_without_agent',
-      })
-    }
-    return { grant_type, credentials, scope, ...(resource !== undefined && { resource }) }
+    checkWithoutAgent(body, 'The client_credentials grant')
+    if (subject_token) throw malformed('subject_token')
+    return { grant_type, credentials, scope, ...target }
+  }
+  if (grant_type === TOKEN_EXCHANGE_GRANT && body.agent_id === undefined) {
+    checkWithoutAgent(body, 'Token exchange without an agent_id')
+    if (!subject_token) throw malformed('subject_token')
+    return { grant_type, credentials, subject_token, scope, ...target }
   }
   const request = parse(agentGrantSchema, body)
   if (resource === undefined) throw malformed('audience')
@@ -143,7 +173,7 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
     )
   }
   return {
-    grant_type: AGENT_GRANT,
+    grant_type: grant_type === TOKEN_EXCHANGE_GRANT ? TOKEN_EXCHANGE_GRANT : AGENT_GRANT,
     credentials,
     agent_id: request.agent_id,
     computed_checksum: parseChecksum(request.computed_checksum),
@@ -153,11 +183,48 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
     ...(chain && chain.length > 0 && { chain }),
     ...(completed_steps && { completed_steps }),
     ...(request.key_statement !== undefined && { key_statement: request.key_statement }),
+    ...(subject_token && { subject_token }),
+    ...(request.delegation_assertion !== undefined && { delegation_assertion: request.delegation_assertion }),
   }
 }
 
+/** RFC 8693 section 2.1: both or none, both with exchange; what is asked for is an access token. */
+function readSubjectToken(body: Body, grant_type: string): SubjectToken | undefined {
+  const { subject_token, subject_token_type } = parse(subjectTokenSchema, body)
+  if (grant_type !== TOKEN_EXCHANGE_GRANT && EXCHANGE_ONLY.some(name => body[name] !== undefined)) {
+    throw malformed('requested_token_type')
+  }
+  const { requested_token_type = ACCESS_TOKEN_TYPE } = body
+  if (requested_token_type !== ACCESS_TOKEN_TYPE && requested_token_type !== JWT_TYPE) {
+    throw malformed('requested_token_type')
+  }
+  if (subject_token === undefined && subject_token_type === undefined && grant_type !== TOKEN_EXCHANGE_GRANT) {
+    return undefined
+  }
+  if (subject_token === undefined) throw malformed('subject_token')
+  if (subject_token_type === undefined) throw malformed('subject_token_type')
+  return { token: subject_token, type: subject_token_type }
+}
+
+function checkWithoutAgent(body: Body, what: string): void {
+  if (AGENT_ONLY.every(name => body[name] === undefined)) return
+  if (body.authorization_details !== undefined) {
+    throw new OAuthError('invalid_authorization_details', 'authorization_details go with the agent grant only.', {
+      reason: 'details_without_agent',
+    })
+  }
+  throw new OAuthError('invalid_request', `${what} is for no agent; leave out what concerns one.`, {
+    reason: 'agent_parameter_without_agent',
+  })
+}
+
 /** The grants of `/oauth/token` and of `/intent/token`. */
-export const OAUTH_GRANTS: readonly string[] = [CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT]
+export const OAUTH_GRANTS: readonly string[] = [
+  CLIENT_CREDENTIALS_GRANT,
+  AGENT_GRANT,
+  AGENT_GRANT_SHORT,
+  TOKEN_EXCHANGE_GRANT,
+]
 export const INTENT_GRANTS: readonly string[] = [AGENT_GRANT, AGENT_GRANT_SHORT]
 
 function readScope(body: Body): readonly string[] {

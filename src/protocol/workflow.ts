@@ -13,6 +13,10 @@ const stepRulesSchema = z.strictObject({
   access: accessSchema.optional(),
   dependencies: z.array(stepIdSchema).max(MAX_STEPS).default([]),
   action: z.string().max(256).optional(),
+  /** Recorded: may be entered again after it was left; absent: false (section 6). */
+  repeatable: z.boolean().optional(),
+  /** Recorded: `false` lets one token be minted each time it is entered; absent: true. */
+  reversible: z.boolean().optional(),
 })
 
 /** A step with its id, as stored: always an array in order. */
@@ -47,7 +51,7 @@ export const workflowBatchSchema = z.strictObject({
 })
 export type WorkflowBatch = z.output<typeof workflowBatchSchema>
 
-/** Query of POST /intent/deregister/workflow. `close` has nothing to close before there are executions. */
+/** Query of POST /intent/deregister/workflow. `close=true` ends its open executions, which otherwise forbid it. */
 export const workflowDeregistrationSchema = z.strictObject({
   workflow_id: workflowIdSchema,
   app_id: clientIdSchema.optional(),
@@ -70,4 +74,6 @@ export const workflowDeregisteredSchema = z.object({
   status: z.literal('deregistered'),
   workflow_id: z.string(),
   version: z.number(),
+  /** Executions that `close` ended. */
+  closed: z.int(),
 })

@@ -10,7 +10,7 @@ export const END_MARK = '# end '
 
 /**
  * What is backed up, each table after those it refers to. Not `replay` and `console_session`: the epoch of a restore
- * ends both.
+ * ends both; nor what webhooks still had to tell.
  */
 export const BACKED_UP_TABLES = [
   'client',
@@ -33,10 +33,22 @@ export const BACKED_UP_TABLES = [
   'audit_event',
   'shim_release',
   'restore_epoch',
+  'trusted_issuer',
+  'execution',
+  'execution_step',
+  'approval',
+  'delegation',
+  'webhook',
 ] as const
 export type BackedUpTable = (typeof BACKED_UP_TABLES)[number]
 
-export const NOT_BACKED_UP = ['replay', 'console_session', 'kysely_migration', 'kysely_migration_lock'] as const
+export const NOT_BACKED_UP = [
+  'replay',
+  'console_session',
+  'webhook_delivery',
+  'kysely_migration',
+  'kysely_migration_lock',
+] as const
 
 export const headerSchema = z.strictObject({
   format: z.literal(1),

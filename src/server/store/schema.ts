@@ -14,6 +14,15 @@ import type {
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { Json, Later, NullableJson } from './column-types.ts'
 import type {
+  ApprovalTable,
+  DelegationTable,
+  ExecutionStepTable,
+  ExecutionTable,
+  TrustedIssuerTable,
+  WebhookDeliveryTable,
+  WebhookTable,
+} from './schema-execution.ts'
+import type {
   AuditEventTable,
   BootstrapTable,
   ConsoleSessionTable,
@@ -180,6 +189,11 @@ export type TokenTable = {
   execution_id: string | null
   parent_jti: string | null
   initiated_by: string | null
+  /** The delegation under which it was minted; `parent_jti` is its parent. */
+  delegation_id: Later<string>
+  approval_id: Later<string>
+  /** Set for good, by its own revocation or that of what it descends from. */
+  revoked_at: Later<Date>
   issued_at: Date
   expires_at: Date
 }
@@ -244,4 +258,11 @@ export type Database = {
   shim_release: ShimReleaseTable
   console_session: ConsoleSessionTable
   restore_epoch: RestoreEpochTable
+  trusted_issuer: TrustedIssuerTable
+  execution: ExecutionTable
+  execution_step: ExecutionStepTable
+  approval: ApprovalTable
+  delegation: DelegationTable
+  webhook: WebhookTable
+  webhook_delivery: WebhookDeliveryTable
 }

@@ -1,0 +1,189 @@
+import type { Access } from '../../protocol/access.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import type { ExecutionLimits } from '../../protocol/execution.ts'
+import type { WorkflowStep } from '../../protocol/workflow.ts'
+import type { ExecutionRecord, StepGraph } from './step-record.ts'
+
+/** An approval of the step as far as a mint must know it. */
+export type StepApproval = {
+  readonly approval_id: string
+  readonly arguments_digest: string | null
+  readonly status: 'pending' | 'granted' | 'denied'
+  /** The entry of the step that consumed it. */
+  readonly entry: number | null
+}
+
+/** A mint for one step of an execution: who asks, with what, and what the server has recorded. */
+export type AskedStep = {
+  readonly graph: StepGraph
+  /** Empty where the execution is about to be opened. */
+  readonly record: ExecutionRecord
+  readonly limits: ExecutionLimits
+  /** Minted in the whole execution so far. */
+  readonly nodes: number
+  readonly approvals: readonly StepApproval[]
+  readonly workflow_step: string
+  readonly agent_id: string
+  /** By an assertion whose parent token is of this step of this execution. */
+  readonly within_step: boolean
+  /** Whether the request names no execution: then only an entry step opens one. */
+  readonly opens: boolean
+  readonly completed_steps: readonly string[]
+  readonly arguments_digest?: string | undefined
+  /** Whether the arguments themselves came, and not only their digest. */
+  readonly has_arguments: boolean
+}
+
+/** What a mint does to the record. */
+export type JudgedStep = {
+  readonly step: WorkflowStep
+  readonly access?: Access
+  /** `entered`: by this mint; `renewed`: it was entered before. */
+  readonly how: 'entered' | 'renewed'
+  /** Number of the entry that the token belongs to, from 1. */
+  readonly entry: number
+  /** Steps that this entry leaves. */
+  readonly leaves: readonly string[]
+  /** In definition order, approved gates included, the current step last. */
+  readonly sequence: readonly string[]
+  /** The step needs one: the one it has, or `missing`. */
+  readonly approval?: StepApproval | 'missing'
+  /** Set beside a missing approval that waits already, or that would be opened by the refusal. */
+  readonly pending_approval_id?: string
+}
+
+/**
+ * The rules for a step in recorded mode (protocol.md section 6), on the server's record alone. A missing approval is
+ * said in the answer, because it is refused last. Throws `workflow_step_unauthorized` (`limit_exceeded`).
+ */
+export function judgeStep(asked: AskedStep): JudgedStep {
+  const { graph, record, workflow_step, limits } = asked
+  const step = graph.steps.find(candidate => candidate.step_id === workflow_step)
+  if (!step) throw refusal('The workflow has no step of this id.', 'unknown_step')
+  checkWhoAsks(asked, step)
+  checkCompletedSteps(asked)
+  const missing_steps = missingBefore(asked)
+  if (asked.opens && graph.prerequisites(workflow_step).size > 0) {
+    throw new OAuthError('workflow_step_unauthorized', 'Only an entry step opens an execution; name execution_id.', {
+      reason: 'not_an_entry_step',
+      missing_steps: inOrder(graph, graph.prerequisites(workflow_step)),
+    })
+  }
+  if (missing_steps.length > 0) {
+    throw new OAuthError('workflow_step_unauthorized', 'Steps that must come before this one are missing.', {
+      reason: 'missing_steps',
+      missing_steps,
+    })
+  }
+  const known = record.get(workflow_step)
+  if (known?.state === 'left' && (asked.within_step || step.repeatable !== true)) {
+    throw refusal('The step was left, and may not be entered again.', 'step_left')
+  }
+  if (asked.within_step && known?.state !== 'entered') {
+    throw refusal('The step is not entered now, so that nothing can be delegated in it.', 'step_not_entered')
+  }
+  const renews = known?.state === 'entered'
+  const entry = renews ? known.entries : (known?.entries ?? 0) + 1
+  const most = step.reversible === false ? 1 : limits.max_tokens
+  if (renews && known.tokens >= most) {
+    throw limitExceeded('The step has all the tokens that it may have while it is entered.', 'max_tokens')
+  }
+  if (asked.nodes >= limits.max_nodes) {
+    throw limitExceeded('The execution has all the tokens that it may have.', 'max_nodes')
+  }
+  return {
+    step,
+    ...(step.access && { access: step.access }),
+    how: renews ? 'renewed' : 'entered',
+    entry,
+    leaves: renews ? [] : enteredBefore(asked),
+    sequence: sequenceOf(asked),
+    ...approvalOf(asked, step, renews ? entry : undefined),
+  }
+}
+
+function checkWhoAsks({ within_step, agent_id }: AskedStep, step: WorkflowStep): void {
+  if (step.approval_gate) {
+    throw refusal('The step is an approval gate; nothing is minted for it.', 'step_is_gate')
+  }
+  if (within_step) return
+  if (step.agent_id === undefined) {
+    throw refusal('The step is assigned to no agent; a recorded step must be.', 'step_of_nobody')
+  }
+  if (step.agent_id !== agent_id) throw refusal('The step is assigned to another agent.', 'step_of_other_agent')
+}
+
+/** What a caller says is done must be in the record: it is never believed, only compared. */
+function checkCompletedSteps({ completed_steps, record }: AskedStep): void {
+  const missing_steps = completed_steps.filter(id => !record.has(id))
+  if (missing_steps.length === 0) return
+  throw new OAuthError('workflow_step_unauthorized', 'A step that is said to be completed is not in the record.', {
+    reason: 'completed_step_not_recorded',
+    missing_steps,
+  })
+}
+
+/** Its gates are not missing, an approval of this step puts them in the record; but what comes before them is. */
+function missingBefore({ graph, record, workflow_step }: AskedStep): readonly string[] {
+  const gates = graph.gates(workflow_step)
+  const ungranted = gates.filter(gate => !record.has(gate))
+  const due = new Set([workflow_step, ...ungranted].flatMap(id => [...graph.prerequisites(id)]))
+  return inOrder(graph, due).filter(id => !record.has(id) && !gates.includes(id))
+}
+
+function inOrder({ steps }: StepGraph, ids: ReadonlySet<string>): readonly string[] {
+  return steps.map(step => step.step_id).filter(id => ids.has(id))
+}
+
+function enteredBefore({ graph, record, workflow_step }: AskedStep): readonly string[] {
+  const entered = [...record].filter(([, { state }]) => state === 'entered').map(([id]) => id)
+  return entered.filter(id => graph.leaves(workflow_step, id))
+}
+
+function sequenceOf({ graph, record, workflow_step }: AskedStep): readonly string[] {
+  const before = graph.steps.map(step => step.step_id).filter(id => id !== workflow_step && record.has(id))
+  return [...before, workflow_step]
+}
+
+/** Whether the step is protected, and by what approval it may be entered or, within `entry`, minted for again. */
+function approvalOf(
+  asked: AskedStep,
+  step: WorkflowStep,
+  entry: number | undefined,
+): Pick<JudgedStep, 'approval' | 'pending_approval_id'> {
+  const { graph, record, workflow_step, approvals, arguments_digest, has_arguments } = asked
+  const consumed = approvals.filter(approval => approval.entry !== null && approval.entry === entry)
+  const isProtected = step.requires_approval || graph.gates(workflow_step).some(gate => !record.has(gate))
+  // A renewal keeps what its entry was approved for: by its digest, or the one there is.
+  const [only, ...others] = consumed
+  const kept =
+    arguments_digest === undefined && others.length === 0
+      ? only
+      : consumed.find(approval => approval.arguments_digest === (arguments_digest ?? null))
+  if (kept) return { approval: kept }
+  const same = approvals.filter(approval => approval.arguments_digest === (arguments_digest ?? null))
+  const granted = same.find(approval => approval.status === 'granted' && approval.entry === null)
+  if (granted) return { approval: granted }
+  if (!isProtected) return {}
+  if (arguments_digest !== undefined && !has_arguments) {
+    throw new OAuthError('workflow_step_unauthorized', 'An approval needs the arguments themselves; send them.', {
+      ajwt_error: 'approval_required',
+      reason: 'arguments_missing',
+    })
+  }
+  if (same.some(approval => approval.status === 'denied')) {
+    throw new OAuthError('workflow_step_unauthorized', 'The approval of this step was denied.', {
+      ajwt_error: 'approval_denied',
+    })
+  }
+  const pending = same.find(approval => approval.status === 'pending')
+  return { approval: 'missing', ...(pending && { pending_approval_id: pending.approval_id }) }
+}
+
+function limitExceeded(description: string, limit: 'max_tokens' | 'max_nodes'): OAuthError {
+  return new OAuthError('workflow_step_unauthorized', description, { ajwt_error: 'limit_exceeded', reason: limit })
+}
+
+function refusal(description: string, reason: string): OAuthError {
+  return new OAuthError('workflow_step_unauthorized', description, { reason })
+}
