@@ -53,6 +53,8 @@ const STATEMENTS = [
   `create index execution_by_workflow on execution (client_id, workflow_id, expires_at)`,
   `create index execution_open_by_initiator on execution (initiated_by) where status = 'open'`,
   `create index execution_by_time on execution (opened_at, execution_id)`,
+  `create index execution_by_client on execution (client_id, opened_at, execution_id)`,
+  `create index execution_by_initiator on execution (initiated_by, opened_at, execution_id)`,
   `create index execution_by_expiry on execution (expires_at)`,
 
   // A gate is in the record (granted) from the moment an approval it guards is granted; no agent ever enters it.
@@ -121,6 +123,7 @@ const STATEMENTS = [
   )`,
   `create index delegation_by_parent on delegation (parent_jti)`,
   `create index delegation_by_above on delegation (parent_delegation_id) where parent_delegation_id is not null`,
+  `create index delegation_by_client on delegation (client_id, expires_at)`,
   `create index delegation_by_expiry on delegation (expires_at)`,
   `create index delegation_by_execution on delegation (execution_id) where execution_id is not null`,
 
@@ -136,7 +139,7 @@ const STATEMENTS = [
     webhook_id text primary key,
     url text not null,
     secret_sealed bytea not null,
-    status text not null check (status in ('active', 'deleted')),
+    status text not null check (status in ('active', 'gone', 'deleted')),
     created_at timestamptz not null,
     created_by text not null
   )`,
@@ -152,9 +155,10 @@ const STATEMENTS = [
     failed_at timestamptz,
     last_result text
   )`,
-  `create index webhook_delivery_due on webhook_delivery (next_attempt_at)
+  `create index webhook_delivery_due on webhook_delivery (webhook_id, next_attempt_at)
     where delivered_at is null and failed_at is null`,
-  `create index webhook_delivery_by_webhook on webhook_delivery (webhook_id, created_at)`,
+  `create index webhook_delivery_by_webhook on webhook_delivery (webhook_id, created_at, delivery_id)`,
+  `create index webhook_delivery_by_time on webhook_delivery (created_at)`,
 ]
 
 export async function up(db: Kysely<unknown>): Promise<void> {

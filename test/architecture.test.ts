@@ -38,6 +38,7 @@ const AREAS = [
   'src/server/audit',
   'src/server/store',
   'src/server/fetch',
+  'src/server/webhooks',
   'src/server',
   'migrations',
   'bin',
@@ -96,6 +97,10 @@ const MAY_IMPORT: Readonly<Record<string, { areas: readonly string[]; reason: st
   'src/server/fetch': {
     areas: ['src/protocol'],
     reason: 'what is fetched from addresses that others choose is judged here alone, and knows no rules or rows',
+  },
+  'src/server/webhooks': {
+    areas: ['src/protocol', 'src/server/keys', 'src/server/audit', 'src/server/store', 'src/server/fetch'],
+    reason: 'what was written into the outbox is told from there: no request waits for it, and it decides nothing',
   },
   migrations: { areas: [], reason: 'a migration is frozen in time and imports no application code' },
 }

@@ -6,6 +6,7 @@ import { addBackupCommand } from './backup.ts'
 import { addClientCommand } from './client.ts'
 import { addConsoleCommand } from './console.ts'
 import { addDoctorCommand } from './doctor.ts'
+import { addExecutionCommand } from './execution.ts'
 import { addExplainCommand } from './explain.ts'
 import { addInitCommand } from './init.ts'
 import { addKeygenCommand } from './keygen.ts'
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
   addResourceCommand(program)
   addAgentCommand(program)
   addWorkflowCommand(program)
+  addExecutionCommand(program)
   addKeygenCommand(program)
   addTokenCommand(program)
   addShimReleaseCommand(program)

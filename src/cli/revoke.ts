@@ -16,11 +16,13 @@ ID is, by kind:
   registration  registration_id of a version
   agent         client_id/agent_id
   client        client_id
+  execution     execution_id
   workflow      client_id/workflow_id
   initiator     agent:client_id:agent_id, user:issuer:sub, or a client_id
   key           thumbprint of an agent's or a client's key, or the kid of one of the server's own
-Registration, agent, client and key of an agent are final: what is revoked does not come back. A workflow comes back when
-another owner approves a new version. An initiator is stopped for 16 minutes. A key of the server is replaced at once.`
+Registration, agent, client, execution and key of an agent are final: what is revoked does not come back. A workflow comes
+back when another owner approves a new version. An initiator is stopped for 16 minutes, and what it began ends for good. A
+key of the server is replaced at once.`
 
 const revokeOptions = z.object({ reason: z.string() })
 
@@ -47,9 +49,10 @@ export function addRevokeCommand(program: Command): void {
 
 /** What a revocation covered, in words. */
 export function coveredText(answer: RevocationAnswer): string {
-  const { kind, id, revoked, live_tokens, live_tokens_at_least, ends_at, final, note } = answer
+  const { kind, id, revoked, delegations, live_tokens, live_tokens_at_least, ends_at, final, note } = answer
   const itself = kind === 'token' ? 1 : kind === 'workflow' ? live_tokens : 0
   const delegated = (revoked.token ?? 0) - itself
+  const executions = (revoked.execution ?? 0) - (kind === 'execution' ? 1 : 0)
   const endorsed = kind === 'key' ? (revoked.key ?? 0) - 1 : 0
   const stops = `${live_tokens_at_least ? 'At least ' : ''}${counted(live_tokens, 'live token')} ${live_tokens === 1 ? 'stops' : 'stop'}`
   const more =
@@ -59,6 +62,10 @@ export function coveredText(answer: RevocationAnswer): string {
   return [
     lineText([`Revoked ${kind} ${id}.`]),
     `${stops}${more}.`,
+    ...(executions > 0 ? [`${counted(executions, 'open execution')} ${executions === 1 ? 'ends' : 'end'} with it.`] : []),
+    ...(delegations > 0
+      ? [`Nothing more is minted under ${counted(delegations, 'delegation')} that ${delegations === 1 ? 'descends' : 'descend'} from it.`]
+      : []),
     ...(endorsed > 0
       ? [`${counted(endorsed, 'key')} that it endorsed ${endorsed === 1 ? 'goes' : 'go'} with it.`]
       : []),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { z } from 'zod'
 import { readRecord } from './admin-client.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { recordText } from './output.ts'
@@ -8,6 +9,8 @@ import { addWorkflowCreateCommand } from './workflow-create.ts'
 import { addWorkflowDecideCommands } from './workflow-decide.ts'
 import { addWorkflowShowCommands } from './workflow-show.ts'
 
+const deregisterOptions = z.object({ close: z.boolean().default(false) })
+
 export function addWorkflowCommand(program: Command): void {
   const workflow = program.command('workflow').description('the workflows of a client: steps in order')
   addWorkflowCreateCommand(workflow)
@@ -16,6 +19,7 @@ export function addWorkflowCommand(program: Command): void {
   addCredentialOptions(workflow.command('deregister'))
     .description('end a workflow: nothing is minted for it; its agents stay bound by it')
     .argument('<workflow_id>')
+    .option('--close', 'end its open executions too; without this they forbid it')
     .addHelpText('after', '\nTo set an agent free first, register a version without it, or grant it outside_workflow.')
     .action(deregisterWorkflow)
 }
@@ -24,7 +28,8 @@ async function deregisterWorkflow(workflow_id: string, _options: unknown, comman
   const session = openSession(command)
   const credential = await readCredential(command)
   const api = await registrationClient(session, credential, 'register:workflow')
-  const query = new URLSearchParams({ workflow_id, app_id: credential.client_id })
+  const { close } = deregisterOptions.parse(command.opts())
+  const query = new URLSearchParams({ workflow_id, app_id: credential.client_id, ...(close && { close: 'true' }) })
   const record = readRecord(await api.post(`/intent/deregister/workflow?${query}`, {}))
   session.out.result(record, recordText(record))
 }

@@ -17,6 +17,7 @@ const NAMED_BY: Readonly<Record<RevocableKind, string>> = {
   registration: 'the registration_id of a version',
   agent: 'client_id/agent_id',
   client: 'its client_id',
+  execution: 'its execution_id',
   workflow: 'client_id/workflow_id',
   initiator: 'a subject name, like user:corp:42',
   key: 'its thumbprint (jkt), or the kid of a key of this server',

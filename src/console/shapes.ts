@@ -23,7 +23,7 @@ import type { ClientView } from './client-view.ts'
 
 export type Shape<T> = z.ZodMiniType<T>
 
-function exactly<T>() {
+export function exactly<T>() {
   return <S extends z.ZodMiniType<T>>(shape: T extends z.output<S> ? S : never): Shape<T> => shape
 }
 
@@ -217,12 +217,22 @@ export const clientShape = exactly<ClientView>()(
   }),
 )
 
-export const revocable = z.enum(['token', 'registration', 'agent', 'client', 'workflow', 'initiator', 'key'])
+export const revocable = z.enum([
+  'token',
+  'registration',
+  'agent',
+  'client',
+  'execution',
+  'workflow',
+  'initiator',
+  'key',
+])
 export const revocationAnswerShape = exactly<RevocationAnswer>()(
   z.object({
     kind: revocable,
     id: text,
     revoked: z.record(revocable, z.number()),
+    delegations: z.number(),
     live_tokens: z.number(),
     live_tokens_at_least: z.boolean(),
     revoked_at: text,

@@ -8,7 +8,9 @@ const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 const KID = /^[\x20-\x7e]{1,128}$/
 /** Extensions that we do not implement and key locations that a sender must not choose (RFC 8725 section 3.10). */
-const REFUSED_HEADERS = ['crit', 'b64', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256'] as const
+const REFUSED_HEADERS = ['crit', 'b64', 'jku', 'x5u', 'x5c'] as const
+/** They only repeat which key it is: refused too, but for tokens of others, whose issuers do put them there. */
+const CERTIFICATE_THUMBPRINTS = ['x5t', 'x5t#S256'] as const
 
 /** Whether the text is base64url without padding in the one spelling that its bytes have (RFC 4648 section 3.5). */
 export function isCanonicalBase64url(text: string): boolean {
@@ -22,9 +24,10 @@ export function isKid(value: unknown): value is string {
 
 /**
  * Reads a JWS in compact form without judging its signature, so that one token has one spelling (RFC 8725 section 3;
- * RFC 7515 section 7.1). Throws `invalid_request`; callers answer with their own code.
+ * RFC 7515 section 7.1). A foreign token is one of another issuer. Throws `invalid_request`; callers answer with their
+ * own code.
  */
-export function parseCompactJws(token: string): CompactJws {
+export function parseCompactJws(token: string, { isForeign = false }: { isForeign?: boolean } = {}): CompactJws {
   if (token.length > MAX_LENGTH || !COMPACT.test(token)) throw refusal('malformed_jws')
   const parts = token.split('.')
   const [encodedHeader = '', encodedPayload = ''] = parts
@@ -32,7 +35,8 @@ export function parseCompactJws(token: string): CompactJws {
   const header = readObject(encodedHeader)
   const payload = readObject(encodedPayload)
   const { alg, typ, kid } = header
-  if (REFUSED_HEADERS.some(name => Object.hasOwn(header, name))) throw refusal('jws_header_refused')
+  const refused = isForeign ? REFUSED_HEADERS : [...REFUSED_HEADERS, ...CERTIFICATE_THUMBPRINTS]
+  if (refused.some(name => Object.hasOwn(header, name))) throw refusal('jws_header_refused')
   if (typeof alg !== 'string' || (typ !== undefined && typeof typ !== 'string')) throw refusal('jws_header_refused')
   if (kid !== undefined && !isKid(kid)) throw refusal('jws_kid')
   return { header: { ...header, alg }, payload, signingInput: `${encodedHeader}.${encodedPayload}` }

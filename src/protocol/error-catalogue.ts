@@ -1,11 +1,15 @@
 import { ADMINISTRATION_REASONS } from './error-catalogue/administration-reasons.ts'
 import { AGENT_REASONS } from './error-catalogue/agent-reasons.ts'
 import { API_REASONS } from './error-catalogue/api-reasons.ts'
+import { APPROVAL_REASONS } from './error-catalogue/approval-reasons.ts'
 import { CLIENT_REASONS } from './error-catalogue/client-reasons.ts'
 import { CODES } from './error-catalogue/codes.ts'
 import { CONSOLE_REASONS } from './error-catalogue/console-reasons.ts'
+import { DELEGATION_REASONS } from './error-catalogue/delegation-reasons.ts'
+import { EXECUTION_REASONS } from './error-catalogue/execution-reasons.ts'
 import { FETCH_REASONS } from './error-catalogue/fetch-reasons.ts'
 import { HTTP_REASONS } from './error-catalogue/http-reasons.ts'
+import { ISSUER_REASONS } from './error-catalogue/issuer-reasons.ts'
 import { KEY_REASONS } from './error-catalogue/key-reasons.ts'
 import { PROOF_REASONS } from './error-catalogue/proof-reasons.ts'
 import { REGISTRATION_REASONS } from './error-catalogue/registration-reasons.ts'
@@ -36,8 +40,12 @@ export const REASON_CATALOGUE: Readonly<Record<string, ReasonEntry>> = {
   ...KEY_REASONS,
   ...STATEMENT_REASONS,
   ...CLIENT_REASONS,
+  ...ISSUER_REASONS,
   ...AGENT_REASONS,
   ...WORKFLOW_REASONS,
+  ...DELEGATION_REASONS,
+  ...EXECUTION_REASONS,
+  ...APPROVAL_REASONS,
   ...REGISTRATION_REASONS,
   ...API_REASONS,
   ...ADMINISTRATION_REASONS,
@@ -52,8 +60,12 @@ export const REASON_FAMILIES: readonly Readonly<Record<string, ReasonEntry>>[] =
   KEY_REASONS,
   STATEMENT_REASONS,
   CLIENT_REASONS,
+  ISSUER_REASONS,
   AGENT_REASONS,
   WORKFLOW_REASONS,
+  DELEGATION_REASONS,
+  EXECUTION_REASONS,
+  APPROVAL_REASONS,
   REGISTRATION_REASONS,
   API_REASONS,
   CONSOLE_REASONS,

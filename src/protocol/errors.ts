@@ -70,7 +70,7 @@ export type ErrorDetails = {
   /** Seconds for Retry-After, with 429 and 503. */
   retry_after?: number
   /** Where a code has another status than its usual one. */
-  status?: 400 | 415 | 429 | 503
+  status?: 400 | 409 | 415 | 429 | 503
   cause?: unknown
 }
 

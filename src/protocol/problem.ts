@@ -3,7 +3,6 @@ const STATUS = {
   invalid_request: 400,
   /** RFC 7591 section 3.2.2: the keys behind a jwks_uri. */
   invalid_client_metadata: 400,
-  not_built: 400,
   unauthorized: 401,
   forbidden: 403,
   not_found: 404,

@@ -30,6 +30,8 @@ export const revocationAnswerSchema = z.object({
   id: z.string(),
   /** What was revoked, by kind; `token` counts those that are dead because of what they descend from. */
   revoked: z.record(z.enum(REVOCATION_KINDS), z.int()),
+  /** Delegations that were signed by what this ends, or descend from it: nothing is minted under them any more. */
+  delegations: z.int(),
   /** Live tokens that this stops by itself, without what was delegated from them. */
   live_tokens: z.int(),
   /** Counting ended at a limit: there are more. All of them are dead. */

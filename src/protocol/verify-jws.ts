@@ -10,6 +10,8 @@ export type ExpectedJws = {
   typMayBeAbsent?: boolean
   /** True only where the proof brings its own key: DPoP proofs and delegation assertions. */
   allowEmbeddedJwk?: boolean
+  /** True only for tokens of another issuer: a certificate thumbprint in the header is not looked at. */
+  isForeign?: boolean
 }
 
 /**
@@ -21,7 +23,7 @@ export async function verifyCompactJws(
   key: CryptoKey | JWK,
   expected: ExpectedJws,
 ): Promise<Pick<CompactJws, 'header' | 'payload'>> {
-  const { header, payload } = parseCompactJws(token)
+  const { header, payload } = parseCompactJws(token, { isForeign: expected.isForeign === true })
   if (!isAcceptedTyp(header.typ, expected)) throw refusal('jws_typ')
   if (header.alg !== expected.alg) throw refusal('jws_alg')
   if (Object.hasOwn(header, 'jwk') && !expected.allowEmbeddedJwk) throw refusal('jws_embedded_jwk')

@@ -18,6 +18,7 @@ import { discoveryRoutes } from './http/discovery.ts'
 import { docsRoutes } from './http/docs.ts'
 import { errorPageRoutes } from './http/error-pages.ts'
 import { answerErrors, sendError } from './http/errors.ts'
+import { executionRoutes } from './http/executions.ts'
 import { healthRoutes } from './http/health.ts'
 import { intentReadRoutes } from './http/intent-read.ts'
 import { jwksRoute } from './http/jwks.ts'
@@ -127,6 +128,7 @@ async function publicRoutes(app: App, { ctx, document }: { ctx: Context; documen
   await app.register(workflowRegistration, { ctx })
   await app.register(workflowBatch, { ctx })
   await app.register(intentReadRoutes, { ctx })
+  await app.register(executions, { ctx })
   await app.register(agentKeyRoutes, { ctx })
   await app.register(docsRoutes, { document })
 }
@@ -149,6 +151,11 @@ async function workflowRegistration(app: App, opts: { ctx: Context }): Promise<v
 async function workflowBatch(app: App, opts: { ctx: Context }): Promise<void> {
   acceptJson(app, WORKFLOW_BATCH_BODY_LIMIT)
   await app.register(registerWorkflowsRoute, opts)
+}
+
+async function executions(app: App, opts: { ctx: Context }): Promise<void> {
+  acceptJson(app)
+  await app.register(executionRoutes, opts)
 }
 
 async function adminApi(app: App, opts: { ctx: Context }): Promise<void> {

@@ -1,9 +1,12 @@
 import type { Context } from './context.ts'
 import { purgeConsoleSessions } from './store/console-sessions.ts'
+import { purgeDelegations } from './store/delegations.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { purgeReplays } from './store/replay.ts'
 import { purgeRevocations } from './store/revocations.ts'
 import { purgeTokens } from './store/tokens.ts'
+import { purgeDeliveries } from './store/webhook-deliveries.ts'
+import { deliverWebhooks } from './webhooks/deliver.ts'
 
 type Task = { readonly name: string; readonly seconds: number; readonly run: () => Promise<void> }
 
@@ -14,10 +17,13 @@ type Task = { readonly name: string; readonly seconds: number; readonly run: () 
 export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
   const tasks: readonly Task[] = [
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
+    { name: 'deliver webhooks', seconds: 1, run: () => deliverWebhooks(ctx) },
     { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
     { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
+    { name: 'purge delegations', seconds: 60, run: () => purgeDelegations(ctx) },
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
+    { name: 'purge webhook deliveries', seconds: 60, run: () => purgeDeliveries(ctx) },
     { name: 'purge console sessions', seconds: 60, run: () => purgeConsoleSessions(ctx) },
     { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
   ]

@@ -27,6 +27,12 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    webhookAttempts: new Counter({
+      name: 'remit_webhook_attempts_total',
+      help: 'Attempts to deliver a webhook by result: delivered, retried, failed, gone',
+      labelNames: ['result'],
+      registers,
+    }),
     mintSeconds: new Histogram({
       name: 'remit_mint_duration_seconds',
       help: 'Time of an issued token, request to answer',

@@ -9,6 +9,8 @@ import type { KeySource } from './verify.ts'
 export type RemoteJwksOptions = {
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
   readonly now?: () => Date
+  /** An empty set is an answer: an agent may have no key, an issuer may not. */
+  readonly mayBeEmpty?: boolean
 }
 
 type KeySet = { readonly keys: readonly object[]; readonly fetchedAt: number }
@@ -34,7 +36,7 @@ export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySou
   async function refresh(): Promise<void> {
     lastAttempt = seconds()
     try {
-      current = { keys: await fetchKeys(fetchUrl, url), fetchedAt: seconds() }
+      current = { keys: await fetchKeys(fetchUrl, url, options.mayBeEmpty ?? false), fetchedAt: seconds() }
     } catch {
       // The last good set stands; without one the caller is told below.
     } finally {
@@ -56,7 +58,11 @@ export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySou
   }
 }
 
-async function fetchKeys(fetchUrl: NonNullable<RemoteJwksOptions['fetch']>, url: string): Promise<readonly object[]> {
+async function fetchKeys(
+  fetchUrl: NonNullable<RemoteJwksOptions['fetch']>,
+  url: string,
+  mayBeEmpty: boolean,
+): Promise<readonly object[]> {
   const response = await fetchUrl(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
     redirect: 'error',
@@ -64,16 +70,16 @@ async function fetchKeys(fetchUrl: NonNullable<RemoteJwksOptions['fetch']>, url:
   })
   if (!response.ok) throw new Error('The key set was not served.')
   const set = parseStrictJson(await readBounded(response))
-  const entries = isJsonObject(set) && Array.isArray(set.keys) ? set.keys : []
+  if (!isJsonObject(set) || !Array.isArray(set.keys)) throw new Error('The answer is no key set.')
   const keys: object[] = []
-  for (const entry of entries) {
+  for (const entry of set.keys) {
     const listed = keySchema.safeParse(entry)
     // A key of a kind that we do not know is somebody else's business (RFC 7517 section 5).
     if (!listed.success) continue
     const { jwk } = await importPublicJwk(entry)
     keys.push({ ...jwk, kid: listed.data.kid, alg: listed.data.alg })
   }
-  if (keys.length === 0) throw new Error('The key set has no usable key.')
+  if (keys.length === 0 && !(mayBeEmpty && set.keys.length === 0)) throw new Error('The key set has no usable key.')
   return keys
 }
 

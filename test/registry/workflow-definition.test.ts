@@ -10,6 +10,9 @@ const ACCESS = [
   { resource: MAIL, scope: 'write' },
 ]
 
+const ASSERTED = { access: ACCESS, recorded: false }
+const RECORDED = { access: ACCESS, recorded: true }
+
 function steps(...parts: readonly object[]): readonly WorkflowStep[] {
   return workflowRegistrationSchema.parse({ workflow_id: 'w', steps: parts }).steps
 }
@@ -21,7 +24,7 @@ const GUARDED = steps(
 )
 
 test('a sound definition passes (protocol.md section 5)', () => {
-  validateDefinition(GUARDED, AGENTS, ACCESS)
+  validateDefinition(GUARDED, AGENTS, ASSERTED)
 })
 
 test('[attack 78] a definition that cannot be kept is refused with its cause', async () => {
@@ -36,14 +39,22 @@ test('[attack 78] a definition that cannot be kept is refused with its cause', a
     [steps({ step_id: 'a', access: [{ resource: CRM, scope: 'admin' }] }), 'access_above_client'],
   ]
   for (const [definition, reason] of refusals) {
-    const refusal = await refusedNow(() => validateDefinition(definition, AGENTS, ACCESS))
+    const refusal = await refusedNow(() => validateDefinition(definition, AGENTS, ASSERTED))
     assert.deepEqual(refusal, { code: 'invalid_request', reason })
   }
 })
 
+test('a step of nobody that is no gate is refused where the server records executions (protocol.md section 5)', async () => {
+  const definition = steps({ step_id: 'gate', approval_gate: true }, { step_id: 'a' })
+  validateDefinition(definition, AGENTS, ASSERTED)
+  const refusal = await refusedNow(() => validateDefinition(definition, AGENTS, RECORDED))
+  assert.deepEqual(refusal, { code: 'invalid_request', reason: 'step_without_agent' })
+  validateDefinition(GUARDED, AGENTS, RECORDED)
+})
+
 test('[attack 124] a step asks for pairs of its client, never for the scope of one and the resource of another', async () => {
   const crossed = steps({ step_id: 'a', access: [{ resource: CRM, scope: 'write' }] })
-  assert.deepEqual(await refusedNow(() => validateDefinition(crossed, AGENTS, ACCESS)), {
+  assert.deepEqual(await refusedNow(() => validateDefinition(crossed, AGENTS, ASSERTED)), {
     code: 'invalid_request',
     reason: 'access_above_client',
   })
@@ -54,7 +65,7 @@ test('[attack 78] more than 256 steps are refused, by the schema and by the rule
   assert.equal(workflowRegistrationSchema.safeParse({ workflow_id: 'w', steps: many }).success, false)
   const parsed = steps(...many.slice(1))
   const extra = [...parsed, ...steps({ step_id: 'last' })]
-  assert.deepEqual(await refusedNow(() => validateDefinition(extra, AGENTS, ACCESS)), {
+  assert.deepEqual(await refusedNow(() => validateDefinition(extra, AGENTS, ASSERTED)), {
     code: 'invalid_request',
     reason: 'step_count',
   })
@@ -86,6 +97,19 @@ test('what removes or loosens a gate, an assignment or an access is told apart (
     [...GUARDED, ...steps({ step_id: 'more' })],
   ]
   for (const next of looser) assert.equal(loosens(GUARDED, next), true)
+})
+
+test('to be entered again, to be minted for more often, and to become a graph loosens too (protocol.md section 6)', () => {
+  const once = changed('pay', { reversible: false })
+  assert.equal(loosens(once, GUARDED), true)
+  assert.equal(loosens(GUARDED, once), false)
+  const again = changed('pay', { repeatable: true })
+  assert.equal(loosens(GUARDED, again), true)
+  assert.equal(loosens(again, GUARDED), false)
+  const ordered = steps({ step_id: 'a', agent_id: 'planner' }, { step_id: 'b', agent_id: 'payer' })
+  const [a, b] = ordered
+  assert(a && b)
+  assert.equal(loosens(ordered, [a, { ...b, dependencies: ['a'] }]), true)
 })
 
 test('what tightens needs no approval (protocol.md section 5)', () => {

@@ -45,6 +45,7 @@ export function target(overrides: Partial<Target> = {}): Target {
     max_token_lifetime: 300,
     allow_bearer: false,
     workflow_names: 'plain',
+    chain_disclosure: 'actors',
     ...overrides,
   }
 }
@@ -55,6 +56,7 @@ export const AGENT: AgentAuthorization = {
   version: 3,
   checksum: 'a'.repeat(64),
   key: 'registered',
+  chain: ['agent:app:planner'],
   intent: {
     executed_by: 'planner',
     delegation_chain: 'b'.repeat(16),

@@ -6,6 +6,8 @@ import type { Authorization, Permitted } from '../../src/server/token/authorizat
 import { applyPolicy } from '../../src/server/token/policy.ts'
 import { AGENT, AGENT_JWK, AGENT_KEY, agentAuthorization, authorization, client, PROOF, target } from './given.ts'
 
+const NOW = new Date(1_735_690_500_000)
+
 const authorizations = fc
   .record({
     kind: fc.constantFrom('registered', 'issuer', 'admin'),
@@ -30,7 +32,7 @@ const authorizations = fc
 
 function permittedOrCode(proven: Authorization, proof: typeof PROOF | undefined): Permitted | string {
   try {
-    return applyPolicy(proven, proof)
+    return applyPolicy(proven, proof, NOW)
   } catch (error) {
     if (error instanceof OAuthError) return error.reason
     throw error
@@ -75,8 +77,8 @@ test('a token goes unbound only where both sides allow it, and then at most 300 
 })
 
 test('with a proof: interop carries its thumbprint, draft its key (protocol.md section 7)', () => {
-  const interop = applyPolicy(authorization(), PROOF)
-  const draft = applyPolicy(authorization({ target: target({ token_profile: 'draft' }) }), PROOF)
+  const interop = applyPolicy(authorization(), PROOF, NOW)
+  const draft = applyPolicy(authorization({ target: target({ token_profile: 'draft' }) }), PROOF, NOW)
   assert.deepEqual(interop.confirmation, { jkt: 'proof-jkt' })
   assert.deepEqual(draft.confirmation, { jwk: PROOF.jwk })
 })
@@ -84,6 +86,6 @@ test('with a proof: interop carries its thumbprint, draft its key (protocol.md s
 test('without a proof a draft token carries the agent’s one key and is Bearer (protocol.md section 6)', () => {
   const agent = { ...AGENT, key: 'none', registered_key: AGENT_KEY } as const
   const proven = agentAuthorization({ agent, target: target({ token_profile: 'draft' }) })
-  const { token_type, confirmation } = applyPolicy(proven, undefined)
+  const { token_type, confirmation } = applyPolicy(proven, undefined, NOW)
   assert.deepEqual({ token_type, confirmation }, { token_type: 'Bearer', confirmation: { jwk: AGENT_JWK } })
 })

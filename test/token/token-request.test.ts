@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sha256Base64url } from '../../src/protocol/digest.ts'
 import type { JsonValue } from '../../src/protocol/json.ts'
 import { formAsJson, INTENT_GRANTS, OAUTH_GRANTS, parseTokenRequest } from '../../src/protocol/token-request.ts'
 import { readWorkflowRequest } from '../../src/protocol/workflow-request.ts'
@@ -92,14 +93,13 @@ const REFUSED: readonly Row[] = [
     'invalid_request',
     'steps_without_workflow',
   ],
-  ...[
-    'execution_id',
-    'delegation_assertion',
-    'subject_token',
-    'subject_token_type',
-    'actor_token',
-    'actor_token_type',
-  ].map((name): Row => [name, { [name]: 'x' }, 'invalid_request', 'parameter_not_built']),
+  ['execution_id of another form', { execution_id: 'x' }, 'invalid_request', 'malformed_parameter'],
+  ['delegation_assertion no text', { delegation_assertion: {} }, 'invalid_request', 'malformed_parameter'],
+  ['subject_token without its type', { subject_token: 'x' }, 'invalid_request', 'malformed_parameter'],
+  ['subject_token_type alone', { subject_token_type: 'x' }, 'invalid_request', 'malformed_parameter'],
+  ['actor_token', { actor_token: 'x' }, 'invalid_request', 'actor_token_sent'],
+  ['actor_token_type', { actor_token_type: 'x' }, 'invalid_request', 'actor_token_sent'],
+  ['requested_token_type', { requested_token_type: 'x' }, 'invalid_request', 'malformed_parameter'],
 ]
 
 for (const [name, change, code, reason] of REFUSED) {
@@ -111,7 +111,7 @@ for (const [name, change, code, reason] of REFUSED) {
   })
 }
 
-test('what is not built is refused inside a context and a step too, never ignored (protocol.md section 6)', () => {
+test('what has a meaning elsewhere is refused inside a context and a step, never ignored (protocol.md section 6)', () => {
   const { delegation_context, workflow_step } = JSON_BODY
   for (const name of ['execution_id', 'delegation_assertion']) {
     for (const change of [
@@ -165,7 +165,7 @@ test('half a workflow request, or one that disagrees, is refused (protocol.md se
   }
 })
 
-test('details of another form are refused; members that are not built, by name (RFC 9396 section 5)', () => {
+test('details of another form are refused (RFC 9396 section 5)', () => {
   const malformed: readonly JsonValue[] = [
     [],
     {},
@@ -179,7 +179,69 @@ test('details of another form are refused; members that are not built, by name (
     assert.throws(() => readWorkflowRequest({}, details), refusal('invalid_authorization_details', 'malformed_details'))
   }
   for (const name of ['execution_id', 'arguments', 'arguments_digest']) {
-    const details = [{ ...detail, [name]: {} }]
-    assert.throws(() => readWorkflowRequest({}, details), refusal('invalid_request', 'parameter_not_built'))
+    const details = [{ ...detail, [name]: name === 'arguments' ? 'text' : {} }]
+    assert.throws(() => readWorkflowRequest({}, details), refusal('invalid_authorization_details', 'malformed_details'))
   }
+})
+
+const EXECUTION = `exe_${'a'.repeat(22)}`
+
+test('a step names its execution plainly, in its detail, or the same in both (protocol.md section 6)', () => {
+  const expected = { ...named, execution_id: EXECUTION }
+  const detailed = { ...detail, execution_id: EXECUTION }
+  assert.deepEqual(readWorkflowRequest({ ...named, execution_id: EXECUTION }, undefined), {
+    ...expected,
+    as_details: false,
+  })
+  assert.deepEqual(readWorkflowRequest({}, [detailed]), { ...expected, as_details: true })
+  const other = { execution_id: `exe_${'b'.repeat(22)}` }
+  assert.throws(() => readWorkflowRequest(other, [detailed]), refusal('invalid_request', 'half_workflow_request'))
+  assert.throws(() => readWorkflowRequest(other, undefined), refusal('invalid_request', 'half_workflow_request'))
+})
+
+test('arguments are digested as JCS; a digest that is sent must be theirs (protocol.md section 6)', () => {
+  const sent = { b: 1e21, a: '\u20ac' }
+  const text = '{"a":"\u20ac","b":1e+21}'
+  const arguments_digest = sha256Base64url(text)
+  const both = { ...detail, arguments: sent, arguments_digest }
+  for (const details of [[{ ...detail, arguments: sent }], [both]]) {
+    const read = readWorkflowRequest({}, details)
+    assert.deepEqual(read, { ...named, as_details: true, arguments: text, arguments_digest })
+  }
+  assert.deepEqual(readWorkflowRequest({}, [{ ...detail, arguments_digest }]), {
+    ...named,
+    as_details: true,
+    arguments_digest,
+  })
+  const wrong = [{ ...both, arguments_digest: sha256Base64url('{}') }]
+  assert.throws(
+    () => readWorkflowRequest({}, wrong),
+    refusal('invalid_authorization_details', 'arguments_digest_mismatch'),
+  )
+  const large = [{ ...detail, arguments: { a: 'x'.repeat(32_761) } }]
+  assert.throws(() => readWorkflowRequest({}, large), refusal('invalid_authorization_details', 'arguments_too_large'))
+})
+
+test('token exchange has a subject token; with an agent_id it is the agent grant (RFC 8693 section 2.1)', () => {
+  const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange'
+  const subject = { subject_token: 'a.b.c', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' }
+  const subject_token = { token: subject.subject_token, type: subject.subject_token_type }
+  const plain = { grant_type, scope: 'read', ...subject }
+  assert.deepEqual(parseTokenRequest(plain, OAUTH_GRANTS), {
+    grant_type,
+    scope: ['read'],
+    credentials: {},
+    subject_token,
+  })
+  const { delegation_context: _, ...agent } = JSON_BODY
+  const { chain: __, completed_steps: ___, ...parsed } = PARSED
+  const exchanged = parseTokenRequest({ ...agent, ...subject, grant_type }, OAUTH_GRANTS)
+  assert.deepEqual(exchanged, { ...parsed, grant_type, subject_token })
+  assert.throws(() => parseTokenRequest({ grant_type, scope: 'read' }, OAUTH_GRANTS), refusal('invalid_request'))
+  const misplaced = { ...plain, delegation_assertion: 'a.b.c' }
+  assert.throws(
+    () => parseTokenRequest(misplaced, OAUTH_GRANTS),
+    refusal('invalid_request', 'agent_parameter_without_agent'),
+  )
+  assert.throws(() => parseTokenRequest(plain, INTENT_GRANTS), refusal('unsupported_grant_type'))
 })

@@ -110,6 +110,11 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Nothing needs to be done.',
     command: 'remit workflow list {client_id}',
   },
+  open_executions: {
+    check: 'The executions of the workflow were looked up; some are open (protocol.md section 5).',
+    mend: 'Wait until they end, or end them with close=true: nothing more is minted in them, and what was minted expires by itself.',
+    command: 'remit workflow deregister {workflow_id} --close --help',
+  },
   client_deleted: {
     check: 'The status of the client was read and is deleted.',
     mend: 'Nothing needs to be done; its name is never given out again (section 9).',

@@ -71,8 +71,8 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   grant_taken_away: {
     check:
-      'The grant_types of the client were read: client_credentials, by which it got this token, is not among them.',
-    mend: 'Give the client this grant again, or use another client.',
+      'The grant by which the token came is not in the record of its client now, or its trusted issuer does not stand.',
+    mend: 'Give the client this grant again; for the token of a person, see that the issuer is active and names it.',
     command: 'remit client show {client_id}',
   },
   admin_token_not_bound: {
@@ -134,9 +134,5 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'This is the last active client with admin:clients, and bootstrap is closed for ever.',
     mend: 'Make another administrator first.',
     command: 'remit client create --help',
-  },
-  not_built: {
-    check: 'The request asks for something of a later release.',
-    mend: 'Leave it out.',
   },
 }

@@ -115,10 +115,6 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The scope is empty or malformed; there is no default (protocol.md section 3).',
     mend: 'Send at least one scope; several with single spaces between them.',
   },
-  parameter_not_built: {
-    check: 'A parameter belongs to a later release and is refused, never ignored (protocol.md section 6).',
-    mend: 'Leave it out.',
-  },
   several_resources: {
     check: 'More than one resource or audience was named; a token has one (RFC 8707).',
     mend: 'Ask for one token for each resource.',

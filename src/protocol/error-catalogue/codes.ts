@@ -118,6 +118,12 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     cause: 'The step is protected, and the approval that it needs was asked for and is not decided yet.',
     mend: 'Wait until an administrator has decided about the `approval_id` of this answer, then send the request again.',
   },
+  approval_denied: {
+    title: 'The approval of this step was denied',
+    cause:
+      'Somebody looked at exactly these arguments of this step in this execution and said no. The same arguments are not put to anybody again in this execution.',
+    mend: 'Read why with `remit approval show APPROVAL_ID`, ask with other arguments, or start another execution.',
+  },
   approval_required: {
     title: 'The API gives this scope only with an approval',
     cause:
@@ -156,11 +162,6 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     cause:
       'The `jwks_uri` of the client could not be fetched, is not allowed, or holds no usable key set. `detail` says which.',
     mend: 'Open the `jwks_uri` from the network of the server: it must be https, answer 200 with a JSON key set of 1 to 16 public keys, and not lie at a private address. Or register the keys themselves as `jwks`.',
-  },
-  not_built: {
-    title: 'This release does not have that yet',
-    cause: 'The request asks for something that is described for a later release.',
-    mend: 'Leave it out; `/docs` on the server lists what this release takes.',
   },
   unauthorized: {
     title: 'The one-time token was not accepted',

@@ -15,11 +15,12 @@ export type Origin = { readonly request_id: string; readonly address: string }
 export type TokenEvent = Origin & {
   readonly client_id: string
   readonly agent_id: string | null
+  readonly execution_id?: string | null
   readonly details: Readonly<Record<string, unknown>>
 }
 
 export async function auditTokenIssued(tx: Context, event: TokenEvent & { jti: string; sub: string }): Promise<void> {
-  const { client_id, agent_id, jti, request_id, address, details } = event
+  const { client_id, agent_id, execution_id = null, jti, request_id, address, details } = event
   await insertAuditRow(tx, {
     ...NOTHING,
     action: 'token.issue',
@@ -28,6 +29,7 @@ export async function auditTokenIssued(tx: Context, event: TokenEvent & { jti: s
     actor: event.sub,
     client_id,
     agent_id,
+    execution_id,
     jti,
     request_id,
     address,
@@ -36,7 +38,7 @@ export async function auditTokenIssued(tx: Context, event: TokenEvent & { jti: s
 }
 
 export async function auditTokenRefused(tx: Context, event: TokenEvent & { reason: string }): Promise<void> {
-  const { client_id, agent_id, reason, request_id, address, details } = event
+  const { client_id, agent_id, execution_id = null, reason, request_id, address, details } = event
   await insertAuditRow(tx, {
     ...NOTHING,
     action: 'token.issue',
@@ -45,6 +47,7 @@ export async function auditTokenRefused(tx: Context, event: TokenEvent & { reaso
     actor: client_id,
     client_id,
     agent_id,
+    execution_id,
     request_id,
     address,
     details,
@@ -114,6 +117,14 @@ export type ActEvent = {
     | 'resource.update'
     | 'resource.delete'
     | 'revocation.create'
+    | 'execution.open'
+    | 'approval.grant'
+    | 'approval.deny'
+    | 'webhook.create'
+    | 'webhook.delete'
+    | 'trusted_issuer.create'
+    | 'trusted_issuer.update'
+    | 'trusted_issuer.delete'
     | 'shim_release.create'
     | 'shim_release.withdraw'
     | 'console.link'
@@ -124,6 +135,7 @@ export type ActEvent = {
     | 'request'
   readonly client_id?: string
   readonly agent_id?: string
+  readonly execution_id?: string
   readonly details: Readonly<Record<string, unknown>>
 }
 
@@ -185,6 +197,20 @@ export async function auditRecovery(
   })
 }
 
+/** A receiver said that it is gone for good; nobody of ours did it. */
+export async function auditWebhookGone(tx: Context, webhook_id: string): Promise<void> {
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action: 'webhook.gone',
+    outcome: 'success',
+    reason: null,
+    actor: 'receiver',
+    request_id: tx.timeId(),
+    address: null,
+    details: { webhook_id },
+  })
+}
+
 function actRow(caller: Caller, event: ActEvent) {
   return {
     ...NOTHING,
@@ -192,6 +218,7 @@ function actRow(caller: Caller, event: ActEvent) {
     actor: caller.sub,
     client_id: event.client_id ?? caller.client_id,
     agent_id: event.agent_id ?? null,
+    execution_id: event.execution_id ?? null,
     request_id: caller.request_id,
     address: caller.address,
     details: {

@@ -24,8 +24,8 @@ export async function connectGuarded(
   { lookup, connect }: Network,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (net.isIP(host) !== 0 && !mayReach(host, allowPrivate)) throw new FetchRefused('fetch_forbidden_address')
+  if (namesForbiddenAddress(url, allowPrivate)) throw new FetchRefused('fetch_forbidden_address')
+  const host = hostOf(url)
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   const socket = connect({ host, port, lookup: judgedLookup(lookup, allowPrivate), autoSelectFamily: true })
   return await untilAborted(socket, signal, async () => {
@@ -38,6 +38,16 @@ export async function connectGuarded(
     await once(secured, 'secureConnect', { signal })
     return secured
   })
+}
+
+/** Whether a URL has an address for its host, and one that may not be reached. A name is judged when it is dialled. */
+export function namesForbiddenAddress(url: URL, allowPrivate: boolean): boolean {
+  const host = hostOf(url)
+  return net.isIP(host) !== 0 && !mayReach(host, allowPrivate)
+}
+
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '')
 }
 
 /** One forbidden address among several is enough to refuse the name: who would mix them honestly? */

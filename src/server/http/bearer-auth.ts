@@ -5,7 +5,7 @@ import { Problem } from '../../protocol/problem.ts'
 import { createVerifier, type Verified, type Verifier } from '../../verifier/verify.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { mayStillHold, standingScope } from '../registry/standing-rights.ts'
+import { standingAccess, standingScope } from '../registry/standing-rights.ts'
 import { type Client, findClient } from '../store/clients.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import type { App } from './app-type.ts'
@@ -116,12 +116,16 @@ async function callerByToken(
   return readCaller(request, verified, client, standingScope(client, audience, verified.claims.scope))
 }
 
-/** The client of a token, as it is now. Throws `invalid_token` where it could not ask for that token any more. */
+/**
+ * The client of a token, as it is now, with what the token's subject can have by it. Throws `invalid_token` where it could
+ * not ask for that token any more.
+ */
 async function activeClient(ctx: Context, { client_id, sub }: AccessTokenClaims): Promise<Client> {
   const client = await findClient(ctx, client_id)
   if (client?.status !== 'active') throw refusal('client_not_active')
-  if (!mayStillHold(client, sub)) throw refusal('grant_taken_away')
-  return client
+  const access = await standingAccess(ctx, client, sub)
+  if (!access) throw refusal('grant_taken_away')
+  return { ...client, access }
 }
 
 function readCaller(

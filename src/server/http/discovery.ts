@@ -1,7 +1,12 @@
 import { CHECKSUM_PROFILES } from '../../protocol/agent.ts'
 import { AUTH_METHODS } from '../../protocol/client.ts'
 import { DPOP_ALGS } from '../../protocol/dpop.ts'
-import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import {
+  AGENT_GRANT,
+  AGENT_GRANT_SHORT,
+  CLIENT_CREDENTIALS_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+} from '../../protocol/grant-types.ts'
 import {
   type ResourceMetadata,
   resourceMetadataSchema,
@@ -69,7 +74,7 @@ function serverMetadata({ issuer, adminAudience }: Config): ServerMetadata {
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported: [...OFFERED_ISSUER_SCOPES, ...OFFERED_ADMIN_SCOPES],
     response_types_supported: [],
-    grant_types_supported: [CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT],
+    grant_types_supported: [CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT, TOKEN_EXCHANGE_GRANT],
     token_endpoint_auth_methods_supported: authentication.methods,
     token_endpoint_auth_signing_alg_values_supported: authentication.algs,
     introspection_endpoint_auth_methods_supported: authentication.methods,

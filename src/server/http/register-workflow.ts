@@ -17,6 +17,7 @@ import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
 
 const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 422: oauthErrorSchema }
+const openExecutions = { 409: oauthErrorSchema }
 const config = { permission: { audience: 'issuer', scope: 'register:workflow' } } as const
 const tags = ['registration']
 
@@ -38,11 +39,11 @@ export async function registerWorkflowRoute(app: App, { ctx }: { ctx: Context })
     return answerAct(reply, await act(ctx, caller, event, asked, tx => registerWorkflow(tx, caller, body)))
   })
   const end = {
-    summary: 'Deregister a workflow: nothing is minted for it any more',
+    summary: 'Deregister a workflow: nothing is minted for it any more; 409 with open executions unless close=true',
     tags,
     headers: idempotencyHeaders,
     querystring: workflowDeregistrationSchema,
-    response: { 200: workflowDeregisteredSchema, ...refusals },
+    response: { 200: workflowDeregisteredSchema, ...refusals, ...openExecutions },
   }
   app.post('/intent/deregister/workflow', { config, schema: end }, async (request, reply) => {
     const { query, headers } = request

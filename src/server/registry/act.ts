@@ -28,7 +28,7 @@ export type Outcome<T> = {
   readonly status: 200 | 201
   readonly body: T
   readonly replayBody?: T
-  readonly audit?: { readonly client_id?: string; readonly agent_id?: string; readonly details?: ActEvent['details'] }
+  readonly audit?: Partial<Pick<ActEvent, 'client_id' | 'agent_id' | 'execution_id' | 'details'>>
 }
 
 export type Answer<T> = { readonly status: number; readonly body: T; readonly replayed: boolean }

@@ -6,15 +6,16 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type AgentName, agentKey } from '../store/agent-lists.ts'
 import { resumeAgent, suspendAgent } from '../store/agents.ts'
-import { liftRevocation, type RevocationRef, revokeWithDescendants } from '../store/revocations.ts'
+import { endDelegations } from '../store/revocation-delegations.ts'
+import { insertRevocations, liftRevocation, type RevocationRef } from '../store/revocations.ts'
 import type { Outcome } from './act.ts'
 import { agentToDecide } from './agent-decisions.ts'
 import { checkOtherOwner } from './four-eyes.ts'
 
 /**
  * Stops an agent for a while (protocol.md section 9), inside `act` with the exclusive gate as its `before`: nothing is
- * minted for it, its tokens and all that it delegated are not active any more. Its entry ends by itself; the state of
- * the agent holds until it is resumed. One person is enough.
+ * minted for it or under what it delegated, its tokens and all that was delegated from them are not active any more. Its
+ * entry ends by itself; the state of the agent holds until it is resumed. One person is enough.
  * Throws Problem `not_found`, `conflict` where the agent is suspended or revoked already.
  */
 export async function suspend(
@@ -40,8 +41,11 @@ export async function suspend(
     )
   }
   const entry: RevocationRef = { kind: 'agent', id: agentKey(name) }
-  const descendants = await revokeWithDescendants(tx, entry, { reason, revoked_by: caller.sub, now })
-  const revoked = { agent: 1, token: descendants }
+  const act = { reason, revoked_by: caller.sub, now }
+  await insertRevocations(tx, [entry], act)
+  const covered = { kind: entry.kind, ids: [entry.id], holder: name }
+  const { tokens } = await endDelegations(tx, covered, act, { for_good: false })
+  const revoked = { agent: 1, token: tokens }
   return {
     status: 200,
     body: { client_id, agent_id, agent_status: 'suspended', revoked, suspended_at: now.toISOString() },
@@ -51,8 +55,8 @@ export async function suspend(
 
 /**
  * Lets a suspended agent mint again, inside `act` with the exclusive gate as its `before`. Takes back the entry of this
- * suspension and nothing else: the agent's own tokens that have not expired are active again; what it had delegated to
- * others, and whatever was revoked for another reason, stays dead.
+ * suspension and nothing else: the agent's own tokens that have not expired are active again, and what it had delegated
+ * may be presented again; the tokens of others, and whatever was revoked for another reason, stay dead.
  * Throws Problem `not_found`, `conflict`, `forbidden` for the owner who suspended it and for the client's.
  */
 export async function resume(tx: Context, caller: Caller, name: AgentName): Promise<Outcome<ResumptionAnswer>> {

@@ -116,7 +116,8 @@ function addedAccess(next: Access, held: Access): Access {
     .filter(entry => entry.scope !== '')
 }
 
-function checkAdminScopes(tx: Context, caller: Caller, access: Access, sentence: string): void {
+/** Throws Problem `forbidden` with this sentence where the caller's token lacks an admin scope of the access. */
+export function checkAdminScopes(tx: Context, caller: Caller, access: Access, sentence: string): void {
   const admin = access.find(entry => entry.resource === tx.config.adminAudience)
   if (admin?.scope.split(' ').every(name => caller.scope.includes(name)) ?? true) return
   throw new Problem('forbidden', sentence, 'admin_scope_not_held')

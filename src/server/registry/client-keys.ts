@@ -62,7 +62,7 @@ export async function clientJwks(ctx: Context, jwks: unknown): Promise<{ keys: r
     throw new Problem('invalid_request', "A key is one of this server's own.", 'own_key')
   }
   if ((await withoutRevoked(ctx, keys)).length < keys.length) {
-    throw new Problem('invalid_request', 'A key was revoked; make a new one for this client.', 'revoked_client_key')
+    throw new Problem('invalid_request', 'A key was revoked; it must be another one.', 'revoked_client_key')
   }
   return {
     keys: keys.map(({ jwk, kid, algs }) => ({ ...jwk, ...(kid !== undefined && { kid }), ...boundAlg(jwk, algs) })),
@@ -94,7 +94,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 }
 
 /** A revoked key opens nothing while its entry stands: one that its client still publishes, or has no other than. */
-async function withoutRevoked(ctx: Context, keys: readonly ClientKey[]): Promise<readonly ClientKey[]> {
+export async function withoutRevoked(ctx: Context, keys: readonly ClientKey[]): Promise<readonly ClientKey[]> {
   const jkts = keys.map(key => key.jkt)
   const revoked = await revokedAmong(ctx, 'key', jkts, ctx.now())
   return keys.filter(key => !revoked.has(key.jkt))
@@ -104,7 +104,7 @@ function unusable(cause: string, reason: string): Problem {
   return new Problem('invalid_client_metadata', `The jwks_uri ${cause}.`, reason)
 }
 
-function isOurs(ctx: Context, { jkt }: PublicKey): boolean {
+export function isOurs(ctx: Context, { jkt }: PublicKey): boolean {
   return ctx.keys.published().some(key => key.kid === jkt)
 }
 

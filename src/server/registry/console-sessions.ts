@@ -17,7 +17,7 @@ import {
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
 import { findToken } from '../store/tokens.ts'
 import type { Outcome } from './act.ts'
-import { mayStillHold, standingScope } from './standing-rights.ts'
+import { standingAccess, standingScope } from './standing-rights.ts'
 
 /** Seconds in which a link opens the console. */
 export const LINK_LIFETIME = 60
@@ -131,10 +131,11 @@ async function standingSession(ctx: Context, row: ConsoleSessionRow, origin: Ori
   const client = await findClient(ctx, client_id)
   const token = await findToken(ctx, row.jti)
   if (expires_at === null || client?.status !== 'active' || !token) return undefined
-  if (!mayStillHold(client, sub)) return undefined
+  const access = await standingAccess(ctx, client, sub)
+  if (!access) return undefined
   if (acting_owner !== sub && acting_owner !== client.owner) return undefined
   if (await standingRevocation(ctx, revocationRefs(token), ctx.now())) return undefined
-  const scope = standingScope(client, ctx.config.adminAudience, row.scope)
+  const scope = standingScope({ access }, ctx.config.adminAudience, row.scope)
   const { registers_for } = client
   return { caller: { client_id, sub, acting_owner, scope, registers_for, via: 'console', ...origin }, expires_at }
 }

@@ -2,6 +2,7 @@ import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { isOnlyAdministrator } from './only-administrator.ts'
+import { isAmong } from './same-person.ts'
 
 /**
  * The approver's owner differs from the registering and the owning client's (protocol.md section 4). While there is
@@ -19,14 +20,17 @@ export async function checkFourEyes(
   })
 }
 
-/** The acting owner is none of these, except while there is exactly one administrator. Throws Problem `forbidden`. */
+/**
+ * The person who acts is none of these, whatever their names, except while there is exactly one administrator.
+ * Throws Problem `forbidden`.
+ */
 export async function checkOtherOwner(
   tx: Context,
   caller: Caller,
   owners: readonly (string | null)[],
   refusal: { detail: string; reason: string },
 ): Promise<void> {
-  if (!owners.includes(caller.acting_owner)) return
+  if (!(await isAmong(tx, caller.acting_owner, owners))) return
   if (await isOnlyAdministrator(tx)) return
   throw new Problem('forbidden', refusal.detail, refusal.reason)
 }

@@ -1,3 +1,4 @@
+import { type Access, grants } from '../../protocol/access.ts'
 import type { Context } from '../context.ts'
 import { findHoldersOf } from '../store/clients.ts'
 import { hadSecondAdministrator, recordSecondAdministrator } from '../store/second-administrator.ts'
@@ -19,4 +20,10 @@ export async function isOnlyAdministrator(tx: Context): Promise<boolean> {
 export async function noteAdministrators(tx: Context): Promise<void> {
   const administrators = await findHoldersOf(tx, tx.config.adminAudience, ADMINISTRATES)
   if (administrators.length > 1) await recordSecondAdministrator(tx, tx.now())
+}
+
+/** Runs beside every write of a trusted issuer: whoever comes through one with such a scope is an administrator too. */
+export async function noteAdministratorsBy(tx: Context, access: Access): Promise<void> {
+  const administrates = ADMINISTRATES.some(scope => grants(access, tx.config.adminAudience, scope))
+  if (administrates) await recordSecondAdministrator(tx, tx.now())
 }

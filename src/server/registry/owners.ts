@@ -9,6 +9,7 @@ import { listOwners, moveClients } from '../store/owners.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import { isOnlyAdministrator } from './only-administrator.ts'
+import { samePerson } from './same-person.ts'
 
 export const ownerSchema = z.object({ owner: z.string(), clients: z.int(), operators: z.int() })
 type OwnerView = z.output<typeof ownerSchema>
@@ -58,7 +59,7 @@ export async function transferOwner(
  * While there is one administrator there is nobody else to do it (as in protocol.md section 11). Throws `forbidden`.
  */
 export async function checkNewOwner(tx: Context, caller: Caller, to: string): Promise<void> {
-  if (to !== caller.acting_owner) return
+  if (!(await samePerson(tx, to, caller.acting_owner))) return
   if (await isOnlyAdministrator(tx)) return
   throw new Problem('forbidden', 'Somebody else must make you the owner of these clients.', 'own_takeover')
 }

@@ -163,14 +163,15 @@ function approvalOf(
   if (kept) return { approval: kept }
   const same = approvals.filter(approval => approval.arguments_digest === (arguments_digest ?? null))
   const granted = same.find(approval => approval.status === 'granted' && approval.entry === null)
-  if (granted) return { approval: granted }
-  if (!isProtected) return {}
+  if (!granted && !isProtected) return {}
+  // A digest alone serves renewals only: neither opens an approval nor is the first to use one.
   if (arguments_digest !== undefined && !has_arguments) {
     throw new OAuthError('workflow_step_unauthorized', 'An approval needs the arguments themselves; send them.', {
       ajwt_error: 'approval_required',
       reason: 'arguments_missing',
     })
   }
+  if (granted) return { approval: granted }
   if (same.some(approval => approval.status === 'denied')) {
     throw new OAuthError('workflow_step_unauthorized', 'The approval of this step was denied.', {
       ajwt_error: 'approval_denied',

@@ -4,7 +4,7 @@ import { type Context, transaction } from '../context.ts'
 import { claimBootstrap } from '../store/bootstrap.ts'
 import { activeHolders, revokeClient } from '../store/clients.ts'
 import { enterGateExclusive } from '../store/gate.ts'
-import { revokeWithDescendants } from '../store/revocations.ts'
+import { revokeWithDescendants } from '../store/revocation-cascade.ts'
 import { clientJwks } from './client-keys.ts'
 import { newClientId } from './clients.ts'
 import { insertAdministrator } from './new-administrator.ts'
@@ -45,7 +45,7 @@ async function revokeAdministrators(tx: Context, now: Date): Promise<readonly st
   const administrators = await activeHolders(tx, tx.config.adminAudience, ADMIN_SCOPES)
   for (const { client_id } of administrators) {
     await revokeClient(tx, client_id)
-    const entry = { kind: 'client', id: client_id } as const
+    const entry = { kind: 'client', id: client_id, holder: { client_id } } as const
     await revokeWithDescendants(tx, entry, { reason: 'administration recovered', revoked_by: 'recovery', now })
   }
   return administrators.map(({ client_id }) => client_id)

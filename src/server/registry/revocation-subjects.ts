@@ -3,6 +3,7 @@ import { Problem } from '../../protocol/problem.ts'
 import type { Context } from '../context.ts'
 import { revokeAgent } from '../store/agents.ts'
 import { findActiveHoldersOf, findClient, revokeClient } from '../store/clients.ts'
+import { revokeExecution } from '../store/execution-ends.ts'
 import { revokeRegistration } from '../store/registration-changes.ts'
 import { findRegistration } from '../store/registrations.ts'
 import type { TokenHolder } from '../store/revocation-coverage.ts'
@@ -59,11 +60,19 @@ export async function coverClient(tx: Context, client_id: string): Promise<Cover
   return { ids: [client_id], final: true, subject: { client_id }, holder: { client_id } }
 }
 
-/** `id` is `client_id/workflow_id`. It has no entry of its own: its tokens have (protocol.md section 9). */
+/** Also one that was closed or has expired: what was minted in it may still live. */
+export async function coverExecution(tx: Context, execution_id: string, now: Date): Promise<Covered | undefined> {
+  const execution = await revokeExecution(tx, execution_id, now)
+  if (!execution) return undefined
+  const { client_id, workflow_id } = execution
+  return { ids: [execution_id], final: true, subject: { client_id }, holder: { client_id }, details: { workflow_id } }
+}
+
+/** `id` is `client_id/workflow_id`. It has no entry of its own: its executions and tokens have (protocol.md section 9). */
 export async function coverWorkflow(tx: Context, id: string): Promise<Covered | undefined> {
   const [client_id = '', workflow_id = '', ...rest] = id.split('/')
   if (rest.length > 0 || !(await revokeWorkflow(tx, client_id, workflow_id))) return undefined
-  return { ids: [id], final: true, subject: { client_id } }
+  return { ids: [id], final: true, subject: { client_id }, holder: { client_id } }
 }
 
 /** Nothing to look up: the entry itself matters. Throws Problem `invalid_request` for what is no subject name. */
@@ -83,7 +92,7 @@ export function coverInitiator(id: string): Covered {
     ...(subject && {
       subject: { client_id: subject.client_id, ...('agent_id' in subject && { agent_id: subject.agent_id }) },
     }),
-    note: 'This ends by itself: when the entry has ended, the initiator may start again.',
+    note: 'This ends by itself: when the entry has ended, the initiator may start again; what it had begun stays ended.',
   }
 }
 

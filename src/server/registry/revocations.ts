@@ -2,8 +2,9 @@ import { Problem } from '../../protocol/problem.ts'
 import type { RevocableKind, RevocationAnswer, RevocationRequest, RevocationView } from '../../protocol/revocation.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { countLiveTokens, descendantsOf, revokeTokensOfWorkflow } from '../store/revocation-coverage.ts'
-import { entryEnd, insertRevocations, listRevocations, type RevocationRef } from '../store/revocations.ts'
+import { endWhatDescends } from '../store/revocation-cascade.ts'
+import { countLiveTokens, revokeTokensOfWorkflow } from '../store/revocation-coverage.ts'
+import { entryEnd, insertRevocations, listRevocations, type RevocationAct } from '../store/revocations.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import { revokeKey } from './key-revocation.ts'
@@ -11,6 +12,7 @@ import {
   type Covered,
   coverAgent,
   coverClient,
+  coverExecution,
   coverInitiator,
   coverRegistration,
   coverToken,
@@ -18,31 +20,37 @@ import {
 } from './revocation-subjects.ts'
 
 /**
- * Revokes by any kind of protocol.md section 9, and every live token delegated from what it matches, inside `act` with
- * the exclusive gate as its `before`. Once it has answered, nothing it covers is minted anywhere. Throws Problem
- * `not_built`, `not_found`, `invalid_request`, `conflict`, `forbidden`.
+ * Revokes by any kind of protocol.md section 9, and all that descends from what it matches: open executions,
+ * delegations, live tokens; inside `act` with the exclusive gate as its `before`. Once it has answered, nothing it covers
+ * is minted anywhere. Throws Problem `not_found`, `invalid_request`, `conflict`, `forbidden`.
  */
 export async function createRevocation(
   tx: Context,
   caller: Caller,
-  { kind: asked, id, reason }: RevocationRequest,
+  { kind, id, reason }: RevocationRequest,
 ): Promise<Outcome<RevocationAnswer>> {
-  if (asked === 'execution') throw new Problem('not_built', 'This release records no executions; revoke the workflow.')
-  const kind = asked
   const now = tx.now()
   const covered = await cover(tx, caller, kind, id, now)
   if (!covered) throw new Problem('not_found', 'There is nothing of this kind and id.')
   const { ids, final, note, subject, details, ends_at = entryEnd(now) } = covered
-  const act = { reason, revoked_by: caller.sub, now, ends_at }
-  const { count, at_least } = await writeEntries(tx, kind, covered, act)
-  const descendants = await descendantsOf(tx, { kind, ids }, now)
-  await insertRevocations(tx, descendants.map(ref('token')), { reason, revoked_by: caller.sub, now })
-  const revoked = { ...NOTHING, token: descendants.length + (kind === 'workflow' ? count : 0) }
+  const act = { reason, revoked_by: caller.sub, now }
+  if (kind !== 'workflow') {
+    await insertRevocations(
+      tx,
+      ids.map(id => ({ kind, id })),
+      { ...act, ends_at },
+    )
+  }
+  const { count, at_least } = await countLiveTokens(tx, { kind, ids, holder: covered.holder }, now)
+  const { executions, tokens, delegations } = await endWhatDescends(tx, { kind, ids, holder: covered.holder }, act)
+  if (kind === 'workflow') await revokeRestOfWorkflow(tx, id, { ...act, ends_at })
+  const revoked = { ...NOTHING, execution: executions, token: tokens + (kind === 'workflow' ? count : 0) }
   revoked[kind] += ids.length
   const body = {
     kind,
     id,
     revoked,
+    delegations,
     live_tokens: count,
     live_tokens_at_least: at_least,
     revoked_at: now.toISOString(),
@@ -50,7 +58,7 @@ export async function createRevocation(
     final,
     ...(note !== undefined && { note }),
   }
-  const audited = { kind, id, reason, revoked, live_tokens: count, ...details }
+  const audited = { kind, id, reason, revoked, delegations, live_tokens: count, ...details }
   return { status: 201, body, audit: { ...subject, details: audited } }
 }
 
@@ -59,6 +67,7 @@ const NOTHING: Readonly<Record<RevocableKind, number>> = {
   registration: 0,
   agent: 0,
   client: 0,
+  execution: 0,
   workflow: 0,
   initiator: 0,
   key: 0,
@@ -81,6 +90,8 @@ async function cover(
       return await coverAgent(tx, id)
     case 'client':
       return await coverClient(tx, id)
+    case 'execution':
+      return await coverExecution(tx, id, now)
     case 'workflow':
       return await coverWorkflow(tx, id)
     case 'initiator':
@@ -90,23 +101,14 @@ async function cover(
   }
 }
 
-/** Its own entries, or for a workflow those of its tokens. @returns the live tokens that this stops */
-async function writeEntries(
+/** A workflow is sent as its executions, which have their entries by now, and its other tokens. */
+async function revokeRestOfWorkflow(
   tx: Context,
-  kind: RevocableKind,
-  { ids, holder }: Covered,
-  act: { reason: string; revoked_by: string; now: Date; ends_at: Date },
-): Promise<{ count: number; at_least: boolean }> {
-  if (kind === 'workflow') {
-    const [client_id = '', workflow_id = ''] = (ids[0] ?? '').split('/')
-    return { count: await revokeTokensOfWorkflow(tx, { client_id, workflow_id }, act), at_least: false }
-  }
-  await insertRevocations(tx, ids.map(ref(kind)), act)
-  return await countLiveTokens(tx, { kind, ids }, act.now, holder)
-}
-
-function ref(kind: RevocationRef['kind']): (id: string) => RevocationRef {
-  return id => ({ kind, id })
+  id: string,
+  act: RevocationAct & { readonly ends_at: Date },
+): Promise<void> {
+  const [client_id = '', workflow_id = ''] = id.split('/')
+  await revokeTokensOfWorkflow(tx, { client_id, workflow_id }, act)
 }
 
 /** Every entry that was written, the newest first, also those that ended or were taken back. */

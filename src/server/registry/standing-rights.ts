@@ -1,6 +1,10 @@
-import { grants } from '../../protocol/access.ts'
-import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { type Access, grants, intersect } from '../../protocol/access.ts'
+import { CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT } from '../../protocol/grant-types.ts'
+import { parseSubjectName } from '../../protocol/names.ts'
+import type { Context } from '../context.ts'
 import type { Client } from '../store/clients.ts'
+import { findTrustedIssuer } from '../store/trusted-issuers.ts'
+import { givenAccess } from './trusted-issuer-checks.ts'
 
 /**
  * Of the scopes of a client-level token those that its client has for this audience now: what was taken away is gone
@@ -10,10 +14,20 @@ export function standingScope({ access }: Pick<Client, 'access'>, audience: stri
   return scope.split(' ').filter(name => grants(access, audience, name))
 }
 
-/** Whether its client could still ask for such a token: a client's own came by client_credentials, a person's did not. */
-export function mayStillHold(
-  { client_id, grant_types }: Pick<Client, 'client_id' | 'grant_types'>,
+/**
+ * The most that a client-level token of this subject can hold now: a client's own came by client_credentials, a person's
+ * by exchange, while its trusted issuer stands and lets this client present its tokens. Undefined where it could not be
+ * asked for any more.
+ */
+export async function standingAccess(
+  ctx: Context,
+  { client_id, grant_types, access }: Pick<Client, 'client_id' | 'grant_types' | 'access'>,
   sub: string,
-): boolean {
-  return sub !== client_id || grant_types.includes(CLIENT_CREDENTIALS_GRANT)
+): Promise<Access | undefined> {
+  if (sub === client_id) return grant_types.includes(CLIENT_CREDENTIALS_GRANT) ? access : undefined
+  const subject = parseSubjectName(sub)
+  if (subject?.kind !== 'user' || !grant_types.includes(TOKEN_EXCHANGE_GRANT)) return undefined
+  const record = await findTrustedIssuer(ctx, subject.issuer)
+  const stands = record?.status === 'active' && record.purpose !== 'user' && record.clients.includes(client_id)
+  return stands ? intersect(access, givenAccess(record)) : undefined
 }

@@ -4,12 +4,13 @@ import { MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
 
 /**
  * Whether a definition can be kept (protocol.md section 5): ids once, agents and dependencies known, no cycle, a gate
- * before each step that requires approval, access within the client's, at most 256 steps. Throws `invalid_request`.
+ * before each step that requires approval, access within the client's, at most 256 steps, in recorded mode an agent for
+ * each step that is no gate. Throws `invalid_request`.
  */
 export function validateDefinition(
   steps: readonly WorkflowStep[],
   knownAgents: ReadonlySet<string>,
-  clientAccess: Access,
+  { access: clientAccess, recorded }: { readonly access: Access; readonly recorded: boolean },
 ): void {
   if (steps.length === 0 || steps.length > MAX_STEPS)
     throw refusal(`A workflow has 1 to ${MAX_STEPS} steps.`, 'step_count')
@@ -19,6 +20,9 @@ export function validateDefinition(
   for (const { agent_id, dependencies, requires_approval, approval_gate, access } of steps) {
     if (agent_id !== undefined && !knownAgents.has(agent_id)) {
       throw refusal('A step is assigned to an agent that the client does not have; register it first.', 'unknown_agent')
+    }
+    if (recorded && agent_id === undefined && !approval_gate) {
+      throw refusal('A step that is no gate needs an agent_id where the server records executions.', 'step_without_agent')
     }
     if (new Set(dependencies).size !== dependencies.length) {
       throw refusal('A step names a dependency twice.', 'duplicate_dependency')
@@ -48,10 +52,16 @@ export function loosens(previous: readonly WorkflowStep[], next: readonly Workfl
   const before = new Map(previous.map(step => [step.step_id, step]))
   const kept = next.filter(step => before.has(step.step_id)).map(step => step.step_id)
   if (previous.some((step, index) => step.step_id !== kept[index])) return true
+  // With its first dependency an order becomes a graph, in which fewer steps are left behind (ADR 17).
+  if (!hasDependencies(previous) && hasDependencies(next)) return true
   return next.some(step => {
     const old = before.get(step.step_id)
     return old ? stepLoosens(old, step) : additionLoosens(previous, step)
   })
+}
+
+function hasDependencies(steps: readonly WorkflowStep[]): boolean {
+  return steps.some(step => step.dependencies.length > 0)
 }
 
 function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
@@ -62,6 +72,8 @@ function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
     (old.agent_id !== undefined && old.agent_id !== step.agent_id) ||
     // Nothing is minted for a gate of nobody; given to an agent, it mints.
     (old.approval_gate && old.agent_id === undefined && step.agent_id !== undefined) ||
+    (old.repeatable !== true && step.repeatable === true) ||
+    (old.reversible === false && step.reversible !== false) ||
     !old.dependencies.every(id => step.dependencies.includes(id)) ||
     (old.access !== undefined && (step.access === undefined || !isWithin(step.access, old.access)))
   )

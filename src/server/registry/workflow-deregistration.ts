@@ -3,6 +3,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import type { WorkflowDeregistration, workflowDeregisteredSchema } from '../../protocol/workflow.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { countOpenExecutions, endExecutions } from '../store/execution-ends.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { deregisterWorkflow as deregister, lockWorkflow } from '../store/workflow-changes.ts'
 import { findWorkflow } from '../store/workflows.ts'
@@ -23,7 +24,8 @@ export async function enterGateToDeregister(tx: Context, caller: Caller, asked: 
 /**
  * Ends a workflow (protocol.md section 5), inside `act` behind `enterGateToDeregister`: nothing is minted for it
  * afterwards, and its agents stay bound by it until a grant or another version sets them free. Again is 200 again.
- * There are no executions yet, so that `close` has nothing to close. Throws `unauthorized_client`, `invalid_request`.
+ * Open executions forbid it, unless `close` ends them: nothing more is minted in them, and what was minted keeps its own
+ * time. Throws `unauthorized_client`, `invalid_request` (409 for open executions).
  */
 export async function deregisterWorkflow(
   tx: Context,
@@ -39,13 +41,29 @@ export async function deregisterWorkflow(
       reason: 'workflow_revoked',
     })
   }
+  const closed = await endOpenExecutions(tx, { client_id, workflow_id }, asked.close === 'true')
   if (workflow.status === 'active') await deregister(tx, client_id, workflow_id)
   const { version } = workflow
   return {
     status: 200,
-    body: { status: 'deregistered', workflow_id, version },
-    audit: { client_id, details: { workflow_id, version, status: 'deregistered' } },
+    body: { status: 'deregistered', workflow_id, version, closed },
+    audit: { client_id, details: { workflow_id, version, status: 'deregistered', closed } },
   }
+}
+
+/** @returns how many were closed */
+async function endOpenExecutions(
+  tx: Context,
+  workflow: { readonly client_id: string; readonly workflow_id: string },
+  close: boolean,
+): Promise<number> {
+  const now = tx.now()
+  if (close) return (await endExecutions(tx, workflow, { status: 'closed', now })).length
+  if ((await countOpenExecutions(tx, workflow, now)) === 0) return 0
+  throw new OAuthError('invalid_request', 'The workflow has open executions; close=true ends them.', {
+    reason: 'open_executions',
+    status: 409,
+  })
 }
 
 /** @returns the client whose workflow it is */

@@ -9,6 +9,8 @@ export type AssertedStep = {
   readonly steps: readonly WorkflowStep[]
   readonly workflow_step: string
   readonly agent_id: string
+  /** By an assertion of the step's agent, whose token is of the same step. */
+  readonly lent?: boolean
   readonly completed_steps: readonly string[]
 }
 
@@ -19,13 +21,13 @@ export type AssertedStep = {
  * `requires_approval` every gate before it.
  * Throws `workflow_step_unauthorized`. @returns the step's ceiling, where it has one
  */
-export function checkAssertedStep({ steps, workflow_step, agent_id, completed_steps }: AssertedStep): {
+export function checkAssertedStep({ steps, workflow_step, agent_id, lent, completed_steps }: AssertedStep): {
   access?: Access
 } {
   const position = steps.findIndex(step => step.step_id === workflow_step)
   const current = steps[position]
   if (!current) throw refusal('The workflow has no step of this id.', 'unknown_step')
-  if (current.agent_id !== undefined && current.agent_id !== agent_id) {
+  if (current.agent_id !== undefined && current.agent_id !== agent_id && !lent) {
     throw refusal('The step is assigned to another agent.', 'step_of_other_agent')
   }
   if (current.agent_id === undefined && current.approval_gate) {

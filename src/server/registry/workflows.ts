@@ -25,7 +25,10 @@ export async function registerWorkflow(
   const client = await clientToRegisterFor(tx, caller, app_id ?? caller.client_id)
   const { client_id } = client
   const agent_ids = [...new Set(steps.flatMap(step => step.agent_id ?? []))].sort()
-  validateDefinition(steps, await knownAgentIds(tx, client_id, agent_ids), grantableAccess(client.access, tx.config))
+  validateDefinition(steps, await knownAgentIds(tx, client_id, agent_ids), {
+    access: grantableAccess(client.access, tx.config),
+    recorded: client.policies.workflow_state === 'recorded',
+  })
   const definition_digest = sha256(canonicalJson(steps))
 
   const workflow = await lockWorkflow(tx, client_id, workflow_id, tx.now())

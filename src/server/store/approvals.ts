@@ -1,5 +1,6 @@
-import type { Insertable, Selectable } from 'kysely'
+import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
+import type { ExecutionRow } from './executions.ts'
 import type { ApprovalTable } from './schema-execution.ts'
 
 export type ApprovalRow = Selectable<ApprovalTable>
@@ -19,6 +20,21 @@ export async function findApprovalsOfStep(
     .orderBy('approval_id')
     .limit(256)
     .execute()
+}
+
+/** The approval of this step and digest that waits, or was granted and not consumed (index approval_unconsumed). */
+export async function findUnconsumedApproval(
+  tx: Context,
+  { execution_id, step_id, arguments_digest }: Pick<ApprovalRow, 'execution_id' | 'step_id' | 'arguments_digest'>,
+): Promise<{ approval_id: string } | undefined> {
+  return await tx.db
+    .selectFrom('approval')
+    .select('approval_id')
+    .where('execution_id', '=', execution_id)
+    .where('step_id', '=', step_id)
+    .where(sql<boolean>`coalesce(arguments_digest, '') = ${arguments_digest ?? ''}`)
+    .where(eb => eb.or([eb('status', '=', 'pending'), eb.and([eb('status', '=', 'granted'), eb('entry', 'is', null)])]))
+    .executeTakeFirst()
 }
 
 /** How many wait in one execution (index approval_by_execution). Behind the execution's lock. */
@@ -54,4 +70,107 @@ export async function consumeApproval(tx: Context, approval_id: string, entry: n
     .returning('approval_id')
     .executeTakeFirst()
   return consumed !== undefined
+}
+
+/** An approval with what its execution says of it; never the arguments. */
+export type ListedApproval = Omit<ApprovalRow, 'arguments_sealed' | 'decided_owner'> &
+  Pick<ExecutionRow, 'initiated_by' | 'workflow_version' | 'expires_at'> & {
+    readonly execution_status: ExecutionRow['status']
+  }
+
+/** One approval (primary keys of approval and execution). */
+export async function findApproval(ctx: Context, approval_id: string): Promise<ListedApproval | undefined> {
+  return await listed(ctx).where('approval.approval_id', '=', approval_id).executeTakeFirst()
+}
+
+/** The sealed arguments of one approval, null where it has none (primary key). */
+export async function findSealedArguments(ctx: Context, approval_id: string): Promise<Buffer | null> {
+  const row = await ctx.db
+    .selectFrom('approval')
+    .select('arguments_sealed')
+    .where('approval_id', '=', approval_id)
+    .executeTakeFirst()
+  return row?.arguments_sealed ?? null
+}
+
+/** One approval, held until the transaction ends (primary key). Behind the execution's lock. */
+export async function lockApproval(
+  tx: Context,
+  approval_id: string,
+): Promise<Pick<ApprovalRow, 'status' | 'arguments_digest'> | undefined> {
+  return await tx.db
+    .selectFrom('approval')
+    .select(['status', 'arguments_digest'])
+    .where('approval_id', '=', approval_id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Writes a decision; the row is locked before. */
+export async function updateDecision(
+  tx: Context,
+  approval_id: string,
+  decision: Required<Pick<ApprovalRow, 'status' | 'decided_at' | 'decided_by' | 'decided_owner' | 'decision_reason'>>,
+): Promise<void> {
+  await tx.db.updateTable('approval').set(decision).where('approval_id', '=', approval_id).execute()
+}
+
+export type ApprovalListFilter = {
+  /** `pending`: what can still be decided now. */
+  readonly status: 'pending' | 'granted' | 'denied' | 'all'
+  readonly execution_id?: string | undefined
+  readonly now: Date
+}
+
+/**
+ * Approvals from the newest to the oldest, those before `before` (index approval_pending for what waits, of one
+ * execution approval_by_execution, else approval_by_time).
+ */
+export async function listApprovals(
+  ctx: Context,
+  { status, execution_id, now }: ApprovalListFilter,
+  page: { before?: Pick<ApprovalRow, 'opened_at' | 'approval_id'>; limit: number },
+): Promise<readonly ListedApproval[]> {
+  const { before } = page
+  let query = listed(ctx)
+  if (status !== 'all') query = query.where('approval.status', '=', status)
+  if (status === 'pending') query = query.where('execution.status', '=', 'open').where('execution.expires_at', '>', now)
+  if (execution_id !== undefined) query = query.where('approval.execution_id', '=', execution_id)
+  if (before) {
+    const place = sql`(${before.opened_at}::timestamptz, ${before.approval_id}::text)`
+    query = query.where(sql<boolean>`(approval.opened_at, approval.approval_id) < ${place}`)
+  }
+  return await query
+    .orderBy('approval.opened_at', 'desc')
+    .orderBy('approval.approval_id', 'desc')
+    .limit(page.limit)
+    .execute()
+}
+
+function listed(ctx: Context) {
+  return ctx.db
+    .selectFrom('approval')
+    .innerJoin('execution', 'execution.execution_id', 'approval.execution_id')
+    .select([
+      'approval.approval_id',
+      'approval.execution_id',
+      'approval.client_id',
+      'approval.workflow_id',
+      'approval.step_id',
+      'approval.agent_id',
+      'approval.resource',
+      'approval.scope',
+      'approval.arguments_digest',
+      'approval.status',
+      'approval.opened_at',
+      'approval.decided_at',
+      'approval.decided_by',
+      'approval.decision_reason',
+      'approval.entry',
+      'approval.consumed_at',
+      'execution.initiated_by',
+      'execution.workflow_version',
+      'execution.expires_at',
+      'execution.status as execution_status',
+    ])
 }

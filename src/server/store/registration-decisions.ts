@@ -1,6 +1,8 @@
 import type { Context } from '../context.ts'
 import type { AgentName } from './agent-lists.ts'
 
+const MOST_REGISTRANTS = 256
+
 /** A pending version ends undone; what it proposed goes with it. @returns false where it is not pending */
 export async function rejectRegistration(
   tx: Context,
@@ -39,4 +41,25 @@ export async function retireSameContent(tx: Context, agent: AgentName, checksum:
     .where('checksum', '=', checksum)
     .where('status', 'in', ['pending', 'draining'])
     .execute()
+}
+
+/** Who answers for the versions that mint now (unique index on client_id, agent_id, version). */
+export async function registrantsOf(
+  ctx: Context,
+  { client_id, agent_id }: AgentName,
+  now: Date,
+): Promise<readonly string[]> {
+  const rows = await ctx.db
+    .selectFrom('registration')
+    .select('registered_owner')
+    .distinct()
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where(eb =>
+      eb.or([eb('status', '=', 'active'), eb.and([eb('status', '=', 'draining'), eb('drains_until', '>', now)])]),
+    )
+    .orderBy('registered_owner')
+    .limit(MOST_REGISTRANTS)
+    .execute()
+  return rows.map(row => row.registered_owner)
 }

@@ -1,7 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import { EXECUTION_LIFETIME_MAX, REVOCATION_MARGIN, TOKEN_LIFETIME_HARD_LIMIT } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import { descendantsOf } from './revocation-coverage.ts'
 import type { RevocationKind, RevocationTable } from './schema.ts'
 import type { TokenRow } from './tokens.ts'
 
@@ -10,7 +9,7 @@ export type RevocationRef = { readonly kind: RevocationKind; readonly id: string
 
 /** Everything by which an entry can match a token that is, or is about to be, recorded. */
 export function revocationRefs(
-  token: Omit<TokenRow, 'resource' | 'expires_at' | 'token_type'>,
+  token: Omit<TokenRow, 'resource' | 'expires_at' | 'token_type' | 'delegation_id' | 'revoked_at'>,
 ): readonly RevocationRef[] {
   const initiator = token.initiated_by ?? (token.agent_id === null ? token.sub : null)
   const refs: RevocationRef[] = [
@@ -75,11 +74,14 @@ export function entryEnd(now: Date): Date {
   return new Date(now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
 }
 
+/** Who ends something, why and when. */
+export type RevocationAct = { readonly reason: string; readonly revoked_by: string; readonly now: Date }
+
 /** Writes entries; only under the exclusive gate. They outlive every token that they match, unless `ends_at` is later. */
 export async function insertRevocations(
   tx: Context,
   entries: readonly RevocationRef[],
-  act: { reason: string; revoked_by: string; now: Date; ends_at?: Date },
+  act: RevocationAct & { readonly ends_at?: Date },
 ): Promise<void> {
   if (entries.length === 0) return
   const { reason, revoked_by, now, ends_at = entryEnd(now) } = act
@@ -106,20 +108,6 @@ export async function liftRevocation(
     .where('revoked_at', '=', entry.revoked_at)
     .where('lifted_at', 'is', null)
     .execute()
-}
-
-/**
- * Writes an entry, and one for each live token that descends from what it matches; only under the exclusive gate.
- * @returns how many tokens descend
- */
-export async function revokeWithDescendants(
-  tx: Context,
-  entry: RevocationRef,
-  act: { reason: string; revoked_by: string; now: Date },
-): Promise<number> {
-  const descendants = await descendantsOf(tx, { kind: entry.kind, ids: [entry.id] }, act.now)
-  await insertRevocations(tx, [entry, ...descendants.map(id => ({ kind: 'token' as const, id }))], act)
-  return descendants.length
 }
 
 export type RevocationRow = Selectable<RevocationTable>

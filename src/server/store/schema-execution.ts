@@ -115,7 +115,8 @@ export type WebhookTable = {
   webhook_id: string
   url: string
   secret_sealed: Buffer
-  status: 'active' | 'deleted'
+  /** `gone`: its receiver answered 410, and is told nothing any more. */
+  status: 'active' | 'gone' | 'deleted'
   created_at: Date
   created_by: string
 }

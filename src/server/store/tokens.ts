@@ -21,6 +21,8 @@ export type TokenRow = Pick<
   | 'initiated_by'
   | 'sub'
   | 'execution_id'
+  | 'delegation_id'
+  | 'revoked_at'
   | 'expires_at'
 >
 
@@ -40,6 +42,8 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
       'initiated_by',
       'sub',
       'execution_id',
+      'delegation_id',
+      'revoked_at',
       'expires_at',
     ])
     .where('jti', '=', jti)

@@ -1,11 +1,12 @@
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { formatScope } from '../../protocol/scope.ts'
 import { grantedDetails } from '../../protocol/workflow-request.ts'
+import { actClaim } from './act-claim.ts'
 import type { Permitted } from './authorization.ts'
 
 /**
  * The claims of protocol.md section 7 in the target's profile; `iat` in epoch seconds, `workflow_id` as the API
- * sees it. A draft token has the agent's bare id as `sub` and no `sub_profile`.
+ * sees it. A draft token has the agent's bare id as `sub`, no `sub_profile` and never `act`.
  */
 export function accessTokenClaims(
   permitted: Permitted,
@@ -14,12 +15,14 @@ export function accessTokenClaims(
   const { target, agent, confirmation } = permitted
   const { workflow_id } = token
   const draft = target.token_profile === 'draft'
+  const act = draft ? undefined : actClaim(permitted)
   return {
     iss: token.iss,
     aud: target.resource,
     client_id: permitted.client.client_id,
     sub: draft && agent ? agent.agent_id : permitted.sub,
     ...(!draft && { sub_profile: permitted.sub_profile }),
+    ...(act && { act }),
     exp: token.iat + permitted.lifetime,
     iat: token.iat,
     jti: token.jti,
@@ -40,5 +43,7 @@ export function accessTokenClaims(
         ...(workflow_id !== undefined && { workflow_id }),
       }),
     }),
+    ...(agent?.delegation &&
+      target.chain_disclosure === 'proofs' && { delegation_proofs: [...agent.delegation.proofs] }),
   }
 }

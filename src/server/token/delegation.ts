@@ -1,14 +1,28 @@
+import type { Insertable } from 'kysely'
 import type { Access } from '../../protocol/access.ts'
-import { type Delegation, delegationRefused } from '../../protocol/delegation.ts'
-import type { OAuthError } from '../../protocol/errors.ts'
+import { type Delegation, delegationRefused, verifyDelegation } from '../../protocol/delegation.ts'
+import { OAuthError } from '../../protocol/errors.ts'
 import type { ExecutionLimits } from '../../protocol/execution.ts'
+import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import type { RevocationRef } from '../store/revocations.ts'
+import {
+  countChildren,
+  findPresented,
+  insertDelegation,
+  lockParent,
+  type TokenAbove,
+  tokensAbove,
+} from '../store/delegations.ts'
+import { type RevocationRef, revocationRefs, standingRevocation } from '../store/revocations.ts'
+import type { DelegationTable } from '../store/schema-execution.ts'
+import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
 
 /** A delegation that holds: what the server's own record of the parent token makes of an assertion. */
 export type ProvenDelegation = {
   readonly assertion: string
   readonly claims: Delegation
+  /** Of delegator and delegate. */
+  readonly client_id: string
   readonly parent: {
     readonly jti: string
     readonly workflow_id: string | null
@@ -35,16 +49,33 @@ export type ProvenDelegation = {
   readonly refs: readonly RevocationRef[]
 }
 
+type Asked = { readonly client_id: string; readonly agent_id: string; readonly jkt: string | undefined }
+
 /**
  * Row 9 of protocol.md section 6: an assertion against the server's own record of its parent token. Reads only. Throws
  * `delegation_unauthorized`.
  */
-export async function proveDelegation(
-  _ctx: Context,
-  _assertion: string,
-  _asked: { readonly client_id: string; readonly agent_id: string; readonly jkt: string | undefined },
-): Promise<ProvenDelegation> {
-  throw delegationRefused('delegation_not_built')
+export async function proveDelegation(ctx: Context, assertion: string, asked: Asked): Promise<ProvenDelegation> {
+  const { jkt } = asked
+  // Without a proof nobody has shown to hold the key that it names.
+  if (jkt === undefined) throw delegationRefused('delegation_without_proof')
+  const claims = await verifyDelegation(assertion, ctx.config.issuer)
+  const above = await tokensAbove(ctx, claims.parent_jti)
+  const presented = await findPresented(ctx, claims.iss, claims.jti)
+  const now = epochSeconds(ctx.now())
+  const { notBefore } = ctx
+  const judged = judgeDelegation({ claims, asked: { ...asked, jkt }, above, presented, now, notBefore })
+  const refs = refsOf(above)
+  if (await standingRevocation(ctx, refs, ctx.now())) throw delegationRefused('delegation_above_revoked')
+  const { parent, workflow_step, within_step, chain, ceilings } = judged
+  const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id } = parent
+  return {
+    ...{ assertion, claims, client_id, workflow_step, within_step, chain, ceilings, refs },
+    parent: { jti, workflow_id, workflow_step: parent.workflow_step, execution_id, initiated_by, delegation_id },
+    proofs: [...above.flatMap(token => token.assertion ?? []).toReversed(), assertion],
+    registered_keys: above.every(token => token.key_source === 'registered' && token.key_removed_at === null),
+    expires_at: new Date(claims.exp * 1000),
+  }
 }
 
 /**
@@ -52,9 +83,67 @@ export async function proveDelegation(
  * first presentation, and counts the children of its parent. @returns why not
  */
 export async function recordDelegation(
-  _tx: Context,
-  _proven: ProvenDelegation,
-  _rules: { readonly limits: ExecutionLimits; readonly now: Date },
+  tx: Context,
+  proven: ProvenDelegation,
+  { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
 ): Promise<OAuthError | undefined> {
-  return delegationRefused('delegation_not_built')
+  const { claims, parent, refs } = proven
+  const above = await tokensAbove(tx, parent.jti)
+  const presented = await findPresented(tx, claims.iss, claims.jti)
+  if (above.length === 0) return delegationRefused('delegation_parent_unknown')
+  if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
+  const lapse = lapseAbove({ above, presented })
+  if (lapse) return delegationRefused(lapse)
+  if (await standingRevocation(tx, refs, now)) return delegationRefused('delegation_above_revoked')
+  if (presented) return presented.delegation_id === claims.digest ? undefined : delegationRefused('delegation_twin')
+  return await recordFirst(tx, proven, { limits, now })
+}
+
+/** The first presentation, or one of several at the same time: behind the parent's row it is known which. */
+async function recordFirst(
+  tx: Context,
+  proven: ProvenDelegation,
+  { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
+): Promise<OAuthError | undefined> {
+  const { claims, parent } = proven
+  const { iss, jti, digest } = claims
+  await lockParent(tx, parent.jti)
+  const most = limits.max_children
+  const isFull = most === 0 || (await countChildren(tx, parent.jti, most)) >= most
+  if (!isFull && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
+  const twin = await findPresented(tx, iss, jti)
+  if (twin) return twin.delegation_id === digest ? undefined : delegationRefused('delegation_twin')
+  return new OAuthError('delegation_unauthorized', 'The parent token has as many delegations as it may have.', {
+    ajwt_error: 'limit_exceeded',
+    reason: 'max_children',
+  })
+}
+
+function rowOf(proven: ProvenDelegation, now: Date): Insertable<DelegationTable> {
+  const { assertion, claims, client_id, parent, chain, workflow_step, expires_at } = proven
+  return {
+    delegation_id: claims.digest,
+    client_id,
+    delegator: claims.iss,
+    delegate: claims.sub,
+    jti: claims.jti,
+    parent_jti: parent.jti,
+    parent_delegation_id: parent.delegation_id,
+    execution_id: parent.execution_id,
+    workflow_step,
+    delegator_jkt: claims.signer.jkt,
+    jkt: claims.jkt,
+    scope: claims.scope,
+    resource: claims.resource[0],
+    chain: JSON.stringify(chain),
+    assertion,
+    issued_at: new Date(claims.iat * 1000),
+    expires_at,
+    presented_at: now,
+  }
+}
+
+function refsOf(above: readonly TokenAbove[]): readonly RevocationRef[] {
+  const refs = above.flatMap(revocationRefs)
+  return [...new Map(refs.map(ref => [`${ref.kind}|${ref.id}`, ref])).values()]
 }

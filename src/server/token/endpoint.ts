@@ -1,11 +1,12 @@
 import { grants } from '../../protocol/access.ts'
 import type { DpopProof } from '../../protocol/dpop.ts'
 import { OAuthError } from '../../protocol/errors.ts'
-import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import { agentIdSchema } from '../../protocol/names.ts'
 import {
   formAsJson,
   INTENT_GRANTS,
+  isAgentRequest,
   OAUTH_GRANTS,
   parseTokenRequest,
   type TokenRequest,
@@ -16,6 +17,7 @@ import type { Authorization } from './authorization.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { agentGrant } from './grants/agent.ts'
 import { clientCredentialsGrant } from './grants/client-credentials.ts'
+import { tokenExchangeGrant } from './grants/token-exchange.ts'
 import { issue, type PreparedToken, prepareToken } from './issue.ts'
 import { applyPolicy } from './policy.ts'
 import { recordRefusal } from './refusal.ts'
@@ -32,13 +34,13 @@ export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<Toke
   const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, async () => {
     const request = parseRequest(http)
     const proof = await senderConstraint(ctx, http)
-    const bearerAllowed = request.grant_type === AGENT_GRANT
+    const bearerAllowed = isAgentRequest(request)
     return { request, proof, authenticated: await authenticateClient(ctx, http, request.credentials, bearerAllowed) }
   })
   const claims = [...authenticated.claims, ...(proof ? [proofClaim(proof)] : [])]
   const decision = await decide(ctx, http, request, authenticated, proof)
   if (decision instanceof OAuthError) {
-    const agent_id = agentIdSchema.safeParse('agent_id' in request ? request.agent_id : undefined).data ?? null
+    const agent_id = agentIdSchema.safeParse(isAgentRequest(request) ? request.agent_id : undefined).data ?? null
     const client_id = authenticated.client.client_id
     const asked = await askedOf(ctx, request, authenticated.client, proof)
     throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, asked, origin: http.origin })
@@ -65,7 +67,7 @@ async function decide(
   try {
     checkClientMayAsk(ctx, request, authenticated, proof)
     const proven = await authorizeGrant(ctx, http, request, authenticated, proof)
-    return await prepareToken(ctx, applyPolicy(proven, proof))
+    return await prepareToken(ctx, applyPolicy(proven, proof, ctx.now()))
   } catch (error) {
     if (error instanceof OAuthError) return error
     throw error
@@ -79,11 +81,10 @@ function checkClientMayAsk(
   { client }: AuthenticatedClient,
   proof: DpopProof | undefined,
 ): void {
-  const isAgentGrant = request.grant_type === AGENT_GRANT
   if (!client.grant_types.includes(request.grant_type)) {
     throw new OAuthError('unauthorized_client', 'The client is not registered for this grant.')
   }
-  if (isAgentGrant && !grants(client.access, ctx.config.issuer, 'generate:intent-token')) {
+  if (isAgentRequest(request) && !grants(client.access, ctx.config.issuer, 'generate:intent-token')) {
     throw new OAuthError('unauthorized_client', 'The client may not mint intent tokens.', {
       reason: 'no_intent_token_scope',
     })
@@ -102,10 +103,8 @@ async function authorizeGrant(
   { client }: AuthenticatedClient,
   proof: DpopProof | undefined,
 ): Promise<Authorization> {
-  switch (request.grant_type) {
-    case CLIENT_CREDENTIALS_GRANT:
-      return await clientCredentialsGrant(ctx, request, client, proof)
-    case AGENT_GRANT:
-      return await agentGrant(ctx, request, client, { proof, shim: http.shim })
-  }
+  if (isAgentRequest(request)) return await agentGrant(ctx, request, client, { proof, shim: http.shim })
+  return request.grant_type === CLIENT_CREDENTIALS_GRANT
+    ? await clientCredentialsGrant(ctx, request, client, proof)
+    : await tokenExchangeGrant(ctx, request, client, proof)
 }

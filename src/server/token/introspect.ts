@@ -1,7 +1,10 @@
+import { agentSubject } from '../../protocol/names.ts'
 import type { Context } from '../context.ts'
+import { findDelegationChain } from '../store/delegations.ts'
 import { claimReplays } from '../store/replay.ts'
 import { findResource, findResourceOfClient, type Resource } from '../store/resources.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
+import type { TokenRow } from '../store/tokens.ts'
 import { authenticateClient } from './client-authentication.ts'
 import { asksForSigned, signIntrospection } from './introspection-jwt.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
@@ -33,7 +36,7 @@ export async function introspect(ctx: Context, http: TokenHttp): Promise<Introsp
   })
   const own = await readOwnToken(ctx, token)
   const resource = own && (await resourceOf(ctx, own, client_id))
-  const body = own && (await describe(ctx, own, own.record.client_id === client_id || resource !== undefined))
+  const body = own && (await describe(ctx, own, { is_own: own.record.client_id === client_id, resource }))
   const answer = { body: body ?? INACTIVE }
   if (!asksForSigned(http.accept)) return answer
   // An API that takes one algorithm only must be able to read also that a token is none.
@@ -41,15 +44,26 @@ export async function introspect(ctx: Context, http: TokenHttp): Promise<Introsp
   return { ...answer, signed: await signIntrospection(ctx, { ...answer, client_id, alg }) }
 }
 
+type Asking = { readonly is_own: boolean; readonly resource: Resource | undefined }
+
 async function describe(
   ctx: Context,
   { claims, record }: OwnToken,
-  mayKnow: boolean,
+  { is_own, resource }: Asking,
 ): Promise<IntrospectionAnswer['body'] | undefined> {
+  if (!is_own && !resource) return undefined
   // A restore forgot what was revoked since its backup.
-  if (!mayKnow || claims.iat < ctx.notBefore) return undefined
+  if (claims.iat < ctx.notBefore || record.revoked_at !== null) return undefined
   if (await standingRevocation(ctx, revocationRefs(record), ctx.now())) return undefined
-  return { active: true, token_type: record.token_type, ...claims }
+  const maySeeChain = record.agent_id !== null && (is_own || resource?.chain_disclosure === 'actors')
+  const chain = maySeeChain ? { chain: await chainOf(ctx, record) } : {}
+  return { active: true, token_type: record.token_type, ...claims, ...chain }
+}
+
+/** Subject names, root first: from our record, also where the token itself shows less (protocol.md section 7). */
+async function chainOf(ctx: Context, { client_id, agent_id, delegation_id }: TokenRow): Promise<readonly string[]> {
+  const chain = delegation_id === null ? undefined : await findDelegationChain(ctx, delegation_id)
+  return chain ?? [agentSubject(client_id, agent_id ?? '')]
 }
 
 /** The API that the token is for, where the caller is its own client now. */

@@ -13,15 +13,16 @@ import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
 import type { Permitted } from './authorization.ts'
 import { accessTokenClaims } from './claims.ts'
+import { recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
+import { enterStep } from './enter-step.ts'
+import { enteredIntent } from './intent.ts'
 import { lapseRefusal, SIGNING_KEY_REVOKED } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
 import { recordOf, standingOf } from './token-record.ts'
+import { checkTokenSize } from './token-size.ts'
 import { shownWorkflowId } from './workflow-name.ts'
-
-/** protocol.md section 7: larger tokens break header limits on their way. */
-const MAX_TOKEN_BYTES = 4096
 
 /** Everything of a token but its record and its signature. */
 export type PreparedToken = {
@@ -35,17 +36,14 @@ export type PreparedToken = {
 export async function prepareToken(ctx: Context, permitted: Permitted): Promise<PreparedToken> {
   const signer = await ctx.keys.signer(permitted.target.signing_alg)
   const issued_at = ctx.now()
-  const jti = ctx.randomId()
-  const workflow_id = shownWorkflowId(ctx.keys.workflowNamesKey, permitted)
-  const token = { iss: ctx.config.issuer, iat: epochSeconds(issued_at), jti, workflow_id }
-  const claims = accessTokenClaims(permitted, token)
-  // Header and signature are at most 512 bytes here (RS256); base64url is 4/3 of what it encodes.
-  if (Math.ceil((JSON.stringify(claims).length * 4) / 3) + 512 > MAX_TOKEN_BYTES) {
-    throw new OAuthError('invalid_target', 'The token would be too large; ask for fewer scopes.', {
-      ajwt_error: 'token_too_large',
-    })
-  }
+  const claims = claimsOf(ctx, permitted, { iat: epochSeconds(issued_at), jti: ctx.randomId() })
+  checkTokenSize(permitted, claims)
   return { permitted, claims, signer, issued_at }
+}
+
+function claimsOf(ctx: Context, permitted: Permitted, token: { iat: number; jti: string }): AccessTokenClaims {
+  const workflow_id = shownWorkflowId(ctx.keys.workflowNamesKey, permitted)
+  return accessTokenClaims(permitted, { iss: ctx.config.issuer, workflow_id, ...token })
 }
 
 /**
@@ -59,54 +57,80 @@ export async function issue(
   replays: readonly ReplayClaim[],
   origin: Origin,
 ): Promise<TokenAnswer> {
-  const refused = await transaction(ctx, tx => write(tx, token, replays, origin))
-  if (refused) {
+  const written = await transaction(ctx, tx => write(tx, token, replays, origin))
+  if (written instanceof OAuthError) {
     // The node that met a revoked key of ours must not meet it again.
-    if (refused.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
-    throw refused
+    if (written.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
+    throw written
   }
-  const { permitted, claims } = token
+  const { permitted, claims } = written
   const { agent } = permitted
   ctx.metrics.mints.inc({ grant: permitted.grant, token_profile: permitted.target.token_profile })
   return {
     body: {
-      access_token: await sign(token),
+      access_token: await sign(written),
+      ...(permitted.exchanged && { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }),
       token_type: permitted.token_type,
       expires_in: permitted.lifetime,
       scope: claims.scope,
+      ...(agent?.intent.execution_id !== undefined && { execution_id: agent.intent.execution_id }),
       // The client named its workflow itself: only the API may see another name.
       ...(agent?.workflow?.as_details && { authorization_details: grantedDetails(agent.workflow) }),
     },
   }
 }
 
+/** @returns the token as it was recorded: the step that it enters was judged again behind the execution's lock */
 async function write(
   tx: Context,
   token: PreparedToken,
   replays: readonly ReplayClaim[],
   origin: Origin,
-): Promise<OAuthError | undefined> {
+): Promise<PreparedToken | OAuthError> {
   await enterGateShared(tx)
-  const { client, agent, sub } = token.permitted
-  const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
-  const refused =
+  const { client, agent } = token.permitted
+  const checked =
     replayRefusal(await claimReplays(tx, replays)) ??
     lapseRefusal(await lapsedStanding(tx, standingOf(token), token.issued_at), agent !== undefined) ??
-    (agent && (await admitEndorsedKey(tx, client, agent, token.issued_at)))
-  if (refused) {
-    await auditRefusal(tx, {
-      error: refused,
-      claims: replays,
-      origin,
-      client_id: event.client_id,
-      agent_id: event.agent_id,
-      asked: askedByToken(token),
-    })
-    return refused
+    (agent && (await admitEndorsedKey(tx, client, agent, token.issued_at))) ??
+    (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
+  const entered = checked ?? (await enter(tx, token))
+  const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
+  if (entered instanceof OAuthError) {
+    await auditRefusal(tx, { ...event, error: entered, claims: replays, origin, asked: askedByToken(token) })
+    return entered
   }
-  await insertToken(tx, recordOf(token))
-  await auditTokenIssued(tx, { ...event, jti: token.claims.jti, sub, details: issuedDetails(token) })
-  return undefined
+  await insertToken(tx, recordOf(entered))
+  const { permitted, claims } = entered
+  const execution_id = permitted.agent?.intent.execution_id ?? null
+  const { jti } = claims
+  await auditTokenIssued(tx, { ...event, execution_id, jti, sub: permitted.sub, details: issuedDetails(entered) })
+  return entered
+}
+
+function delegationRules({ permitted, issued_at }: PreparedToken) {
+  const { agent, client } = permitted
+  return { limits: agent?.entry?.limits ?? client.policies.limits, now: issued_at }
+}
+
+/** The token with what its step turned out to be; unchanged without one. */
+async function enter(tx: Context, token: PreparedToken): Promise<PreparedToken | OAuthError> {
+  const { permitted, claims, issued_at } = token
+  const { agent, client, target, scope } = permitted
+  if (!agent?.entry || !agent.workflow) return token
+  const asked = { client_id: client.client_id, agent_id: agent.agent_id, resource: target.resource, scope }
+  const entered = await enterStep(tx, agent.entry, { ...asked, workflow: agent.workflow, now: issued_at })
+  if (entered instanceof OAuthError) return entered
+  const { execution_id } = entered
+  const now: Permitted = {
+    ...permitted,
+    agent: {
+      ...agent,
+      workflow: { ...agent.workflow, execution_id },
+      intent: enteredIntent(agent.intent, entered),
+    },
+  }
+  return { ...token, permitted: now, claims: claimsOf(tx, now, claims) }
 }
 
 /** What a later reader needs to tell how this token came to be; never the token. */
@@ -122,6 +146,7 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
     ...(agent && { registration_id: agent.registration_id, checksum: agent.checksum, intent: agent.intent }),
     ...(agent?.endorsement && { endorsed_by: agent.endorsement.signer.jkt }),
     ...(agent?.shim && { shim: agent.shim }),
+    ...(agent?.delegation && { delegation_id: agent.delegation.claims.digest, chain: agent.chain }),
   }
 }
 

@@ -12,7 +12,18 @@ export type OwnToken = { readonly claims: AccessTokenClaims; readonly record: To
 /** Reads a presented token; undefined for everything that is not a live one of ours. Storage trouble throws. */
 export async function readOwnToken(ctx: Context, token: string): Promise<OwnToken | undefined> {
   const claims = await verifiedClaims(ctx, token)
-  if (!claims || claims.iss !== ctx.config.issuer || claims.exp <= epochSeconds(ctx.now())) return undefined
+  return claims && claims.exp > epochSeconds(ctx.now()) ? await recorded(ctx, claims) : undefined
+}
+
+/** As `readOwnToken`, and one of an agent that has expired: what was delegated from it may live on. */
+export async function readRevocableToken(ctx: Context, token: string): Promise<OwnToken | undefined> {
+  const claims = await verifiedClaims(ctx, token)
+  const own = claims && (await recorded(ctx, claims))
+  return own && (own.record.agent_id !== null || own.claims.exp > epochSeconds(ctx.now())) ? own : undefined
+}
+
+async function recorded(ctx: Context, claims: AccessTokenClaims): Promise<OwnToken | undefined> {
+  if (claims.iss !== ctx.config.issuer) return undefined
   const record = await findToken(ctx, claims.jti)
   return record?.client_id === claims.client_id ? { claims, record } : undefined
 }

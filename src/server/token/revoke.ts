@@ -3,24 +3,24 @@ import { auditTokenRevoked } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { claimReplays } from '../store/replay.ts'
-import { revokeWithDescendants, standingRevocation } from '../store/revocations.ts'
+import { endedForGood, revokeWithDescendants } from '../store/revocation-cascade.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
-import { type OwnToken, readOwnToken } from './own-token.ts'
+import { type OwnToken, readRevocableToken } from './own-token.ts'
 import { recordRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer, TokenHttp } from './token-http.ts'
 import { readTokenParameter } from './token-parameter.ts'
 import { unauthenticatedPart } from './unauthenticated.ts'
 
 /**
- * RFC 7009: kills a token of the caller's and everything delegated from it; 200 also for what is none. Another
- * client's token is refused and lives on. 503 when storage is in doubt: 200 means it is done.
+ * RFC 7009: kills a token of the caller's and everything delegated from it, also where it has itself expired; 200 also
+ * for what is none. Another client's token is refused and lives on. 503 when storage is in doubt: 200 means it is done.
  */
 export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const { token, authenticated } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
     return { token, authenticated: await authenticateClient(ctx, http, credentials, false) }
   })
-  const own = await readOwnToken(ctx, token)
+  const own = await readRevocableToken(ctx, token)
   const { client_id } = authenticated.client
   if (own && own.record.client_id !== client_id) {
     const error = new OAuthError('unauthorized_client', 'The token was issued to another client.', {
@@ -35,7 +35,7 @@ export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenA
     })
   }
   // A second revoke must not hold back every mint again for what is dead already.
-  const isDead = own && (await standingRevocation(ctx, [{ kind: 'token', id: own.record.jti }], ctx.now()))
+  const isDead = own && (await endedForGood(ctx, own.record.jti))
   const refused = await transaction(ctx, tx => write(tx, authenticated, isDead ? undefined : own, http))
   if (refused) throw refused
   return { body: {} }
@@ -53,8 +53,9 @@ async function write(
   const { jti } = own.record
   const now = tx.now()
   const { client_id } = client
-  const entry = { kind: 'token', id: jti } as const
-  const descendants = await revokeWithDescendants(tx, entry, { reason: 'client', revoked_by: client_id, now })
-  await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + descendants } })
+  const entry = { kind: 'token', id: jti, holder: { client_id } } as const
+  const act = { reason: 'client', revoked_by: client_id, now }
+  const { tokens, delegations } = await revokeWithDescendants(tx, entry, act)
+  await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + tokens, delegations } })
   return undefined
 }

@@ -1,9 +1,26 @@
 import type { Access } from '../../protocol/access.ts'
+import { type CompactJws, parseCompactJws } from '../../protocol/compact-jws.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import type { DpopProof } from '../../protocol/dpop.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import type { JsonObject } from '../../protocol/json.ts'
+import type { PublicKey } from '../../protocol/jwk.ts'
+import { userSubject } from '../../protocol/names.ts'
+import { epochSeconds } from '../../protocol/time.ts'
 import type { SubjectToken } from '../../protocol/token-request.ts'
 import type { IssuerPurpose } from '../../protocol/trusted-issuer.ts'
+import { verifyCompactJws } from '../../protocol/verify-jws.ts'
 import type { Context } from '../context.ts'
+import { issuerKeys } from '../registry/issuer-keys.ts'
+import { findIssuersFor, type TrustedIssuer } from '../store/trusted-issuers.ts'
+import {
+  accessOf,
+  checkConfirmation,
+  checkTimes,
+  checkTokenType,
+  isFor,
+  subjectTokenRefused,
+} from './foreign-claims.ts'
 
 /** Somebody of a trusted issuer, proven by a token of that issuer. */
 export type ForeignSubject = {
@@ -18,21 +35,78 @@ export type ForeignSubject = {
   readonly digest: Buffer
 }
 
+type Asked = {
+  readonly client_id: string
+  readonly purposes: readonly IssuerPurpose[]
+  readonly proof: DpopProof | undefined
+}
+
+/** Records of one issuer that one client may use; of more it is not judged which one is meant. */
+const MAX_RECORDS = 64
+
 /**
  * Checks a subject token of a trusted issuer for one of these purposes (protocol.md section 6): its record for this
  * client, keys, algorithm, kind, claims, times, and possession where it is bound. Reads only. Throws `invalid_request`
- * with one text for every cause.
+ * with one text for every cause, and `temporarily_unavailable` where the keys of the issuer cannot be had.
  */
-export async function readForeignSubject(
-  _ctx: Context,
-  _sent: SubjectToken,
-  _asked: {
-    readonly client_id: string
-    readonly purposes: readonly IssuerPurpose[]
-    readonly proof: DpopProof | undefined
-  },
-): Promise<ForeignSubject> {
-  throw new OAuthError('invalid_request', 'The subject token is not one that is accepted here.', {
-    reason: 'subject_token_not_built',
+export async function readForeignSubject(ctx: Context, sent: SubjectToken, asked: Asked): Promise<ForeignSubject> {
+  try {
+    return await read(ctx, sent, asked)
+  } catch (cause) {
+    if (!(cause instanceof OAuthError) || cause.code !== 'invalid_request') throw cause
+    throw subjectTokenRefused(cause.reason, cause)
+  }
+}
+
+async function read(ctx: Context, { token, type }: SubjectToken, asked: Asked): Promise<ForeignSubject> {
+  const { header, payload: claimed, signingInput } = parseCompactJws(token, { isForeign: true })
+  checkTokenType(type, header)
+  // What is not verified yet only chooses the record, whose keys then verify it.
+  const record = await recordFor(ctx, claimed, asked)
+  const { jwk } = await keyFor(ctx, record, header)
+  const { payload } = await verifyCompactJws(token, jwk, {
+    alg: header.alg,
+    typ: record.typs,
+    typMayBeAbsent: record.typ_may_be_absent,
+    isForeign: true,
   })
+  const exp = checkTimes(record, payload, { now: epochSeconds(ctx.now()), notBefore: ctx.notBefore })
+  checkConfirmation(payload, asked.proof?.jkt)
+  return {
+    sub: userSubject(record.name, typeof payload.sub === 'string' ? payload.sub : ''),
+    purpose: record.purpose,
+    access: accessOf(record, payload),
+    expires_at: new Date(exp * 1000),
+    digest: sha256(signingInput),
+  }
+}
+
+/** The one active record that this token is for: neither none nor several (attack 131: an issuer of many tenants). */
+async function recordFor(
+  ctx: Context,
+  payload: JsonObject,
+  { client_id, purposes }: Pick<Asked, 'client_id' | 'purposes'>,
+): Promise<TrustedIssuer> {
+  const { iss } = payload
+  if (typeof iss !== 'string') throw subjectTokenRefused('subject_token_issuer')
+  if (iss === ctx.config.issuer) throw subjectTokenRefused('subject_token_own')
+  const records = await findIssuersFor(ctx, { issuer: iss, client_id, purposes, limit: MAX_RECORDS + 1 })
+  if (records.length === 0) throw subjectTokenRefused('subject_token_issuer')
+  if (records.length > MAX_RECORDS) throw subjectTokenRefused('subject_token_ambiguous')
+  const [record, ...others] = records.filter(candidate => isFor(candidate, payload))
+  if (!record) throw subjectTokenRefused('subject_token_claims')
+  if (others.length > 0) throw subjectTokenRefused('subject_token_ambiguous')
+  return record
+}
+
+/** The named key, or the only one that may be used with the algorithm, which both key and record allow. */
+async function keyFor(ctx: Context, record: TrustedIssuer, { alg, kid }: CompactJws['header']): Promise<PublicKey> {
+  // Two names of one algorithm (RFC 9864 section 2.2).
+  if (!record.algs.includes(alg === 'Ed25519' ? 'EdDSA' : alg)) throw subjectTokenRefused('subject_token_alg')
+  const known = await issuerKeys(ctx, record, typeof kid === 'string' ? kid : undefined)
+  const [key, ...others] = known.filter(
+    key => key.algs.includes(alg) && (kid === undefined || key.kid === kid || key.jkt === kid),
+  )
+  if (!key || others.length > 0) throw subjectTokenRefused('subject_token_key')
+  return key
 }

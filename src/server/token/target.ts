@@ -17,19 +17,21 @@ export function ownTarget(ctx: Context, resource: string): Target | undefined {
     max_token_lifetime: TOKEN_LIFETIME_DEFAULT,
     allow_bearer: false,
     workflow_names: 'plain',
+    chain_disclosure: 'actors',
   }
 }
 
 /**
  * The registered API that a token is asked for, with these scopes: all within every ceiling, as pairs, else refused,
- * never narrowed (row 10 of protocol.md section 6). A scope that the API owner ties to a workflow or an approval needs
- * a recorded step, which this release does not have. Throws `invalid_target`, `invalid_scope`.
+ * never narrowed (row 10 of protocol.md section 6). A scope that the API owner ties to a workflow is for a recorded step
+ * only, one tied to an approval for a step that requires one. Throws `invalid_target`, `invalid_scope`.
  */
 export async function registeredTarget(
   ctx: Context,
   resource: string,
   scope: readonly string[],
   ceilings: readonly Access[],
+  step: { readonly requires_approval: boolean } | undefined,
 ): Promise<Target> {
   const found = await findResource(ctx, resource)
   const known = found?.status === 'active' && ceilings.every(access => access.some(pair => pair.resource === resource))
@@ -37,15 +39,23 @@ export async function registeredTarget(
   for (const name of scope) {
     const marks = found.scopes.find(candidate => candidate.name === name)
     if (!marks || !ceilings.every(access => grants(access, resource, name))) throw scopeRefused()
-    if (marks.workflow || marks.approval) {
+    if (marks.approval && !step?.requires_approval) {
+      throw new OAuthError('invalid_scope', 'The API gives a scope asked for only to a step that requires approval.', {
+        ajwt_error: 'approval_required',
+      })
+    }
+    if (marks.workflow && !step) {
       throw new OAuthError('invalid_scope', 'The API gives a scope asked for only to a recorded workflow step.', {
-        ajwt_error: marks.approval ? 'approval_required' : 'workflow_required',
+        ajwt_error: 'workflow_required',
       })
     }
   }
-  const { token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names } = found
+  const { token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names, chain_disclosure } = found
   const kind = 'registered'
-  return { resource, kind, token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names }
+  return {
+    ...{ resource, kind, token_profile, signing_alg, max_token_lifetime, allow_bearer, workflow_names },
+    chain_disclosure,
+  }
 }
 
 export function unknownTarget(): OAuthError {

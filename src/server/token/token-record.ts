@@ -23,8 +23,10 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
     workflow_version: agent?.workflow?.version ?? null,
     workflow_step: agent?.workflow?.workflow_step ?? null,
     workflow_state: agent?.intent.state ?? 'none',
-    execution_id: null,
-    parent_jti: null,
+    execution_id: agent?.intent.execution_id ?? null,
+    parent_jti: agent?.delegation?.parent.jti ?? null,
+    delegation_id: agent?.delegation?.claims.digest ?? null,
+    approval_id: agent?.intent.approval?.id ?? null,
     initiated_by: agent?.intent.initiated_by ?? null,
     issued_at,
     expires_at: new Date(issued_at.getTime() + lifetime * 1000),
@@ -44,7 +46,8 @@ export function standingOf(token: PreparedToken): Standing {
     // An endorsed key is bound, and its signer read again, by the write itself.
     agent_jkt: (agent && !agent.endorsement && jkt) || null,
     kid: token.signer.kid,
-    workflow: agent?.workflow ?? null,
+    // An execution is pinned to its version, and ends with its workflow: only what opens one rests on the newest.
+    workflow: agent?.entry && !agent.entry.opening ? null : (agent?.workflow ?? null),
     refs: [
       ...(agent?.endorsement ? [{ kind: 'key' as const, id: agent.endorsement.signer.jkt }] : []),
       ...revocationRefs({
@@ -55,7 +58,7 @@ export function standingOf(token: PreparedToken): Standing {
         jkt: jkt ?? null,
         agent_id,
         registration_id,
-        execution_id: null,
+        execution_id: agent?.intent.execution_id ?? null,
         initiated_by: agent?.intent.initiated_by ?? null,
       }),
     ],

@@ -15,7 +15,7 @@ const tags = ['administration']
 /** POST /admin/v1/revocations, under the exclusive gate from the first statement on (protocol.md section 9); GET. */
 export async function adminRevocationRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const create = {
-    summary: 'Revoke by kind: token, registration, agent, client, workflow, initiator, key',
+    summary: 'Revoke by kind: token, registration, agent, client, execution, workflow, initiator, key',
     tags,
     headers: idempotencyHeaders,
     body: revocationSchema,

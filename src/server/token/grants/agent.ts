@@ -1,32 +1,95 @@
 import { checksumsEqual } from '../../../protocol/checksum.ts'
 import type { DpopProof } from '../../../protocol/dpop.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
+import { TOKEN_EXCHANGE_GRANT } from '../../../protocol/grant-types.ts'
 import { agentSubject } from '../../../protocol/names.ts'
-import { chainCommitment, sequenceHash } from '../../../protocol/sequence-hash.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
 import { checkShim } from '../../registry/shim-releases.ts'
-import { checkAssertedChain } from '../../registry/workflow-step.ts'
-import { findAgent, knownAgentIds } from '../../store/agents.ts'
+import { type Agent, findAgent } from '../../store/agents.ts'
 import type { Client } from '../../store/clients.ts'
 import { validRegistrations } from '../../store/registrations.ts'
-import type { Authorization } from '../authorization.ts'
+import type { AgentAuthorization, Authorization } from '../authorization.ts'
+import type { ProvenDelegation } from '../delegation.ts'
+import { type Initiation, readInitiation } from '../initiation.ts'
+import { intentOf } from '../intent.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
-import { authorizeStep } from './workflow.ts'
+import { assertedChain, bareId, recordedChain } from './chain.ts'
+import { readDelegation, refusedOver } from './delegated.ts'
+import { authorizeStep, type StepAuthorization } from './workflow.ts'
+
+type Sent = { readonly proof: DpopProof | undefined; readonly shim: string | undefined }
 
 /**
- * The agent grant, rows 4 to 10 of protocol.md section 6 in their order: agent, checksum, possession, step, chain,
- * audience and scope. Reads only.
+ * The agent grant, rows 4 to 10 of protocol.md section 6 in their order: agent, checksum, possession, subject token,
+ * step, delegation, audience and scope. Reads only.
  */
 export async function agentGrant(
   ctx: Context,
   request: AgentGrantRequest,
   client: Client,
-  sent: { readonly proof: DpopProof | undefined; readonly shim: string | undefined },
+  sent: Sent,
 ): Promise<Authorization> {
-  const { client_id } = client
+  const { client_id, policies } = client
   const { proof } = sent
+  const { agent, version } = await provenAgent(ctx, request, client)
+  const { agent_id } = agent
+  const possession = await provePossession(ctx, client, agent_id, { proof, key_statement: request.key_statement })
+  const shim = await checkShim(ctx, client, sent.shim)
+  const initiation = await readInitiation(ctx, request, client, proof)
+  const read = await readDelegation(ctx, request, { client_id, agent_id, jkt: proof?.jkt })
+  const step = await authorizeStep(ctx, { request, client, agent, initiator: initiation?.user, ...read }).catch(
+    refusedOver(read.refused),
+  )
+  const delegation = delegationOf(read, initiation)
+  const chain = recordedChain(request, delegation?.chain ?? [agentSubject(client_id, agent_id)], policies)
+  const believed = policies.workflow_state === 'asserted' && !delegation
+  const ids = believed ? await assertedChain(ctx, request, client_id) : chain.map(bareId)
+  const ceilings = [
+    ...[client.access, agent.access],
+    ...[step.access, step.entry?.access].filter(access => access !== undefined && access !== null),
+    ...(delegation?.ceilings ?? []),
+  ]
+  const target = await registeredTarget(ctx, request.resource, request.scope, ceilings, step.entry?.judged.step)
+  const unboundDraft = !proof && target.token_profile === 'draft'
+  const intent = intentOf({
+    ...{ request, agent_id, chain, ids, step },
+    believes: believed && request.chain !== undefined,
+    initiated_by: initiatedBy(step, delegation, chain),
+  })
+  const subject = subjectOf(intent.initiated_by, chain)
+  return {
+    grant: 'agent',
+    client,
+    target,
+    scope: request.scope,
+    ...subject,
+    ...endOf(step, delegation),
+    ...(request.grant_type === TOKEN_EXCHANGE_GRANT && { exchanged: true }),
+    agent: {
+      agent_id,
+      ...version,
+      ...possession,
+      ...{ chain, intent },
+      ...(shim && { shim }),
+      ...(step.workflow && { workflow: step.workflow }),
+      ...(step.entry && { entry: step.entry }),
+      ...(delegation && { delegation }),
+      ...(unboundDraft && { registered_key: await onlyRegisteredKey(ctx, client_id, agent_id) }),
+    },
+  }
+}
+
+/** Rows 4 and 5: an active agent of this client, and the version that its checksum names. */
+async function provenAgent(
+  ctx: Context,
+  request: AgentGrantRequest,
+  { client_id }: Client,
+): Promise<{
+  readonly agent: Agent
+  readonly version: Pick<AgentAuthorization, 'registration_id' | 'version' | 'checksum'>
+}> {
   const agent = await findAgent(ctx, client_id, request.agent_id)
   if (agent?.status !== 'active') {
     throw new OAuthError('unknown_agent', 'The client has no active agent of this agent_id; register it first.', {
@@ -34,58 +97,52 @@ export async function agentGrant(
       reason: agent ? 'agent_not_active' : 'unknown_agent',
     })
   }
-  const { agent_id } = agent
-  const versions = await validRegistrations(ctx, client_id, agent_id, ctx.now())
-  const version = versions.find(candidate => checksumsEqual(candidate.checksum, request.computed_checksum))
-  if (!version) {
+  const versions = await validRegistrations(ctx, client_id, agent.agent_id, ctx.now())
+  const found = versions.find(candidate => checksumsEqual(candidate.checksum, request.computed_checksum))
+  if (!found) {
     throw new OAuthError('agent_checksum_mismatch', 'The checksum is not that of a valid version of the agent.', {
       ajwt_error: 'agent_checksum_mismatch',
     })
   }
-  const { key_statement } = request
-  const possession = await provePossession(ctx, client, agent_id, { proof, key_statement })
-  const shim = await checkShim(ctx, client, sent.shim)
-  const step = await authorizeStep(ctx, request, client, agent)
-  const chain = await assertedChain(ctx, request, client_id)
-  const ceilings = [client.access, agent.access, ...(step.access ? [step.access] : [])]
-  const target = await registeredTarget(ctx, request.resource, request.scope, ceilings)
-  const unboundDraft = !proof && target.token_profile === 'draft'
-  const sub = agentSubject(client_id, agent_id)
-  const steps = step.workflow ? [...(request.completed_steps ?? []), step.workflow.workflow_step] : []
-  const asserted = step.workflow !== undefined || request.chain !== undefined
-  return {
-    grant: 'agent',
-    client,
-    target,
-    scope: request.scope,
-    sub,
-    sub_profile: 'ai_agent',
-    agent: {
-      agent_id,
-      registration_id: version.registration_id,
-      version: version.version,
-      checksum: version.checksum,
-      ...possession,
-      ...(shim && { shim }),
-      ...(step.workflow && { workflow: step.workflow }),
-      ...(unboundDraft && { registered_key: await onlyRegisteredKey(ctx, client_id, agent_id) }),
-      intent: {
-        ...(step.workflow && { workflow_id: step.workflow.workflow_id, workflow_step: step.workflow.workflow_step }),
-        executed_by: agent_id,
-        delegation_chain: sequenceHash(chain),
-        step_sequence_hash: sequenceHash(steps),
-        state: asserted ? 'asserted' : 'none',
-        // A chain on the caller's word never enters the commitment: until delegation is signed, the agent is the root.
-        chain_commitment: chainCommitment([sub]),
-        initiated_by: sub,
-      },
-    },
-  }
+  const { registration_id, version, checksum } = found
+  return { agent, version: { registration_id, version, checksum } }
 }
 
-/** Row 9, asserted: believed as far as its form goes, and the token says so. */
-async function assertedChain(ctx: Context, request: AgentGrantRequest, client_id: string): Promise<readonly string[]> {
-  if (request.chain === undefined) return [request.agent_id]
-  const known = await knownAgentIds(ctx, client_id, request.chain)
-  return checkAssertedChain(request.chain, request.agent_id, known)
+/** Row 9: a delegation that was refused is so only here; a subject token of ours must be the parent of one. */
+function delegationOf(
+  { delegation, refused }: { delegation?: ProvenDelegation; refused?: OAuthError },
+  initiation: Initiation | undefined,
+): ProvenDelegation | undefined {
+  if (refused) throw refused
+  const parent_jti = initiation?.parent_jti
+  if (parent_jti !== undefined && delegation?.parent.jti !== parent_jti) {
+    throw new OAuthError('invalid_request', 'An intent token is exchanged only with an assertion of its delegation.', {
+      reason: 'subject_token_without_delegation',
+    })
+  }
+  return delegation
+}
+
+/** The execution's; without one the parent's; else the agent began it. */
+function initiatedBy(
+  { entry }: StepAuthorization,
+  delegation: ProvenDelegation | undefined,
+  [root = '']: readonly string[],
+): string {
+  return entry?.initiated_by ?? delegation?.parent.initiated_by ?? root
+}
+
+/** A person whose intent it serves, else the root of the chain (protocol.md section 7). */
+function subjectOf(initiated_by: string, [root = '']: readonly string[]): Pick<Authorization, 'sub' | 'sub_profile'> {
+  return initiated_by.startsWith('user:')
+    ? { sub: initiated_by, sub_profile: 'user' }
+    : { sub: root, sub_profile: 'ai_agent' }
+}
+
+function endOf(
+  { entry }: StepAuthorization,
+  delegation: ProvenDelegation | undefined,
+): Pick<Authorization, 'not_after'> {
+  const ends = [entry?.expires_at, delegation?.expires_at].filter(end => end !== undefined)
+  return ends.length === 0 ? {} : { not_after: new Date(Math.min(...ends.map(end => end.getTime()))) }
 }

@@ -3,9 +3,9 @@ import type { DpopProof } from '../../../protocol/dpop.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { ClientCredentialsRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
-import { findKeyOwner } from '../../store/agent-keys.ts'
 import type { Client } from '../../store/clients.ts'
 import type { Authorization } from '../authorization.ts'
+import { checkClientProofKey } from '../client-proof-key.ts'
 import { ownTarget, registeredTarget, scopeRefused, unknownTarget } from '../target.ts'
 
 /**
@@ -18,19 +18,13 @@ export async function clientCredentialsGrant(
   client: Client,
   proof: DpopProof | undefined,
 ): Promise<Authorization> {
-  const keyOwner = proof && (await findKeyOwner(ctx, proof.jkt))
-  // Of this client only: naming somebody's key as an agent's elsewhere must not shut its holder out.
-  if (keyOwner?.client_id === client.client_id) {
-    throw new OAuthError('invalid_dpop_proof', "An agent's key must not bind a client's token; use another key.", {
-      reason: 'agent_key_for_client',
-    })
-  }
+  await checkClientProofKey(ctx, client, proof)
   const { scope } = request
   const resource = request.resource ?? onlyResource(client, scope)
   const own = ownTarget(ctx, resource)
   if (own && !client.access.some(pair => pair.resource === resource)) throw unknownTarget()
   if (own && !scope.every(name => grants(client.access, resource, name))) throw scopeRefused()
-  const target = own ?? (await registeredTarget(ctx, resource, scope, [client.access]))
+  const target = own ?? (await registeredTarget(ctx, resource, scope, [client.access], undefined))
   return { grant: 'client_credentials', client, target, scope, sub: client.client_id, sub_profile: 'client' }
 }
 

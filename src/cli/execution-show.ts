@@ -1,0 +1,62 @@
+import type { Command } from 'commander'
+import { type ExecutionView, executionViewSchema } from '../protocol/execution.ts'
+import { adminClient } from './admin-client.ts'
+import { delegationTree } from './delegation-tree.ts'
+import { CliFailure } from './failure.ts'
+import { recordText, tableText } from './output.ts'
+import { openSession, type Session } from './session.ts'
+
+const STEPS = ['step_id', 'agent_id', 'state', 'needs', 'entries', 'tokens', 'entered_at', 'after']
+const TOKENS = ['jti', 'agent_id', 'workflow_step', 'resource', 'scope', 'issued_at', 'expires_at', 'status']
+const APPROVALS = ['approval_id', 'step_id', 'status', 'arguments_digest', 'opened_at', 'decided_by', 'consumed_at']
+
+/** `remit execution show` */
+export function addExecutionShowCommand(execution: Command): void {
+  execution
+    .command('show')
+    .description('show one execution: its steps, tokens, approvals, and who delegated to whom')
+    .argument('<execution_id>')
+    .action(async (execution_id: string, _options, command: Command) => {
+      const session = openSession(command)
+      const api = await adminClient(session, 'audit:read')
+      const answer = await api.get(`/admin/v1/executions/${encodeURIComponent(execution_id)}`)
+      const view = executionViewSchema.safeParse(answer)
+      if (!view.success) {
+        throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
+      }
+      noteNextSteps(session, view.data)
+      session.out.result(view.data, viewText(view.data))
+    })
+}
+
+function noteNextSteps({ out }: Session, { execution_id, status, approvals }: ExecutionView): void {
+  const waiting = approvals.filter(approval => approval.status === 'pending').length
+  if (status !== 'open') return
+  if (waiting > 0) out.note(`${waiting} approval(s) wait: decide in the console, "remit console", under Approvals.`)
+  out.note(`Stop it: remit revoke execution ${execution_id} --reason "..."`)
+}
+
+function viewText({ steps, edges, tokens, delegations, approvals, limits, ...record }: ExecutionView): string {
+  const rows = steps.map(step => ({
+    ...step,
+    needs: [...(step.approval_gate ? ['is a gate'] : []), ...(step.protected ? ['approval'] : [])].join(', ') || '-',
+    after:
+      edges
+        .filter(({ to }) => to === step.step_id)
+        .map(({ from }) => from)
+        .join(', ') || '-',
+  }))
+  const { max_tokens, max_children, max_nodes } = limits
+  const head = {
+    ...record,
+    limits: `${max_tokens} tokens a step, ${max_children} children, ${max_nodes} tokens in all`,
+  }
+  const parts = [
+    [recordText(head)],
+    ['', 'Steps', tableText(STEPS, rows)],
+    ['', 'Tokens, the newest first', tableText(TOKENS, tokens)],
+    ['', 'Delegations', delegationTree(delegations, tokens)],
+    ...(approvals.length > 0 ? [['', 'Approvals, the newest first', tableText(APPROVALS, approvals)]] : []),
+  ]
+  return parts.flat().join('\n')
+}

@@ -1,0 +1,62 @@
+import { sql } from 'kysely'
+import type { Context } from '../context.ts'
+import type { ExecutionRow } from './executions.ts'
+
+/** What one statement ends: far below what a statement may take. */
+const PIECE = 2_000
+
+type Workflow = { readonly client_id: string; readonly workflow_id: string }
+type Of = Workflow | { readonly client_id: string } | { readonly initiated_by: string }
+
+/** How many executions of a workflow are open (index execution_by_workflow). */
+export async function countOpenExecutions(tx: Context, of: Workflow, now: Date): Promise<number> {
+  return (await openExecutions(tx, of, now)).length
+}
+
+/**
+ * Ends the open executions of a workflow, a client or an initiator: nothing is minted in them any more, and what was
+ * minted there keeps its own time, unless an entry covers it. Only under the exclusive gate. @returns their ids
+ */
+export async function endExecutions(
+  tx: Context,
+  of: Of,
+  { status, now }: { readonly status: 'closed' | 'revoked'; readonly now: Date },
+): Promise<readonly string[]> {
+  const ids = await openExecutions(tx, of, now)
+  for (let at = 0; at < ids.length; at += PIECE) {
+    await tx.db
+      .updateTable('execution')
+      .set({ status, ended_at: now })
+      .where(sql<boolean>`execution_id = any(${ids.slice(at, at + PIECE)}::text[])`)
+      .execute()
+  }
+  return ids
+}
+
+/** Revokes one, also one that was closed or has expired (primary key). Undefined where there is none. */
+export async function revokeExecution(
+  tx: Context,
+  execution_id: string,
+  now: Date,
+): Promise<Pick<ExecutionRow, 'client_id' | 'workflow_id'> | undefined> {
+  return await tx.db
+    .updateTable('execution')
+    .set(eb => ({ status: 'revoked' as const, ended_at: eb.fn.coalesce('ended_at', eb.val(now)) }))
+    .where('execution_id', '=', execution_id)
+    .returning(['client_id', 'workflow_id'])
+    .executeTakeFirst()
+}
+
+/** All of them, because all must end (indexes execution_by_workflow, execution_open_by_initiator). */
+async function openExecutions(tx: Context, of: Of, now: Date): Promise<readonly string[]> {
+  let query = tx.db
+    .selectFrom('execution')
+    .select('execution_id')
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .orderBy('execution_id')
+  if ('initiated_by' in of) query = query.where('initiated_by', '=', of.initiated_by)
+  if ('client_id' in of) query = query.where('client_id', '=', of.client_id)
+  if ('workflow_id' in of) query = query.where('workflow_id', '=', of.workflow_id)
+  return (await query.execute()).map(row => row.execution_id)
+}

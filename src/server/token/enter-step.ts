@@ -1,0 +1,96 @@
+import { OAuthError } from '../../protocol/errors.ts'
+import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
+import type { Context } from '../context.ts'
+import { openApproval } from '../registry/open-approval.ts'
+import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
+import { consumeApproval } from '../store/approvals.ts'
+import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
+import { endedExecution, readRecord, type StepEntry } from './step-entry.ts'
+
+type Asked = {
+  readonly client_id: string
+  readonly agent_id: string
+  readonly resource: string
+  readonly scope: readonly string[]
+  readonly workflow: WorkflowRequest
+  readonly now: Date
+}
+
+export type EnteredStep = { readonly execution_id: string; readonly judged: JudgedStep }
+
+/**
+ * Enters a step in the mint's write: opens the execution, or judges the step again behind its lock, so that of two
+ * nodes one enters and the other renews (attacks.md 74); takes the approval that it needs, and where that is missing
+ * opens one and says so. @returns why not
+ */
+export async function enterStep(tx: Context, entry: StepEntry, asked: Asked): Promise<EnteredStep | OAuthError> {
+  if (entry.opening && (await insertExecution(tx, entry.opening))) {
+    return await record(tx, entry.execution_id, entry.judged, asked.now)
+  }
+  // Another mint with the same user token opened it meanwhile.
+  const execution_id = entry.opening ? await sameOpening(tx, entry.opening) : entry.execution_id
+  const judged = await judgeAgain(tx, execution_id, entry, asked)
+  if (judged instanceof OAuthError) return judged
+  if (judged.approval === 'missing') return await awaitApproval(tx, execution_id, entry, asked)
+  return await record(tx, execution_id, judged, asked.now)
+}
+
+async function judgeAgain(
+  tx: Context,
+  execution_id: string,
+  entry: StepEntry,
+  { workflow, now }: Asked,
+): Promise<JudgedStep | OAuthError> {
+  const execution = await lockExecution(tx, execution_id)
+  if (!execution) throw new Error('An execution vanished.')
+  const ended = endedExecution(execution, now)
+  if (ended) return ended
+  const record = await readRecord(tx, execution_id, workflow.workflow_step)
+  try {
+    return judgeStep({ ...entry.asked, ...record, opens: false, nodes: execution.tokens })
+  } catch (error) {
+    if (error instanceof OAuthError) return error
+    throw error
+  }
+}
+
+async function record(
+  tx: Context,
+  execution_id: string,
+  judged: JudgedStep,
+  now: Date,
+): Promise<EnteredStep | OAuthError> {
+  const { approval, entry, how, leaves, step } = judged
+  if (approval !== undefined && approval !== 'missing' && approval.entry === null) {
+    const taken = await consumeApproval(tx, approval.approval_id, entry, now)
+    if (!taken) throw new Error('An approval was taken behind the lock.')
+  }
+  await recordEntry(tx, { execution_id, step_id: step.step_id, entry, how, leaves }, now)
+  return { execution_id, judged }
+}
+
+async function sameOpening(tx: Context, { client_id, opening }: NonNullable<StepEntry['opening']>): Promise<string> {
+  const execution = opening && (await findExecutionByOpening(tx, client_id, opening))
+  if (!execution) throw new Error('An execution could not be opened.')
+  return execution.execution_id
+}
+
+/** Said last of all (protocol.md section 6): everything else that the mint needs is there. */
+async function awaitApproval(
+  tx: Context,
+  execution_id: string,
+  entry: StepEntry,
+  { client_id, agent_id, resource, scope, workflow, now }: Asked,
+): Promise<OAuthError> {
+  const { workflow_id, workflow_step: step_id, arguments_digest } = workflow
+  const opened = await openApproval(tx, {
+    ...{ execution_id, client_id, workflow_id, step_id, agent_id, resource, scope: scope.join(' '), now },
+    ...(arguments_digest !== undefined && { arguments_digest, arguments: entry.arguments }),
+  })
+  if (opened instanceof OAuthError) return opened
+  return new OAuthError(
+    'workflow_step_unauthorized',
+    'The step waits for an approval; ask again when it was granted.',
+    { ajwt_error: 'approval_pending', approval_id: opened.approval_id },
+  )
+}

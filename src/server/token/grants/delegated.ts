@@ -1,0 +1,31 @@
+import { OAuthError } from '../../../protocol/errors.ts'
+import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
+import type { Context } from '../../context.ts'
+import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
+
+export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly refused?: OAuthError }
+
+/** What a request's assertion proves, or why it does not: that is answered in its own row (protocol.md section 6). */
+export async function readDelegation(
+  ctx: Context,
+  { delegation_assertion }: AgentGrantRequest,
+  asked: { readonly client_id: string; readonly agent_id: string; readonly jkt: string | undefined },
+): Promise<ReadDelegation> {
+  if (delegation_assertion === undefined) return {}
+  try {
+    return { delegation: await proveDelegation(ctx, delegation_assertion, asked) }
+  } catch (error) {
+    if (error instanceof OAuthError && error.code === 'delegation_unauthorized') return { refused: error }
+    throw error
+  }
+}
+
+/**
+ * Makes what rethrows the refusal of a step. Where the step is not the agent's, and the assertion that should have
+ * lent it was refused, that is what the caller must mend.
+ */
+export function refusedOver(refused: OAuthError | undefined): (error: unknown) => never {
+  return error => {
+    throw refused && error instanceof OAuthError && error.reason === 'step_of_other_agent' ? refused : error
+  }
+}

@@ -1,0 +1,37 @@
+import type { AccessTokenClaims } from '../../protocol/claims.ts'
+import { MAX_PROOFS } from '../../protocol/delegation.ts'
+import { OAuthError } from '../../protocol/errors.ts'
+import type { Permitted } from './authorization.ts'
+
+/** protocol.md section 7: larger tokens break header limits on their way. */
+const MAX_TOKEN_BYTES = 4096
+const MAX_TOKEN_BYTES_WITH_PROOFS = 8192
+/** Header and signature of the largest kind (RS256), both in base64url. */
+const AROUND_CLAIMS = 512
+
+/**
+ * Whether a token may go to its API as that wants it: not too large, and under `chain_disclosure: proofs` with hops
+ * that can be shown, at most 3 and all signed by registered keys. Throws `invalid_target`.
+ */
+export function checkTokenSize({ agent }: Permitted, claims: AccessTokenClaims): void {
+  const proofs = claims.delegation_proofs
+  if (proofs && proofs.length > MAX_PROOFS)
+    throw tooLarge('The chain has more hops than a token shows proofs of.', 'too_many_proofs')
+  if (proofs && !agent?.delegation?.registered_keys) {
+    throw new OAuthError(
+      'invalid_target',
+      'The API asks for proofs by registered keys; one of the chain is endorsed.',
+      {
+        reason: 'proof_by_endorsed_key',
+      },
+    )
+  }
+  // base64url is 4/3 of what it encodes.
+  const bytes = Math.ceil((Buffer.byteLength(JSON.stringify(claims)) * 4) / 3) + AROUND_CLAIMS
+  if (bytes <= (proofs ? MAX_TOKEN_BYTES_WITH_PROOFS : MAX_TOKEN_BYTES)) return
+  throw tooLarge('The token would be too large; ask for fewer scopes.', 'token_too_large')
+}
+
+function tooLarge(description: string, reason: string): OAuthError {
+  return new OAuthError('invalid_target', description, { ajwt_error: 'token_too_large', reason })
+}
