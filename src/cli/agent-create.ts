@@ -6,7 +6,7 @@ import type { HolderKey } from '../protocol/sign.ts'
 import { collectAccess } from './access-option.ts'
 import { readRecord } from './admin-client.ts'
 import { addVersionOptions, FILE_HELP, readComponents, versionOptions } from './agent-components.ts'
-import { addCredentialOptions, readCredential } from './credential.ts'
+import { addCredentialOptions, addForeignTokenOption, readCredential, readForeignToken } from './credential.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
 import { readKeyFile, withNewKeyFile } from './keys.ts'
 import { recordText, tableText } from './output.ts'
@@ -28,7 +28,7 @@ type CreateOptions = z.output<typeof createOptions>
 
 /** `remit agent create`: one agent, or several at once, all or none. */
 export function addAgentCreateCommand(agent: Command): void {
-  addVersionOptions(addCredentialOptions(agent.command('create')))
+  addVersionOptions(addForeignTokenOption(addCredentialOptions(agent.command('create'))))
     .description('register an agent, or a new version of it; several files: all of them or none')
     .argument('<file...>', 'JSON or YAML file, "-" for standard input')
     .addOption(
@@ -88,7 +88,7 @@ async function createSeveral(command: Command, files: readonly string[], options
 
 async function open(session: Session, command: Command) {
   const credential = await readCredential(command)
-  const api = await registrationClient(session, credential, 'register:intent')
+  const api = await registrationClient(session, credential, 'register:intent', await readForeignToken(command))
   return { client_id: credential.client_id, api }
 }
 

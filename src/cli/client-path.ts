@@ -33,6 +33,12 @@ export async function scopesToGive(
   return withClientScope(named.filter(scope => !held.includes(scope)))
 }
 
+/** The scopes to write a record with that gives these accesses, as `scopesToGive`. Throws CliFailure. */
+export async function namedScopes(session: Session, accesses: readonly unknown[]): Promise<readonly AdminScope[]> {
+  const named = await Promise.all(accesses.map(async access => await adminScopesOf(session, access)))
+  return withClientScope(named.flat())
+}
+
 async function heldScopes(session: Session, client_id: string): Promise<readonly AdminScope[]> {
   const api = await adminClient(session, 'admin:clients')
   const { access } = readRecord(await api.get(clientPath(client_id)))

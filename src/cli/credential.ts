@@ -29,6 +29,17 @@ function addProofOptions(command: Command): Command {
     .option('--secret-file <file>', 'file with the secret of a client_secret_basic client ("-": standard input)')
 }
 
+/** The option of a CI job, which registers as itself and not as the client alone. */
+export function addForeignTokenOption(command: Command): Command {
+  return command.option('--token-file <file>', 'token of a trusted issuer: register as the workload that it names')
+}
+
+/** The token that is exchanged, where there is one. Throws CliFailure. */
+export async function readForeignToken(command: Command): Promise<string | undefined> {
+  const { tokenFile } = z.object({ tokenFile: z.string().optional() }).parse(command.opts())
+  return tokenFile === undefined ? undefined : await readSecret(tokenFile)
+}
+
 /** Throws CliFailure. */
 export async function readCredential(command: Command): Promise<ClientCredential> {
   const { client, clientKey, secretFile } = credentialOptions.parse(command.opts())

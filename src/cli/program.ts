@@ -1,6 +1,8 @@
 import { Command, Help, type Option } from 'commander'
 import { addAdminCommand } from './admin-recover.ts'
 import { addAgentCommand } from './agent.ts'
+import { addApprovalCommand } from './approval.ts'
+import { addApproveCommand } from './approve.ts'
 import { addAuditCommand } from './audit.ts'
 import { addBackupCommand } from './backup.ts'
 import { addClientCommand } from './client.ts'
@@ -9,7 +11,9 @@ import { addDoctorCommand } from './doctor.ts'
 import { addExecutionCommand } from './execution.ts'
 import { addExplainCommand } from './explain.ts'
 import { addInitCommand } from './init.ts'
+import { addIssuerCommand } from './issuer.ts'
 import { addKeygenCommand } from './keygen.ts'
+import { addLoginCommands } from './login.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addOpenapiCommand } from './openapi.ts'
 import { addOwnerCommand } from './owner-admin.ts'
@@ -21,6 +25,7 @@ import { addServeCommand } from './serve.ts'
 import { addGlobalOptions } from './session.ts'
 import { addShimReleaseCommand } from './shim-release.ts'
 import { addTokenCommand } from './token.ts'
+import { addWebhookCommand } from './webhook.ts'
 import { addWorkflowCommand } from './workflow.ts'
 
 /** The whole command line, built and not run. */
@@ -37,13 +42,18 @@ export function buildProgram(): Command {
   addDoctorCommand(program)
   addClientCommand(program)
   addOwnerCommand(program)
+  addIssuerCommand(program)
+  addLoginCommands(program)
   addResourceCommand(program)
   addAgentCommand(program)
   addWorkflowCommand(program)
+  addApprovalCommand(program)
+  addApproveCommand(program)
   addExecutionCommand(program)
   addKeygenCommand(program)
   addTokenCommand(program)
   addShimReleaseCommand(program)
+  addWebhookCommand(program)
   addRevokeCommand(program)
   addRevocationCommand(program)
   addAuditCommand(program)

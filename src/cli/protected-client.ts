@@ -5,7 +5,7 @@ import { CliFailure } from './failure.ts'
 import { fetchJson, withOneRepeat } from './http.ts'
 import { generateKey } from './keys.ts'
 import type { Session } from './session.ts'
-import { type ClientCredential, proofFor, requestToken } from './token-client.ts'
+import { type ClientCredential, exchangeOf, proofFor, requestToken } from './token-client.ts'
 
 export type ProtectedClient = {
   readonly get: (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>
@@ -23,18 +23,24 @@ export type ProtectedResource = {
   readonly scope: string
   /** Where the paths hang, which for the admin API is not the audience. */
   readonly baseUrl: string
+  /** Of a trusted issuer: exchanged, so that the acts are those of whoever it names. */
+  readonly subject_token?: string | undefined
+  /** A token that is there already, with its key. */
+  readonly held?: { readonly access_token: string; readonly key: HolderKey } | undefined
 }
 
 /** A client of one of the server's own two APIs: tokens bound to a key that lives as long as the command. */
 export function protectedClient(session: Session, target: ProtectedResource): ProtectedClient {
-  let key: HolderKey | undefined
-  let token: { readonly value: string; readonly renewAt: number } | undefined
+  let key = target.held?.key
+  let token = target.held && { value: target.held.access_token, renewAt: Number.POSITIVE_INFINITY }
 
   async function call(method: string, path: string, init: { query?: string; headers?: object; body?: string }) {
     key ??= (await generateKey()).key
     const now = epochSeconds(session.now())
     if (!token || now >= token.renewAt) {
-      const parameters = { grant_type: 'client_credentials', scope: target.scope, resource: target.resource }
+      const { scope, resource, subject_token } = target
+      const grant = subject_token === undefined ? { grant_type: 'client_credentials' } : exchangeOf(subject_token)
+      const parameters = { ...grant, scope, resource }
       const asked = requestToken(session, target.metadata, target.credential, parameters, key)
       const answer = await asked.catch(error => {
         throw explained(error, target)
@@ -72,8 +78,12 @@ function queryText(query: Readonly<Record<string, string>>): string {
 }
 
 /** Nobody named this resource on the command line: what lacks is in the access of the client. */
-function explained(error: unknown, { credential, resource, scope }: ProtectedResource): unknown {
+function explained(error: unknown, { credential, resource, scope, subject_token }: ProtectedResource): unknown {
   if (!(error instanceof CliFailure) || !/^invalid_(target|scope)$/.test(error.code)) return error
+  if (subject_token !== undefined) {
+    const next = `The access of client ${credential.client_id}, or that of the trusted issuer, lacks { resource: "${resource}", scope: "${scope}" }.`
+    return new CliFailure(error.code, error.message, { ...error.details, next })
+  }
   const next = `The access of client ${credential.client_id} lacks { resource: "${resource}", scope: "${scope}" }: an administrator makes a client that has it, as "remit client create --help" shows.`
   return new CliFailure(error.code, error.message, { ...error.details, next })
 }

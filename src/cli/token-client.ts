@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TOKEN_EXCHANGE_GRANT } from '../protocol/grant-types.ts'
 import { type ServerMetadata, serverMetadataSchema } from '../protocol/metadata.ts'
 import { type HolderKey, signClientAssertion, signDpopProof } from '../protocol/sign.ts'
 import { epochSeconds } from '../protocol/time.ts'
@@ -18,6 +19,12 @@ const tokenSchema = z.looseObject({
   scope: z.string(),
 })
 export type TokenAnswer = z.output<typeof tokenSchema>
+
+/** Parameters by which a token of a trusted issuer is exchanged (RFC 8693 section 2.1): a JWT of whatever kind. */
+export function exchangeOf(subject_token: string): Readonly<Record<string, string>> {
+  const subject_token_type = 'urn:ietf:params:oauth:token-type:jwt'
+  return { grant_type: TOKEN_EXCHANGE_GRANT, subject_token, subject_token_type }
+}
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 

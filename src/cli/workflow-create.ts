@@ -6,7 +6,7 @@ import {
   workflowBatchAnswerSchema,
   workflowRegistrationSchema,
 } from '../protocol/workflow.ts'
-import { addCredentialOptions, readCredential } from './credential.ts'
+import { addCredentialOptions, addForeignTokenOption, readCredential, readForeignToken } from './credential.ts'
 import { CliFailure } from './failure.ts'
 import { readObject } from './files.ts'
 import { recordText, tableText } from './output.ts'
@@ -23,7 +23,7 @@ Several files are registered all or none.`
 
 /** `remit workflow create`: one workflow, or several at once, all or none. */
 export function addWorkflowCreateCommand(workflow: Command): void {
-  addCredentialOptions(workflow.command('create'))
+  addForeignTokenOption(addCredentialOptions(workflow.command('create')))
     .description('register workflows, or new versions of them')
     .argument('<file...>', 'JSON or YAML files, "-" for standard input')
     .addHelpText('after', EXAMPLE)
@@ -35,7 +35,7 @@ async function createWorkflows(files: readonly string[], _options: unknown, comm
   const credential = await readCredential(command)
   const definitions: object[] = []
   for (const file of files) definitions.push({ app_id: credential.client_id, ...(await readObject(file)) })
-  const api = await registrationClient(session, credential, 'register:workflow')
+  const api = await registrationClient(session, credential, 'register:workflow', await readForeignToken(command))
   const [only, ...others] = definitions
   if (others.length === 0) {
     const answer = known(workflowAnswerSchema, await api.post('/intent/register/workflow', only))

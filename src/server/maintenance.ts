@@ -1,6 +1,7 @@
 import type { Context } from './context.ts'
 import { purgeConsoleSessions } from './store/console-sessions.ts'
 import { purgeDelegations } from './store/delegations.ts'
+import { purgeExecutions } from './store/execution-purge.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { purgeReplays } from './store/replay.ts'
 import { purgeRevocations } from './store/revocations.ts'
@@ -22,6 +23,7 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
     { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
     { name: 'purge delegations', seconds: 60, run: () => purgeDelegations(ctx) },
+    { name: 'purge executions', seconds: 5, run: () => purgeExecutions(ctx) },
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
     { name: 'purge webhook deliveries', seconds: 60, run: () => purgeDeliveries(ctx) },
     { name: 'purge console sessions', seconds: 60, run: () => purgeConsoleSessions(ctx) },

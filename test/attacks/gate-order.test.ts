@@ -4,14 +4,11 @@ import type { Kysely } from 'kysely'
 import { transaction } from '../../src/server/context.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
-import {
-  type RevocationRef,
-  revocationRefs,
-  revokeWithDescendants,
-  standingRevocation,
-} from '../../src/server/store/revocations.ts'
+import { revokeWithDescendants } from '../../src/server/store/revocation-cascade.ts'
+import { type RevocationRef, revocationRefs, standingRevocation } from '../../src/server/store/revocations.ts'
 import type { Database } from '../../src/server/store/schema.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
+import { givenDelegationFrom } from '../support/delegated.ts'
 import { type Answer, agentGrant, clientCredentials, exchange, proofOf, send, signed, tokenRequest } from './attempt.ts'
 import { type Watched, waitsFor, watch, withTableHeld } from './gate-watch.ts'
 import { DRAFT_API, type GivenAgent, givenAgent, givenClient, givenWorld, tokenHash } from './given.ts'
@@ -207,13 +204,14 @@ test('[attack 116] the key that a draft token carries without a proof is read ag
   assert.deepEqual([answer?.status, answer?.body.error], [400, 'invalid_dpop_proof'])
 })
 
-/** A token row delegated from another, as a later release will write it. */
-function childOf(parent_jti: string, jti: string) {
+/** A token row, under a delegation where one is given, as a mint leaves it. */
+function tokenRow(jti: string, under?: { parent_jti: string; delegation_id: string }) {
   const now = ctx.now()
   return {
     ...{
       jti,
-      parent_jti,
+      parent_jti: under?.parent_jti ?? null,
+      delegation_id: under?.delegation_id ?? null,
       client_id: client.client_id,
       sub: 'patcher',
       resource: 'https://read.example.com',
@@ -238,8 +236,10 @@ function childOf(parent_jti: string, jti: string) {
  */
 async function survives(gate: boolean, name: string): Promise<boolean> {
   const parent: RevocationRef = { kind: 'token', id: `${name}-parent` }
-  await insertToken(ctx, childOf('root', parent.id))
-  const child = childOf(parent.id, `${name}-child`)
+  await insertToken(ctx, tokenRow(parent.id))
+  const parent_jti = parent.id
+  const delegation_id = await givenDelegationFrom(ctx, parent_jti)
+  const child = tokenRow(`${name}-child`, { parent_jti, delegation_id })
   const revoke = async () =>
     await transaction(ctx, async tx => {
       if (gate) await enterGateExclusive(tx)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { CompactSign } from 'jose'
 import { base64url } from '../protocol/forge.ts'
 import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
+import { givenDelegationFrom } from '../support/delegated.ts'
 import { DRAFT_API, type GivenClient, givenAgent, givenClient, givenResource, givenWorld, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
 import { type Expected, refused } from './refused.ts'
@@ -175,7 +176,7 @@ test('a revocation leaves one audit row and one entry; a refused one has used it
     .where('action', '=', 'token.revoke')
     .where('jti', '=', jti)
     .execute()
-  const details = { revoked: { token: 1 } }
+  const details = { revoked: { token: 1, delegations: 0 } }
   assert.deepEqual(rows, [{ outcome: 'success', actor: 'patcher', client_id: 'patcher', details }])
   const entries = await ctx.db.selectFrom('revocation').select(['kind', 'revoked_by']).where('id', '=', jti).execute()
   assert.deepEqual(entries, [{ kind: 'token', revoked_by: 'patcher' }])
@@ -208,14 +209,12 @@ test('[attack 115] an unknown token is 200, and nothing changes (RFC 7009 sectio
 test('[attack 115] a revoked token and all that descends from it are dead at every node (protocol.md section 9)', async () => {
   const node = await startNode(world)
   const tokens = await Promise.all(Array.from({ length: 7 }, () => mint(clientCredentials(world))))
-  const jtis = tokens.map(token => claimsOf(token).jti)
-  // Delegation is not built yet, its record is: each token was delegated from the one before, but for the last.
+  const jtis = tokens.map(token => String(claimsOf(token).jti))
+  // As if each had been delegated from the one before, but for the last.
   for (const [index, jti] of jtis.slice(1, -1).entries()) {
-    await ctx.db
-      .updateTable('token')
-      .set({ parent_jti: jtis[index] ?? null })
-      .where('jti', '=', jti)
-      .execute()
+    const parent_jti = jtis[index] ?? ''
+    const delegation_id = await givenDelegationFrom(ctx, parent_jti)
+    await ctx.db.updateTable('token').set({ parent_jti, delegation_id }).where('jti', '=', jti).execute()
   }
   const answer = await send(world, tokenRequest(world, '/oauth/revoke', client, tokens[0] ?? ''))
   assert.equal(answer.status, 200)

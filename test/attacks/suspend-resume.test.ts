@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { revocationRefs, standingRevocation } from '../../src/server/store/revocations.ts'
-import { insertToken } from '../../src/server/store/tokens.ts'
+import { givenDelegated } from '../support/delegated.ts'
 import { givenAdministrator } from './admin-call.ts'
 import { type Answer, agentGrant, clientCredentials, exchange, proofOf, send, signed, tokenRequest } from './attempt.ts'
 import { type Watched, waitsFor, watch, withTableHeld } from './gate-watch.ts'
@@ -46,26 +46,35 @@ async function lastAct(agent_id: string, action = 'agent.resume') {
     .executeTakeFirstOrThrow()
 }
 
-/** A live token of another agent, delegated from one of this agent's, as a later release will write it. */
-async function givenDelegated(parent: Answer, jti: string) {
+/** A live token of another agent, delegated from one of this agent's, as a mint leaves it. */
+async function givenChild(parent: Answer, jti: string) {
   const { jti: parent_jti } = JSON.parse(
     Buffer.from(String(parent.body.access_token).split('.')[1] ?? '', 'base64url').toString('utf8'),
   )
-  const row = {
-    ...{ jti, parent_jti: String(parent_jti), client_id: client.client_id, sub: 'patcher', scope: 'read' },
-    ...{ resource: 'https://read.example.com', token_profile: 'interop' as const, token_type: 'Bearer' as const },
-    ...{ kid: 'kid', jkt: null, agent_id: 'solo', registration_id: null, execution_id: null, initiated_by: null },
-    ...{ workflow_id: null, workflow_version: null, workflow_step: null, workflow_state: 'none' as const },
-    ...{ issued_at: ctx.now(), expires_at: new Date(ctx.now().getTime() + 300_000) },
-  }
-  await insertToken(ctx, row)
-  return row
+  await givenDelegated(ctx, String(parent_jti), { jti, agent_id: 'solo' })
+  const { delegation_id, ...row } = await ctx.db
+    .selectFrom('token')
+    .innerJoin('delegation', 'delegation.delegation_id', 'token.delegation_id')
+    .select(['token.jti', 'token.client_id', 'token.kid', 'token.jkt', 'token.agent_id', 'token.registration_id'])
+    .select(['token.initiated_by', 'token.sub', 'token.execution_id', 'delegation.delegation_id'])
+    .where('token.jti', '=', jti)
+    .executeTakeFirstOrThrow()
+  return { row, delegation_id }
+}
+
+async function endOf(delegation_id: string): Promise<Date | null> {
+  const row = await ctx.db
+    .selectFrom('delegation')
+    .select('revoked_at')
+    .where('delegation_id', '=', delegation_id)
+    .executeTakeFirstOrThrow()
+  return row.revoked_at
 }
 
 test('[attack 116] a suspended agent mints nothing and its tokens are not active; resumed, its own live ones are again, and nothing else (section 9)', async () => {
   const agent = await givenAgent(ctx, client, 'paused')
   const [kept, revoked] = [await mint(agent), await mint(agent)]
-  const delegated = await givenDelegated(kept, 'delegated-of-paused')
+  const { row: delegated, delegation_id } = await givenChild(kept, 'delegated-of-paused')
   await send(world, tokenRequest(world, '/oauth/revoke', client, String(revoked.body.access_token)))
   const suspended = await suspend(agent)
   const suspended_at = ctx.now().toISOString()
@@ -95,6 +104,8 @@ test('[attack 116] a suspended agent mints nothing and its tokens are not active
   assert.equal((await mint(agent)).status, 200)
   assert.deepEqual([await isActive(kept), await isActive(revoked)], [true, false])
   assert.equal(await standingRevocation(ctx, revocationRefs(delegated), ctx.now()), true)
+  // What it had delegated may be presented again: only the tokens that lived then are dead.
+  assert.equal(await endOf(delegation_id), null)
   assert.deepEqual([(await resume(agent)).status], [409])
 })
 

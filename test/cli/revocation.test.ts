@@ -5,13 +5,14 @@ import { workflowGraph } from '../../src/cli/workflow-graph.ts'
 import { type RevocationAnswer, revocationAnswerSchema } from '../../src/protocol/revocation.ts'
 import { type StepView, stepViewSchema } from '../../src/protocol/workflow-views.ts'
 
-const NONE = { token: 0, registration: 0, agent: 0, client: 0, workflow: 0, initiator: 0, key: 0 }
+const NONE = { token: 0, registration: 0, agent: 0, client: 0, execution: 0, workflow: 0, initiator: 0, key: 0 }
 
 function answer(members: Partial<RevocationAnswer>): RevocationAnswer {
   return revocationAnswerSchema.parse({
     kind: 'agent',
     id: 'app/planner',
     revoked: { ...NONE, agent: 1, ...members.revoked },
+    delegations: 0,
     live_tokens: 0,
     live_tokens_at_least: false,
     revoked_at: '2026-01-01T00:00:00.000Z',
@@ -41,6 +42,22 @@ test('a revocation says in words how much it stopped (section 9)', () => {
   assert.equal(coveredText(one), 'Revoked token j.\n1 live token stops; 1 delegated one with it.')
   const flow = answer({ kind: 'workflow', id: 'a/w', live_tokens: 4, revoked: { ...NONE, workflow: 1, token: 4 } })
   assert.equal(coveredText(flow), 'Revoked workflow a/w.\n4 live tokens stop.')
+  const client = answer({
+    kind: 'client',
+    id: 'app',
+    live_tokens: 2,
+    revoked: { ...NONE, client: 1, execution: 2 },
+    delegations: 3,
+  })
+  assert.equal(
+    coveredText(client),
+    'Revoked client app.\n2 live tokens stop.\n2 open executions end with it.\nNothing more is minted under 3 delegations that descend from it.',
+  )
+  const run = answer({ kind: 'execution', id: 'exe_1', revoked: { ...NONE, execution: 1 }, delegations: 1 })
+  assert.equal(
+    coveredText(run),
+    'Revoked execution exe_1.\n0 live tokens stop.\nNothing more is minted under 1 delegation that descends from it.',
+  )
   const key = answer({
     kind: 'key',
     id: 'k',

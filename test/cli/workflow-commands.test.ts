@@ -106,7 +106,7 @@ describe('workflows, revocation and introspection by the command line', async ()
   test('workflow deregister ends one, and again', async () => {
     for (const _ of [1, 2]) {
       const ended = await remitJson(cwd, ['workflow', 'deregister', 'two', ...asApp])
-      assert.deepEqual(ended.value, { status: 'deregistered', workflow_id: 'two', version: 1 })
+      assert.deepEqual(ended.value, { status: 'deregistered', workflow_id: 'two', version: 1, closed: 0 })
     }
     const listed = await remitJson(cwd, ['workflow', 'list', 'app'])
     assert.deepEqual(

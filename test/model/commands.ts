@@ -34,12 +34,10 @@ const decide: fc.Arbitrary<Command> = fc.record({
   granted: percent(80),
 })
 
+export const command = fc.oneof({ arbitrary: mint, weight: 4 }, { arbitrary: decide, weight: 1 })
+
 export function commands(most: number): fc.Arbitrary<readonly Command[]> {
-  return fc.array(fc.oneof({ arbitrary: mint, weight: 4 }, { arbitrary: decide, weight: 1 }), {
-    minLength: 4,
-    maxLength: most,
-    size: 'max',
-  })
+  return fc.array(command, { minLength: 4, maxLength: most, size: 'max' })
 }
 
 /** What a command asks in this world. */

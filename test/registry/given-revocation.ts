@@ -10,7 +10,7 @@ import { insertToken } from '../../src/server/store/tokens.ts'
 import { caller } from './given.ts'
 
 /** Of every kind none. */
-export const NONE = { token: 0, registration: 0, agent: 0, client: 0, workflow: 0, initiator: 0, key: 0 }
+export const NONE = { token: 0, registration: 0, agent: 0, client: 0, execution: 0, workflow: 0, initiator: 0, key: 0 }
 
 /** One revocation as its route runs it. */
 export async function revoke(ctx: Context, kind: string, id: string, by: Caller = caller()) {

@@ -97,8 +97,8 @@ export async function approve(
   return await run(ctx, tx => approveVersion(tx, by, { client_id, agent_id }, { registration_id, checksum }))
 }
 
-export async function registerFlow(ctx: Context, by: Caller, steps: unknown, workflow_id = 'w') {
-  const body = workflowRegistrationSchema.parse({ workflow_id, steps })
+export async function registerFlow(ctx: Context, by: Caller, steps: unknown, workflow_id = 'w', app_id?: string) {
+  const body = workflowRegistrationSchema.parse({ workflow_id, steps, ...(app_id !== undefined && { app_id }) })
   return await run(ctx, tx => registerWorkflow(tx, by, body))
 }
 

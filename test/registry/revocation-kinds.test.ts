@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { getRevocations } from '../../src/server/registry/revocations.ts'
 import { findClient } from '../../src/server/store/clients.ts'
 import { startTestApp } from '../support/app.ts'
+import { givenDelegated } from '../support/delegated.ts'
 import { generateKey } from '../support/dpop.ts'
 import {
   APPROVER,
@@ -40,21 +41,22 @@ async function audited(id: string) {
 }
 
 test('an initiator needs no record: any subject name is taken, its entry ends after 960 seconds and says so (section 9)', async () => {
-  const id = 'user:corp:42'
-  const started = await givenToken(ctx, 'some', { agent_id: 'a', initiated_by: id })
-  const handed = await givenToken(ctx, 'some', { agent_id: 'b', initiated_by: 'user:corp:43', parent_jti: started })
+  const id = 'agent:some:a'
+  const started = await givenToken(ctx, 'some', { agent_id: 'a' })
+  const handed = await givenDelegated(ctx, started, { agent_id: 'b', initiated_by: 'agent:some:b' })
   const other = await givenToken(ctx, 'some', { agent_id: 'b', initiated_by: 'user:corp:43' })
   const revoked_at = ctx.now().toISOString()
   assert.deepEqual(await revoke('initiator', id), {
     kind: 'initiator',
     id,
     revoked: { ...NONE, initiator: 1, token: 1 },
+    delegations: 1,
     live_tokens: 1,
     live_tokens_at_least: false,
     revoked_at,
     ends_at: new Date(ctx.now().getTime() + 960_000).toISOString(),
     final: false,
-    note: 'This ends by itself: when the entry has ended, the initiator may start again.',
+    note: 'This ends by itself: when the entry has ended, the initiator may start again; what it had begun stays ended.',
   })
   assert.deepEqual(await entries(ctx, 'initiator'), [{ id, seconds: 960 }])
   assert.deepEqual(await dead([started, handed, other]), [false, true, false])
@@ -62,9 +64,9 @@ test('an initiator needs no record: any subject name is taken, its entry ends af
   assert.deepEqual(await audited(id), {
     action: 'revocation.create',
     outcome: 'success',
-    client_id: 'admin',
-    agent_id: null,
-    details: { ...details, revoked: { ...NONE, initiator: 1, token: 1 }, live_tokens: 1 },
+    client_id: 'some',
+    agent_id: 'a',
+    details: { ...details, revoked: { ...NONE, initiator: 1, token: 1 }, delegations: 1, live_tokens: 1 },
   })
 })
 
@@ -87,8 +89,8 @@ test('a workflow is sent as the entries of its live tokens and of what they dele
     await givenToken(ctx, 'flow', { ...ofFlow, expires_at: new Date(ctx.now().getTime() - 1000) }),
     await givenToken(ctx, 'flow', { ...ofFlow, workflow_id: 'other' }),
   ]
-  const child = await givenToken(ctx, 'flow', { agent_id: 'planner', parent_jti: live })
-  const ofExpired = await givenToken(ctx, 'flow', { agent_id: 'planner', parent_jti: expired })
+  const child = await givenDelegated(ctx, live)
+  const ofExpired = await givenDelegated(ctx, expired)
   const { revoked, live_tokens, final } = await revoke('workflow', 'flow/w')
   assert.deepEqual([revoked, live_tokens, final], [{ ...NONE, workflow: 1, token: 3 }, 1, true])
   assert.deepEqual(await dead([live, child, ofExpired, expired, other]), [true, true, true, false, false])
@@ -100,7 +102,7 @@ test('a descendant without a version is covered by the revocation of a version (
   const app = await givenClient(ctx, 'versioned')
   const { registration_id } = await register(ctx, app, agentBody('versioned'))
   const parent = await givenToken(ctx, 'versioned', { agent_id: 'planner', registration_id })
-  const child = await givenToken(ctx, 'versioned', { agent_id: 'planner', registration_id: null, parent_jti: parent })
+  const child = await givenDelegated(ctx, parent)
   const { revoked, live_tokens } = await revoke('registration', registration_id)
   assert.deepEqual([revoked, live_tokens], [{ ...NONE, registration: 1, token: 1 }, 1])
   assert.deepEqual(await dead([parent, child]), [false, true])

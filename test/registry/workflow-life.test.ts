@@ -59,7 +59,7 @@ async function statesOf(client_id: string) {
 test('a deregistered workflow mints no more, and again it is deregistered (section 5)', async () => {
   const app = await given('ending')
   await registerFlow(ctx, app, OPEN)
-  const ended = { status: 'deregistered', workflow_id: 'w', version: 1 }
+  const ended = { status: 'deregistered', workflow_id: 'w', version: 1, closed: 0 }
   assert.deepEqual(await deregister(app), ended)
   assert.equal(await findActiveWorkflow(ctx, 'ending', 'w'), undefined)
   assert.deepEqual(await deregister(app, { workflow_id: 'w', app_id: 'ending', close: 'true' }), ended)

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Context } from '../context.ts'
 import { endExecutions } from './execution-ends.ts'
-import { type Coverage, type TokenHolder } from './revocation-coverage.ts'
+import type { Coverage, TokenHolder } from './revocation-coverage.ts'
 import { type EndedDelegations, endDelegations } from './revocation-delegations.ts'
 import { insertRevocations, type RevocationAct, type RevocationRef } from './revocations.ts'
 
@@ -22,7 +22,7 @@ export async function endWhatDescends(tx: Context, covered: Coverage, act: Revoc
 /** Writes an entry and ends for good all that descends from what it matches; only under the exclusive gate. */
 export async function revokeWithDescendants(
   tx: Context,
-  { holder, ...entry }: RevocationRef & { readonly holder: TokenHolder },
+  { holder, ...entry }: RevocationRef & { readonly holder?: TokenHolder },
   act: RevocationAct,
 ): Promise<Cascade> {
   await insertRevocations(tx, [entry], act)

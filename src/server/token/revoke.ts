@@ -53,7 +53,7 @@ async function write(
   const { jti } = own.record
   const now = tx.now()
   const { client_id } = client
-  const entry = { kind: 'token', id: jti, holder: { client_id } } as const
+  const entry = { kind: 'token', id: jti } as const
   const act = { reason: 'client', revoked_by: client_id, now }
   const { tokens, delegations } = await revokeWithDescendants(tx, entry, act)
   await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + tokens, delegations } })

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { WorkflowStep } from '../../src/protocol/workflow.ts'
+import { startTestApp } from '../support/app.ts'
+import type { Minted } from '../support/recorded.ts'
+import { type Command, command, mintOf } from './commands.ts'
+import { type Done, isAnswer, linearized } from './linearize.ts'
+import {
+  type Bench,
+  countTokens,
+  DIGESTS,
+  decideReally,
+  givenBenches,
+  mintReally,
+  openAhead,
+  stored,
+} from './real-execution.ts'
+import { judge, type Mint, minted, newWorld, type World } from './reference-model.ts'
+import { percent, workflows } from './workflows.ts'
+
+const app = await startTestApp()
+const benches = await givenBenches(app, [
+  { max_tokens: 2, max_children: 16, max_nodes: 256 },
+  { max_tokens: 4, max_children: 16, max_nodes: 12 },
+  { max_tokens: 16, max_children: 16, max_nodes: 256 },
+])
+
+const shapes = [
+  { most: 5, gates: 10, required: 40, dependencies: 0 },
+  { most: 6, gates: 15, required: 10, dependencies: 35 },
+  { most: 5, gates: 35, required: 30, dependencies: 20 },
+]
+
+/** Commands that run at the same time; one of them may be sent twice, as by a client that lost the answer. */
+type Round = { readonly commands: readonly Command[]; readonly twice: boolean }
+
+const rounds: fc.Arbitrary<readonly Round[]> = fc.array(
+  fc.record({ commands: fc.array(command, { minLength: 1, maxLength: 4, size: 'max' }), twice: percent(25) }),
+  { minLength: 6, maxLength: 14, size: 'max' },
+)
+
+const figures = { sequences: 0, mints: 0, minted: 0, together: 0, lost: 0, decisions: 0, lent: 0, openings: 0 }
+
+for (const [at, shape] of shapes.entries()) {
+  test(`[attack 74] answers and records are the model's for some order of what ran at once: piece ${at + 1} (protocol.md section 6)`, async () => {
+    const bench = fc.constantFrom(...benches)
+    await fc.assert(
+      fc.asyncProperty(workflows(shape), rounds, bench, percent(60), async (steps, sequence, one, ahead) =>
+        runReally(one, steps, sequence, ahead),
+      ),
+      // What ran at once does not run so again: there is nothing to shrink.
+      { numRuns: 30, endOnFailure: true },
+    )
+  })
+}
+
+test('the runs above minted, refused, delegated and repeated (the figures of this file)', t => {
+  t.diagnostic(JSON.stringify(figures))
+  assert.ok(figures.mints >= 1_500 && figures.minted >= 400 && figures.lent >= 10 && figures.lost >= 100)
+})
+
+async function runReally(bench: Bench, steps: readonly WorkflowStep[], sequence: readonly Round[], ahead: boolean) {
+  figures.sequences += 1
+  const workflow_id = await bench.workflow(steps)
+  const { max_tokens, max_nodes } = bench.limits
+  let world = newWorld(steps, max_tokens, max_nodes)
+  let execution_id = ahead ? await openAhead(bench, workflow_id) : undefined
+  const tokens: Record<string, Minted> = {}
+  for (const { commands, twice } of sequence) {
+    if (execution_id === undefined) {
+      const first = commands.find(one => one.kind === 'mint')
+      if (first) [execution_id, world] = await tryToOpen(bench, workflow_id, world, first, tokens)
+      continue
+    }
+    const at = { workflow_id, execution_id }
+    const together = await runTogether(bench, at, world, twice ? [...commands, ...commands.slice(0, 1)] : commands, {
+      ...{ twice, tokens },
+    })
+    const end = await stored(bench, execution_id)
+    const next = linearized(world, together, end)
+    assert.ok(next, `No order explains ${JSON.stringify({ world, together: together.map(shown), end }, null, 1)}`)
+    world = next
+    for (const done of together) {
+      if (done.kind === 'mint' && done.answer.status === 200 && !done.mint.within) tokens[done.mint.step] = done.answer
+    }
+  }
+  if (execution_id !== undefined) assert.equal(await countTokens(bench, execution_id), world.nodes)
+}
+
+/** A mint that names no execution: the model's answer, and one token in the execution that it opened. */
+async function tryToOpen(
+  bench: Bench,
+  workflow_id: string,
+  world: World,
+  first: Command & { kind: 'mint' },
+  tokens: Record<string, Minted>,
+): Promise<[string | undefined, World]> {
+  const mint = { ...mintOf(world, first, DIGESTS), opens: true, within: false }
+  const answer = await mintReally(bench, { workflow_id, execution_id: undefined }, mint, undefined)
+  figures.mints += 1
+  const verdict = judge(world, mint)
+  if (answer.status !== 200) {
+    // An approval needs an execution first.
+    const isProtected = answer.body.ajwt_error === 'approval_required' && verdict.broken.has('approval')
+    assert.ok(isProtected || isAnswer(verdict, answer, 'none'), JSON.stringify({ mint, body: answer.body }))
+    return [undefined, world]
+  }
+  assert.ok(isAnswer(verdict, answer, 'none'))
+  figures.openings += 1
+  tokens[mint.step] = answer
+  return [String(answer.body.execution_id), minted(world, mint, verdict)]
+}
+
+async function runTogether(
+  bench: Bench,
+  at: { workflow_id: string; execution_id: string },
+  world: World,
+  commands: readonly Command[],
+  { twice, tokens }: { twice: boolean; tokens: Record<string, Minted> },
+): Promise<readonly Done[]> {
+  if (commands.length > 1) figures.together += 1
+  return await Promise.all(
+    commands.flatMap((one, index) => {
+      if (one.kind === 'mint') {
+        const lost = twice && index === 0
+        return [askReally(bench, at, mintOf(world, one, DIGESTS), { lost, tokens })]
+      }
+      const waiting = world.approvals.filter(({ status }) => status === 'pending')
+      const approval = waiting[one.pick % Math.max(1, waiting.length)]
+      return approval ? [decide(bench, approval, one.granted ? 'granted' : 'denied')] : []
+    }),
+  )
+}
+
+async function askReally(
+  bench: Bench,
+  at: { workflow_id: string; execution_id: string },
+  asked: Mint,
+  { lost, tokens }: { lost: boolean; tokens: Record<string, Minted> },
+): Promise<Done> {
+  const token = tokens[asked.step]
+  // Only somebody else can be let in, by a token of this step.
+  const lent = asked.within && token?.claims?.intent?.executed_by !== asked.agent ? token : undefined
+  const mint = { ...asked, within: lent !== undefined }
+  const answer = await mintReally(bench, at, mint, lent)
+  figures.mints += 1
+  if (answer.status === 200) figures.minted += 1
+  if (lent) figures.lent += 1
+  if (lost) figures.lost += 1
+  return { kind: 'mint', mint, answer, lost }
+}
+
+async function decide(bench: Bench, approval: World['approvals'][number], status: 'granted' | 'denied'): Promise<Done> {
+  figures.decisions += 1
+  return { kind: 'decide', id: approval.id, status, done: await decideReally(bench, approval, status) }
+}
+
+function shown(done: Done): object {
+  if (done.kind === 'decide') return done
+  const { mint, answer, lost } = done
+  const { access_token: _never, ...body } = answer.body
+  return { mint, lost, status: answer.status, body, intent: answer.claims?.intent }
+}

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AccessTokenClaims } from '../../src/protocol/claims.ts'
+import { OAuthError } from '../../src/protocol/errors.ts'
+import { importPublicJwk } from '../../src/protocol/jwk.ts'
+import { chainCommitment, sequenceHash } from '../../src/protocol/sequence-hash.ts'
+import { remoteAgentKeys } from '../../src/verifier/agent-keys.ts'
+import { type RootKeys, verifyDelegationProofs } from '../../src/verifier/delegation-proofs.ts'
+import { forge, refusal, testKey } from '../protocol/forge.ts'
+import {
+  type ChainSpec,
+  givenChain,
+  heldKey,
+  ISSUER,
+  keyOf,
+  NOW,
+  registeredKeys,
+  signChain,
+  signHop,
+  tokenOf,
+} from './proven-chain.ts'
+
+const API = 'https://api.example.com'
+const EXECUTION = 'exe_AAAAAAAAAAAAAAAAAAAAAA'
+const ALL = { resource: API, scope: 'read write', ends: 600 }
+
+/** supervisor (plan) → planner (plan) → patcher (patch), each hop with its step. */
+const THREE: ChainSpec = {
+  agents: ['supervisor', 'planner', 'patcher'],
+  hops: [
+    { ...ALL, step: 'plan', workflow_step: 'plan' },
+    { ...ALL, step: 'patch', workflow_step: 'patch', scope: 'deploy', ends: 300 },
+  ],
+  execution_id: EXECUTION,
+  scope: 'deploy',
+}
+/** The same two hops without any workflow. */
+const PLAIN: ChainSpec = {
+  agents: ['supervisor', 'planner', 'patcher'],
+  hops: [ALL, { ...ALL, scope: 'read', ends: 300 }],
+  scope: 'read',
+}
+
+async function verify(claims: AccessTokenClaims, rootKeys: RootKeys = registeredKeys, now = NOW) {
+  return await verifyDelegationProofs(claims, { issuer: ISSUER, rootKeys, now: () => new Date(now * 1000) })
+}
+
+async function refused(claims: AccessTokenClaims, reason: string, now = NOW): Promise<void> {
+  await assert.rejects(verify(claims, registeredKeys, now), refusal('invalid_token', reason))
+}
+
+/** The chain with members of one hop changed by its own signer, and all hops after it made again. */
+function remade(spec: ChainSpec, index: number, changes: Readonly<Record<string, unknown>>): AccessTokenClaims {
+  const { hops } = givenChain(spec)
+  const changed = hops.map((hop, at) => (at === index ? { ...hop, payload: { ...hop.payload, ...changes } } : hop))
+  return tokenOf(spec, signChain(changed))
+}
+
+function withIntent(claims: AccessTokenClaims, changes: object): AccessTokenClaims {
+  return { ...claims, ...(claims.intent && { intent: { ...claims.intent, ...changes } }) }
+}
+
+test('the chain is that of the signatures, and anchored at a registered key (section 6, Offline)', async () => {
+  const names = ['agent:app:supervisor', 'agent:app:planner', 'agent:app:patcher']
+  for (const spec of [THREE, PLAIN, { ...THREE, user: 'user:corp:anna' }]) {
+    assert.deepEqual(await verify(givenChain(spec).claims), { ok: true, chain: names, anchored: true })
+  }
+})
+
+test('a draft token is bound by its key itself, and its bare sub names no other agent (section 7)', async () => {
+  const { claims } = givenChain(THREE)
+  const { sub_profile: _, act: _act, ...rest } = claims
+  const draft = { ...rest, sub: 'patcher', cnf: { jwk: keyOf('patcher').jwk } }
+  assert.equal((await verify(draft)).anchored, true)
+  await refused({ ...draft, cnf: { jwk: keyOf('planner').jwk } }, 'proofs_key')
+  await refused({ ...draft, cnf: { jwk: { kty: 'oct' } } }, 'weak_or_unknown_key')
+})
+
+test('a token that nobody delegated has the chain of its one agent, anchored by the key it is bound to', async () => {
+  const { claims } = givenChain({ agents: ['planner'], hops: [], scope: 'read' })
+  assert.deepEqual(await verify(claims), { ok: true, chain: ['agent:app:planner'], anchored: true })
+  const endorsed = { ...claims, cnf: { jkt: (await heldKey('ES256')).jkt } }
+  assert.deepEqual(await verify(endorsed), { ok: true, chain: ['agent:app:planner'], anchored: false })
+  // Its delegation_chain may be the caller's word, which binds nothing.
+  assert.equal((await verify(withIntent(claims, { delegation_chain: sequenceHash(['x', 'planner']) }))).ok, true)
+})
+
+test('[attack 63] a delegated token without its proofs, or with fewer, is not proven', async () => {
+  const { claims, proofs } = givenChain(THREE)
+  const { delegation_proofs: _, ...bare } = claims
+  await refused(bare, 'proofs_chain')
+  await refused({ ...claims, delegation_proofs: [] }, 'proofs_chain')
+  await refused({ ...claims, delegation_proofs: proofs.slice(1) }, 'proofs_prev')
+  await refused({ ...claims, delegation_proofs: proofs.slice(0, 1) }, 'proofs_end')
+})
+
+test('[attack 63] the root has no prev: a parent shown as the root is refused (section 6)', async () => {
+  const { proofs } = givenChain(THREE)
+  const shortened = { ...THREE, agents: THREE.agents.slice(1), hops: THREE.hops.slice(1) }
+  await refused(tokenOf(shortened, proofs.slice(1)), 'proofs_prev')
+})
+
+test('a token of no agent, or bound to no key, has no proofs', async () => {
+  const { claims } = givenChain(THREE)
+  const { intent: _, ...client } = claims
+  await refused(client, 'proofs_without_agent')
+  const { cnf: _cnf, ...unbound } = claims
+  await refused(unbound, 'proofs_without_agent')
+  await refused(withIntent(claims, { executed_by: 'a|b' }), 'subject_name')
+})
+
+test('an unknown root is said to be unanchored; its keys are asked for by client, agent and thumbprint', async () => {
+  const { claims } = givenChain(THREE)
+  const asked: string[][] = []
+  const none: RootKeys = (...question) => {
+    asked.push(question)
+    return []
+  }
+  assert.equal((await verify(claims, none)).anchored, false)
+  assert.deepEqual(asked, [['app', 'supervisor', keyOf('supervisor').jkt]])
+  const others = (_: string, agent_id: string) => registeredKeys('app', agent_id === 'supervisor' ? 'planner' : '')
+  assert.equal((await verify(claims, others)).anchored, false)
+})
+
+test('[attack 62] [attack 64] prev is the hash of the hop before: reordered, doubled and spliced hops are refused', async () => {
+  const { claims, proofs } = givenChain(THREE)
+  const [first = '', second = ''] = proofs
+  const shown = (...delegation_proofs: string[]) => ({ ...claims, delegation_proofs })
+  await refused(shown(second, first), 'proofs_prev')
+  await refused(shown(first, first, second), 'proofs_prev')
+  // Same agents, same keys, another first hop.
+  await refused(shown(givenChain(THREE).proofs[0] ?? '', second), 'proofs_prev')
+  const { hops } = givenChain(THREE)
+  const named = signHop({ key: keyOf('supervisor'), payload: { ...hops[0]?.payload, prev: 'A'.repeat(43) } })
+  await refused(shown(named, second), 'proofs_prev')
+})
+
+test('[attack 62] each hop is by the one whom the hop before named, and with the key that it named', async () => {
+  await refused(remade(THREE, 0, { sub: 'agent:app:tester' }), 'proofs_iss')
+  await refused(remade(THREE, 0, { jkt: keyOf('tester').jkt }), 'proofs_key')
+})
+
+test('the last hop is of the agent and the key of the token', async () => {
+  await refused(remade(THREE, 1, { sub: 'agent:app:tester' }), 'proofs_end')
+  await refused(remade(THREE, 1, { jkt: keyOf('tester').jkt }), 'proofs_key')
+  const { claims } = givenChain(THREE)
+  await refused({ ...claims, cnf: { jkt: keyOf('planner').jkt } }, 'proofs_key')
+  await refused(withIntent(claims, { executed_by: 'planner' }), 'proofs_end')
+})
+
+test('[attack 65] every hop is of the execution of the token, or none is of any', async () => {
+  const other = { execution_id: 'exe_BBBBBBBBBBBBBBBBBBBBBB' }
+  await refused(remade(THREE, 0, other), 'proofs_execution')
+  await refused(remade(THREE, 1, { execution_id: undefined }), 'proofs_execution')
+  await refused(remade(PLAIN, 0, other), 'proofs_execution')
+  await refused(withIntent(givenChain(THREE).claims, other), 'proofs_execution')
+})
+
+test('[attack 59] no hop outlives the one before it, the token none of them, and a stale hop ends it', async () => {
+  await refused(remade(THREE, 1, { exp: NOW + 601 }), 'proofs_outlive')
+  const { claims } = givenChain(THREE)
+  await refused({ ...claims, exp: NOW + 301 }, 'proofs_outlive')
+  assert.equal((await verify(claims, registeredKeys, NOW + 298)).ok, true)
+  await refused({ ...claims, exp: NOW + 300 }, 'proofs_stale', NOW + 300)
+})
+
+test('[attack 56] [attack 58] scope and audience lie within the last hop', async () => {
+  const { claims } = givenChain(THREE)
+  await refused({ ...claims, scope: 'deploy write' }, 'proofs_scope')
+  await refused({ ...claims, aud: 'https://other.example.com' }, 'proofs_scope')
+})
+
+test('[attack 56] and within every earlier hop of the same step; another step has its own ceiling (section 6)', async () => {
+  const inStep: ChainSpec = {
+    ...THREE,
+    hops: [
+      { ...ALL, step: 'plan', workflow_step: 'plan', scope: 'read' },
+      { ...ALL, step: 'plan', workflow_step: 'plan', scope: 'read write', ends: 300 },
+    ],
+    scope: 'read write',
+  }
+  await refused(givenChain(inStep).claims, 'proofs_scope')
+  assert.equal((await verify(givenChain({ ...inStep, scope: 'read' }).claims)).ok, true)
+  const elsewhere = [
+    { ...ALL, step: 'plan', workflow_step: 'plan', resource: 'https://plan.example.com' },
+    THREE.hops[1],
+  ]
+  const handedOver = { ...THREE, hops: elsewhere.filter(hop => hop !== undefined) }
+  assert.equal((await verify(givenChain(handedOver).claims)).ok, true)
+})
+
+test('a hop that names no step has that of the hop before (section 6)', async () => {
+  const inherited = (last: string | undefined): ChainSpec => ({
+    ...THREE,
+    agents: ['supervisor', 'planner', 'patcher', 'tester'],
+    hops: [
+      { ...ALL, step: 'plan', workflow_step: 'plan', scope: 'read' },
+      { ...ALL, step: 'plan', scope: 'write' },
+      { ...ALL, step: last ?? 'plan', workflow_step: last, scope: 'write' },
+    ],
+    scope: 'write',
+  })
+  // In the step of the first two, both of which must then hold; in another step neither does.
+  await refused(givenChain(inherited(undefined)).claims, 'proofs_scope')
+  assert.equal((await verify(givenChain(inherited('patch')).claims)).ok, true)
+})
+
+test('where the first hops name no step their limits always hold (section 6)', async () => {
+  const nameless = (scope: string): ChainSpec => ({
+    ...THREE,
+    hops: [
+      { ...ALL, step: 'plan', scope: 'read' },
+      { ...ALL, step: 'patch', workflow_step: 'patch', scope: 'read deploy', ends: 300 },
+    ],
+    scope,
+  })
+  assert.equal((await verify(givenChain(nameless('read')).claims)).ok, true)
+  await refused(givenChain(nameless('deploy')).claims, 'proofs_scope')
+  await refused(givenChain({ ...PLAIN, hops: [{ ...ALL, scope: 'write' }, ALL] }).claims, 'proofs_scope')
+})
+
+test('[attack 65] the last hop is for the step of the token', async () => {
+  const { claims } = givenChain(THREE)
+  await refused(withIntent(claims, { workflow_step: 'report' }), 'proofs_step')
+  await refused(withIntent(claims, { workflow_step: undefined }), 'proofs_step')
+  const nameless = { ...THREE, hops: [THREE.hops[0] ?? ALL, { ...ALL, step: 'plan' }], scope: 'read' }
+  await refused(withIntent(givenChain(nameless).claims, { workflow_step: 'report' }), 'proofs_step')
+})
+
+test('[attack 55] [attack 64] agents of one client, each once', async () => {
+  const loop = { ...PLAIN, agents: ['supervisor', 'planner', 'supervisor'] }
+  await refused(givenChain(loop).claims, 'proofs_agents')
+  const { claims, hops } = givenChain({ ...PLAIN, agents: ['supervisor', 'planner'], hops: [ALL] })
+  for (const iss of ['user:corp:anna', 'agent:other-app:supervisor', 'app']) {
+    const [hop] = hops.map(({ key, payload }) => signHop({ key, payload: { ...payload, iss } }))
+    const chain = [iss, 'agent:app:planner']
+    const said = withIntent(claims, { chain_commitment: chainCommitment(chain), delegation_chain: sequenceHash(chain) })
+    await refused({ ...said, sub: iss, delegation_proofs: [hop ?? ''] }, 'proofs_agents')
+  }
+})
+
+test('[attack 67] the token says the same chain: commitment, hash, sub and act', async () => {
+  const { claims } = givenChain({ ...THREE, user: 'user:corp:anna' })
+  await refused(withIntent(claims, { chain_commitment: chainCommitment(['agent:app:patcher']) }), 'proofs_chain')
+  await refused(withIntent(claims, { delegation_chain: sequenceHash(['patcher']) }), 'proofs_chain')
+  await refused({ ...claims, sub: 'agent:app:patcher' }, 'proofs_chain')
+  const act = (...names: unknown[]) =>
+    names.reduceRight<object | undefined>((inner, sub) => ({ sub, ...(inner && { act: inner }) }), undefined)
+  const [root, middle, self] = ['agent:app:supervisor', 'agent:app:planner', 'agent:app:patcher']
+  const shown = (...names: unknown[]) => ({ ...claims, act: { ...act(...names) } })
+  assert.equal((await verify(shown(self))).ok, true)
+  assert.equal((await verify(shown(self, middle, root))).ok, true)
+  for (const wrong of [[middle], [self, root], [self, middle, root, root], [self, 7], ['user:corp:anna']]) {
+    await refused(shown(...wrong), 'proofs_chain')
+  }
+  await refused({ ...claims, act: { sub: self, act: 'planner' } }, 'proofs_chain')
+})
+
+test('an assertion is one of this issuer, of its kind, and signed by the key in its header', async () => {
+  const { claims, hops } = givenChain({ ...PLAIN, agents: ['supervisor', 'planner'], hops: [ALL] })
+  const [hop] = hops
+  const key = keyOf('supervisor')
+  const payload = { ...hop?.payload }
+  const shown = (header: object, changes: object = {}, signer = key) => ({
+    ...claims,
+    delegation_proofs: [
+      forge({ alg: key.alg, typ: 'delegation+jwt', jwk: key.jwk, ...header }, { ...payload, ...changes }, signer),
+    ],
+  })
+  assert.equal((await verify(shown({}))).anchored, true)
+  await refused(shown({}, { aud: 'https://other.example.com' }), 'delegation_audience')
+  await refused(shown({ typ: 'dpop+jwt' }), 'jws_typ')
+  await refused(shown({ alg: 'none' }), 'jws_alg')
+  await refused(shown({}, {}, { ...testKey('ES256'), jkt: key.jkt }), 'jws_signature')
+  await refused(shown({}, { resource: [API, API] }), 'delegation_claims')
+})
+
+test('[attack 54] [attack 70] more than 3 hops are refused before any signature is looked at', async () => {
+  const { claims, proofs } = givenChain(THREE)
+  const many = Array.from({ length: 10_000 }, () => proofs[0] ?? '')
+  const start = performance.now()
+  await refused({ ...claims, delegation_proofs: many }, 'proofs_too_many')
+  assert.ok(performance.now() - start < 50)
+  await refused({ ...claims, delegation_proofs: ['x', 'x', 'x', 'x'] }, 'proofs_too_many')
+  await refused({ ...claims, delegation_proofs: ['x', 'x', 'x'] }, 'malformed_jws')
+})
+
+/** What the issuer publishes of its agents, and how often it was asked. */
+function agentServer(sets: Record<string, object>) {
+  const state = { asked: [] as string[], isDown: false, seconds: NOW }
+  const keys = remoteAgentKeys(ISSUER, {
+    now: () => new Date(state.seconds * 1000),
+    fetch: async url => {
+      state.asked.push(url)
+      if (state.isDown) throw new TypeError('fetch failed')
+      return Response.json(sets[url] ?? { keys: [] })
+    },
+  })
+  return { state, keys }
+}
+
+function jwksUrl(agent_id: string): string {
+  return `${ISSUER}/intent/agents/app/${agent_id}/jwks`
+}
+
+test('the keys of a root come from its public JWKS, one set an agent and one fetch (section 2)', async () => {
+  const { jkt, jwk } = keyOf('supervisor')
+  const { state, keys } = agentServer({
+    [jwksUrl('supervisor')]: { keys: [{ ...jwk, kid: jkt, alg: 'ES256', use: 'sig' }] },
+  })
+  const { claims } = givenChain(THREE)
+  for (let round = 0; round < 3; round += 1) assert.equal((await verify(claims, keys)).anchored, true)
+  assert.deepEqual(state.asked, [jwksUrl('supervisor')])
+})
+
+test('the thumbprint of a published key is its own, not its kid; an agent without keys anchors nothing', async () => {
+  const { jkt } = keyOf('supervisor')
+  const other = { ...keyOf('tester').jwk, kid: jkt, alg: 'ES256' }
+  const { keys } = agentServer({ [jwksUrl('supervisor')]: { keys: [other] } })
+  const { claims } = givenChain(THREE)
+  assert.equal((await verify(claims, keys)).anchored, false)
+  assert.deepEqual(await keys('app', 'supervisor', jkt), [(await importPublicJwk(keyOf('tester').jwk)).jkt])
+  assert.equal((await verify(claims, agentServer({}).keys)).anchored, false)
+})
+
+test('without an answer nothing is judged: no chain counts as anchored or not (section 8)', async () => {
+  const { state, keys } = agentServer({})
+  state.isDown = true
+  await assert.rejects(verify(givenChain(THREE).claims, keys), refusal('temporarily_unavailable', 'jwks_unavailable'))
+  const broken = remoteAgentKeys(ISSUER, { fetch: async () => Response.json({ keys: {} }) })
+  await assert.rejects(verify(givenChain(THREE).claims, broken), refusal('temporarily_unavailable', 'jwks_unavailable'))
+})
+
+test('key sets of 256 agents are kept, that of the agent asked for longest ago goes first', async () => {
+  const { state, keys } = agentServer({})
+  for (let n = 0; n < 256; n += 1) await keys('app', `a-${n}`, 'x')
+  await keys('app', 'a-0', 'x')
+  assert.equal(state.asked.length, 256)
+  await keys('app', 'one-more', 'x')
+  await keys('app', 'a-0', 'x')
+  assert.equal(state.asked.length, 257)
+  await keys('app', 'a-1', 'x')
+  assert.equal(state.asked.length, 258)
+  // A name is one segment of the path, whatever is in it.
+  await keys('app', '../jwks', 'x')
+  assert.equal(state.asked.at(-1), `${ISSUER}/intent/agents/app/..%2Fjwks/jwks`)
+})
+
+test('whatever is shown, only one kind of error leaves (section 8)', async () => {
+  const { claims } = givenChain(THREE)
+  for (const delegation_proofs of [[''], ['a.b.c'], ['\u0000'], ['é'.repeat(20_000)]]) {
+    await assert.rejects(
+      verify({ ...claims, delegation_proofs }),
+      error => error instanceof OAuthError && error.code === 'invalid_token',
+    )
+  }
+})
