@@ -1,3 +1,4 @@
+import type { JsonObject } from '../src/protocol/json.ts'
 import type { ServerMetadata } from '../src/protocol/metadata.ts'
 import type { HolderKey } from '../src/protocol/sign.ts'
 import { generateKey } from './agents.ts'
@@ -18,6 +19,11 @@ export class Operator {
   /** POST to the admin API, whatever it answers. */
   async post(path: string, body: object): Promise<Answer> {
     return await this.client.call('POST', `${this.#adminUrl}/admin/v1${path}`, this.#access_token, body)
+  }
+
+  /** GET of the admin API that must succeed. */
+  async read(path: string): Promise<JsonObject> {
+    return expectStatus(await this.client.call('GET', `${this.#adminUrl}/admin/v1${path}`, this.#access_token), 200)
   }
 
   /** POST to the admin API that must succeed. */

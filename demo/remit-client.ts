@@ -20,6 +20,8 @@ export type IntentRequest = {
     readonly completed_steps: readonly string[]
     readonly chain: readonly string[]
   }
+  /** Further members of the body. */
+  readonly more?: JsonObject
 }
 
 /** Parts of a token request that are normally signed afresh: an attacker sends old ones again. */
@@ -54,9 +56,33 @@ export class RemitClient {
     return z.object({ access_token: z.string() }).parse(expectStatus(answer, 200)).access_token
   }
 
+  /** A short token for whoever a foreign issuer's ID token speaks of, bound to `key` (RFC 8693). */
+  async exchange(
+    subject_token: string,
+    target: { readonly resource: string; readonly scope: string },
+    key: HolderKey,
+  ): Promise<string> {
+    const answer = await this.#withNonce(async () => {
+      const form = {
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        ...{ subject_token, subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' },
+        ...target,
+        ...clientAuthentication(await this.signAssertion()),
+      }
+      const headers = { DPoP: await this.signProof(key) }
+      return await send('POST', this.metadata.token_endpoint, headers, new URLSearchParams(form))
+    })
+    return z.object({ access_token: z.string() }).parse(expectStatus(answer, 200)).access_token
+  }
+
+  /** The same client with another key: for calls with tokens that are bound to it. */
+  withKey(key: HolderKey): RemitClient {
+    return new RemitClient(this.metadata, this.client_id, key)
+  }
+
   /** Asks for an intent token with the agent's own key (draft-goswami-agentic-jwt-00 section 4). */
   async mint(request: IntentRequest, agentKey: HolderKey, signed: Signed = {}): Promise<Answer> {
-    const { workflow, ...agent } = request
+    const { workflow, more, ...agent } = request
     const { chain, completed_steps, ...step } = workflow ?? {}
     return await this.#withNonce(async () => {
       const client_assertion = signed.client_assertion ?? (await this.signAssertion())
@@ -65,6 +91,7 @@ export class RemitClient {
         grant_type: AGENT_GRANT,
         ...agent,
         ...(workflow && { workflow_enabled: true, ...step, delegation_context: { chain, completed_steps } }),
+        ...more,
         ...clientAuthentication(client_assertion),
       }
       return await send('POST', this.metadata.ajwt_intent_token_endpoint, { DPoP: proof }, body)

@@ -30,6 +30,15 @@ pre { margin: 0; padding: .8rem; background: var(--page); border: 1px solid var(
 pre code { white-space: pre-wrap }
 pre b { color: var(--name); font-weight: 500 }
 pre i { color: var(--value); font-style: normal }
+svg { display: block; max-width: 100%; height: auto; margin: .6rem 0 }
+svg text { fill: var(--text); font: 15px system-ui, sans-serif }
+svg .soft { fill: var(--soft); font-size: 12.5px }
+svg rect { fill: var(--card); stroke: var(--line); stroke-width: 1.5 }
+svg .done { stroke: var(--good); stroke-width: 2.5 }
+svg .past { stroke: var(--bar); stroke-width: 2 }
+svg .gate { stroke-dasharray: 7 4 }
+svg path { fill: none; stroke: var(--soft); stroke-width: 1.6 }
+svg .head { fill: var(--soft); stroke: none }
 summary { cursor: pointer }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }

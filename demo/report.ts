@@ -1,6 +1,7 @@
 import type { Agent } from './agents.ts'
 import type { Outcome } from './attempt.ts'
 import { Html, html, json } from './html.ts'
+import { patchPart } from './patch/drawing.ts'
 import type { Step } from './progress.ts'
 import { STYLE } from './report-style.ts'
 import type { Findings, MintedToken } from './scenario.ts'
@@ -27,6 +28,7 @@ export function renderReport(report: Report): string {
 </head>
 <body>
 ${head(report)}
+${patchPart(findings.patch)}
 <h2>What was done</h2>
 <p class="soft">Nothing is played: a server of its own, asked over HTTP, and published MCP servers, asked over stdio. The bars show when and how long.</p>
 <div class="scroll"><table>
@@ -47,8 +49,8 @@ ${refusals.map(refusalRow)}
 <h2>A token for each step</h2>
 <p class="soft">The agent's own key signed the request, and the token is bound to that key (<code>cnf.jkt</code>). The
 signatures are left out here. Both hashes were computed again by the demo. <code>state: asserted</code> says that the app
-itself vouches for the steps before and for the chain: this release checks them against the workflow, but does not yet
-record them.</p>
+itself vouches for the steps before and for the chain, as the draft has it: this app asked for that mode. The second act
+above is <code>state: recorded</code>.</p>
 ${findings.tokens.map(tokenCard)}
 </body>
 </html>

@@ -11,7 +11,7 @@ import { setStage } from './stage.ts'
 
 const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
 const progress = new Progress(options.json ? process.stderr : process.stdout)
-const findings: Findings = { agents: [], tokens: [] }
+const findings: Findings = { agents: [], tokens: [], patch: {} }
 
 progress.heading('Remit: three agents, one workflow, and what must not work')
 const finished = await setStage(

@@ -12,6 +12,8 @@ import { approvalAttempts } from './approval-refusals.ts'
 import { type Attempt, make } from './attempt.ts'
 import { readTools } from './mcp-tools.ts'
 import { mintAttempts, revokedAgent } from './mint-refusals.ts'
+import { type PatchFindings, playPatch } from './patch/play.ts'
+import { setUpPatch } from './patch/set-up.ts'
 import type { Progress } from './progress.ts'
 import { callApi, discover, expectStatus } from './remit-client.ts'
 import { type Defer, freePort, startRemit } from './remit-server.ts'
@@ -30,7 +32,7 @@ export type MintedToken = {
   readonly call: string
 }
 
-export type Findings = { readonly agents: Agent[]; readonly tokens: MintedToken[] }
+export type Findings = { readonly agents: Agent[]; readonly tokens: MintedToken[]; readonly patch: PatchFindings }
 
 type Stage = {
   readonly dir: string
@@ -66,6 +68,9 @@ export async function play(stage: Stage): Promise<void> {
   progress.heading('Revoked')
   await revokeReader(progress, scene, ben, access_token)
   await attemptAll(progress, [revokedAgent(scene)])
+  progress.heading('The second act: a person, a chain and a gate')
+  const patch = await setUpPatch({ progress, defer: stage.defer, server: remit, anna })
+  await playPatch(patch, { progress, findings: stage.findings.patch, anna })
 }
 
 type Remit = Awaited<ReturnType<typeof startServer>>
@@ -86,7 +91,7 @@ async function setUp(stage: Stage, remit: Remit) {
   const anna = await progress.step('bootstrap', 'Make the first administrator', async () => {
     const key = await generateKey()
     const client_id = await bootstrap(remit, remit.bootstrapToken, key)
-    const scope = 'admin:clients admin:resources approve:agents revoke'
+    const scope = 'admin:clients admin:resources approve:agents approve:steps revoke audit:read'
     return { detail: 'Anna, by the one-time token', result: await logIn(remit, client_id, key, scope) }
   })
   const api = `http://127.0.0.1:${await freePort()}`
@@ -116,7 +121,7 @@ async function setUp(stage: Stage, remit: Remit) {
         { resource: api, scope: Object.keys(ROUTES).join(' ') },
         { resource: issuer, scope: 'generate:intent-token register:intent register:workflow' },
       ],
-      policies: { require_approval: true, dpop_nonce: 'required' },
+      policies: { workflow_state: 'asserted', require_approval: true, dpop_nonce: 'required' },
     })
     const result = { app: client, ben: await logIn(remit, 'ben-operations', second.key, 'approve:agents revoke') }
     return { detail: `${APP} (Anna's), ben-operations (Ben's)`, result }

@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { type ApprovalDetail, approvalDetailSchema, argumentsDigestSchema } from '../protocol/approval.ts'
-import { adminClient, listAll, readRecord } from './admin-client.ts'
+import { adminClient, listAll, type Row, readRecord } from './admin-client.ts'
 import { approvalText } from './approval-text.ts'
-import { CliFailure } from './failure.ts'
+import { CliFailure, wrongUsage } from './failure.ts'
 import { recordText, tableText } from './output.ts'
 import type { ProtectedClient } from './protected-client.ts'
 import { openSession } from './session.ts'
@@ -70,20 +70,18 @@ function addDecision(approval: Command, decision: 'grant' | 'deny', description:
 
 /** The digest of what was read, as "approval show" prints it. */
 export function digestOption(): Option {
-  return new Option(
-    '--digest <digest>',
-    `arguments_digest of what you read; "${NO_ARGUMENTS}" where there are none`,
-  ).argParser(text => {
-    if (text === NO_ARGUMENTS || argumentsDigestSchema.safeParse(text).success) return text
-    throw new InvalidArgumentError('It is the base64url SHA-256 that "remit approval show" prints.')
-  })
+  return new Option('--digest <digest>', `arguments_digest of what you read; "${NO_ARGUMENTS}" where there are none`)
 }
 
+/** Throws CliFailure. */
 export async function decide(
   api: ProtectedClient,
   approval_id: string,
   { decision, digest, reason }: { decision: 'grant' | 'deny'; digest: string; reason: string },
-) {
+): Promise<Row> {
+  if (digest !== NO_ARGUMENTS && !argumentsDigestSchema.safeParse(digest).success) {
+    throw wrongUsage('--digest takes the base64url SHA-256 that "remit approval show" prints, or "none".')
+  }
   const arguments_digest = digest === NO_ARGUMENTS ? null : digest
   return readRecord(await api.post(pathOf(approval_id), { decision, arguments_digest, reason }))
 }

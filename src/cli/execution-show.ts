@@ -30,9 +30,10 @@ export function addExecutionShowCommand(execution: Command): void {
 }
 
 function noteNextSteps({ out }: Session, { execution_id, status, approvals }: ExecutionView): void {
-  const waiting = approvals.filter(approval => approval.status === 'pending').length
   if (status !== 'open') return
-  if (waiting > 0) out.note(`${waiting} approval(s) wait: decide in the console, "remit console", under Approvals.`)
+  if (approvals.some(approval => approval.status === 'pending')) {
+    out.note(`See what waits for a person: remit approval list --execution ${execution_id}`)
+  }
   out.note(`Stop it: remit revoke execution ${execution_id} --reason "..."`)
 }
 

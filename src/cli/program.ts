@@ -7,6 +7,7 @@ import { addAuditCommand } from './audit.ts'
 import { addBackupCommand } from './backup.ts'
 import { addClientCommand } from './client.ts'
 import { addConsoleCommand } from './console.ts'
+import { addDelegateCommand } from './delegate.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addExecutionCommand } from './execution.ts'
 import { addExplainCommand } from './explain.ts'
@@ -52,6 +53,7 @@ export function buildProgram(): Command {
   addExecutionCommand(program)
   addKeygenCommand(program)
   addTokenCommand(program)
+  addDelegateCommand(program)
   addShimReleaseCommand(program)
   addWebhookCommand(program)
   addRevokeCommand(program)

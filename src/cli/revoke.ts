@@ -62,9 +62,13 @@ export function coveredText(answer: RevocationAnswer): string {
   return [
     lineText([`Revoked ${kind} ${id}.`]),
     `${stops}${more}.`,
-    ...(executions > 0 ? [`${counted(executions, 'open execution')} ${executions === 1 ? 'ends' : 'end'} with it.`] : []),
+    ...(executions > 0
+      ? [`${counted(executions, 'open execution')} ${executions === 1 ? 'ends' : 'end'} with it.`]
+      : []),
     ...(delegations > 0
-      ? [`Nothing more is minted under ${counted(delegations, 'delegation')} that ${delegations === 1 ? 'descends' : 'descend'} from it.`]
+      ? [
+          `Nothing more is minted under ${counted(delegations, 'delegation')} that ${delegations === 1 ? 'descends' : 'descend'} from it.`,
+        ]
       : []),
     ...(endorsed > 0
       ? [`${counted(endorsed, 'key')} that it endorsed ${endorsed === 1 ? 'goes' : 'go'} with it.`]

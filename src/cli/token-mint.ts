@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { agentChecksum } from '../protocol/checksum.ts'
 import { AGENT_GRANT } from '../protocol/grant-types.ts'
+import { WORKFLOW_STEP_TYPE } from '../protocol/workflow-request.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
 import { readObject, readSecret } from './files.ts'
@@ -26,7 +27,12 @@ const mintOptions = z.object({
   workflow: z.string().optional(),
   step: z.string().optional(),
   completed: z.string().optional(),
+  delegation: z.string().optional(),
+  execution: z.string().optional(),
+  arguments: z.string().optional(),
 })
+
+const executionSchema = z.object({ execution_id: z.string() })
 
 /** What the checksum covers; whether it is acceptable is the server's to say. */
 const componentsSchema = z.strictObject({
@@ -55,7 +61,10 @@ export function addTokenMint(token: Command): void {
     .option('--key-statement <file>', 'vouches for --key where that is not registered ("agent key endorse")')
     .option('--workflow <id>', 'the workflow that the agent acts in')
     .option('--step <id>', 'the step that it acts in')
+    .option('--delegation <file>', 'the assertion by which another agent gave it the task ("remit delegate")')
     .option('--completed <ids>', 'steps done before, separated by commas')
+    .option('--execution <id>', 'the execution that the step belongs to; without it an entry step opens one')
+    .option('--arguments <file>', 'what the step is done with, where it needs an approval (JSON or YAML)')
     .addHelpText('after', HELP)
     .action(async (_options: unknown, command: Command) => {
       const session = openSession(command)
@@ -64,7 +73,7 @@ export function addTokenMint(token: Command): void {
       const credential = await readCredential(command)
       const key = options.key === undefined ? undefined : await readKeyFile(options.key)
       const metadata = await discover(await issuerOf(session))
-      const { workflow, step, completed, keyStatement } = options
+      const { workflow, step, completed, delegation, keyStatement } = options
       const parameters = {
         grant_type: AGENT_GRANT,
         agent_id,
@@ -73,6 +82,9 @@ export function addTokenMint(token: Command): void {
         resource: options.resource,
         ...(workflow !== undefined && { workflow_enabled: 'true', workflow_id: workflow }),
         ...(step !== undefined && { workflow_step: step }),
+        ...(options.execution !== undefined && { execution_id: options.execution }),
+        ...(options.arguments !== undefined && { authorization_details: await detailsOf(options) }),
+        ...(delegation !== undefined && { delegation_assertion: await readSecret(delegation) }),
         ...(keyStatement !== undefined && { key_statement: await readSecret(keyStatement) }),
         ...(completed !== undefined && {
           delegation_context: JSON.stringify({ completed_steps: completed.split(',').filter(id => id !== '') }),
@@ -80,8 +92,28 @@ export function addTokenMint(token: Command): void {
       }
       const answer = await requestToken(session, metadata, credential, parameters, key)
       session.out.note(`${answer.token_type} token for ${options.resource}, good for ${answer.expires_in} s`)
+      const execution = executionSchema.safeParse(answer).data
+      if (execution) session.out.note(`Of execution ${execution.execution_id}: later steps name it with --execution.`)
       session.out.result(answer, answer.access_token)
     })
+}
+
+/** RFC 9396: the step with its arguments; the server makes the digest. Throws CliFailure. */
+async function detailsOf({
+  workflow,
+  step,
+  execution,
+  arguments: file,
+}: z.output<typeof mintOptions>): Promise<string> {
+  if (workflow === undefined || step === undefined || file === undefined) {
+    throw wrongUsage('Give --workflow and --step, whose arguments these are.')
+  }
+  const named = {
+    workflow_id: workflow,
+    workflow_step: step,
+    ...(execution !== undefined && { execution_id: execution }),
+  }
+  return JSON.stringify([{ type: WORKFLOW_STEP_TYPE, ...named, arguments: await readObject(file) }])
 }
 
 async function identify({ agent, file, checksum }: z.output<typeof mintOptions>) {

@@ -2,9 +2,13 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { ConsoleSession } from '../protocol/console-session.ts'
 import { AgentPage } from './agent.tsx'
 import { AgentsPage } from './agents.tsx'
+import { ApprovalPage } from './approval.tsx'
+import { ApprovalsPage } from './approvals.tsx'
 import { ClientPage } from './client.tsx'
 import { ClientsPage } from './clients.tsx'
 import { DecisionsPage } from './decisions.tsx'
+import { ExecutionPage } from './execution.tsx'
+import { ExecutionsPage } from './executions.tsx'
 import { ExplanationPage } from './explanation.tsx'
 import { Header } from './header.tsx'
 import { RevocationsPage } from './revocations.tsx'
@@ -95,6 +99,10 @@ function Page({ route: { path, search } }: { route: Route }) {
           against={search.get('against') ?? ''}
         />
       )
+    case 'approvals':
+      return first === undefined ? <ApprovalsPage search={search} /> : <ApprovalPage approval_id={first} />
+    case 'executions':
+      return first === undefined ? <ExecutionsPage search={search} /> : <ExecutionPage execution_id={first} />
     case 'decisions':
       return <DecisionsPage search={search} />
     case 'explain':

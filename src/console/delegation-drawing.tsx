@@ -33,7 +33,9 @@ export function DelegationDrawing(props: { delegations: readonly Delegation[]; t
 /** The agents by their chains, roots too, which nobody delegated to. */
 function agentsOf(delegations: readonly Delegation[], tokens: readonly Token[]): ReadonlyMap<string, Agent> {
   const chains = new Map(
-    delegations.flatMap(({ chain }) => chain.map((_, at) => chain.slice(0, at + 1))).map(chain => [keyOf(chain), chain]),
+    delegations
+      .flatMap(({ chain }) => chain.map((_, at) => chain.slice(0, at + 1)))
+      .map(chain => [keyOf(chain), chain]),
   )
   return new Map(
     [...chains].map(([key, chain]) => {
@@ -50,7 +52,8 @@ function agentView(chain: readonly string[], here: readonly Delegation[], tokens
   const live = minted.filter(({ status }) => status === 'live').length
   const whose = chain.length === 1 ? 'the root' : steps.length === 0 ? 'no step' : `for ${steps.join(', ')}`
   const fate = fateOf(here)
-  const marks = here.length === 0 ? 'begins the chain' : `${fate} · ${live} of ${minted.length} tokens live`
+  const count = minted.length === 0 ? 'no token yet' : `${live} of ${minted.length} tokens live`
+  const marks = here.length === 0 ? 'begins the chain' : `${fate} · ${count}`
   const title = [chain.map(bareName).join(' to '), whose, marks].join(', ')
   return { chain, text: { name, whose, marks, title }, look: here.length === 0 ? 'at-open' : `fate-${fate}` }
 }

@@ -91,7 +91,7 @@ function RevokeExecution({ execution, reload }: { execution: ExecutionView; relo
 function Facts({ execution }: { execution: ExecutionView }) {
   const { client_id, workflow_id, workflow_version, initiated_by, intent_digest, limits } = execution
   return (
-    <dl class="card facts-of-execution">
+    <dl class="card">
       <dt>Workflow</dt>
       <dd>
         <Id id={client_id} />

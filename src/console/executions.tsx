@@ -19,10 +19,10 @@ const STATUSES = ['open', 'closed', 'revoked'] as const
 const COLUMNS = [
   ['Opened'],
   ['Execution'],
-  ['Client and workflow'],
+  ['Workflow'],
   ['Initiated by', 'wide'],
   ['Status'],
-  ['Tokens', 'number'],
+  ['Tokens', 'wide number'],
 ] as const
 /** Rows a look, and the most looks for one list: beyond them it is searched with the command line. */
 const PAGE = 50
@@ -126,7 +126,7 @@ function Table({ executions }: { executions: readonly ExecutionSummary[] }) {
             <td>
               <Badge state={execution.status} />
             </td>
-            <td class="number">{execution.tokens_minted}</td>
+            <td class="wide number">{execution.tokens_minted}</td>
           </tr>
         ))}
       </tbody>

@@ -1,10 +1,13 @@
 import type { ConsoleSession } from '../protocol/console-session.ts'
+import { WaitingCount } from './approvals.tsx'
 import { href } from './route.ts'
 import { useTheme } from './theme.ts'
 import { duration, useNow } from './time.tsx'
 
 const ROOMS = [
   ['agents', 'Agents'],
+  ['approvals', 'Approvals'],
+  ['executions', 'Executions'],
   ['decisions', 'Decisions'],
   ['workflows', 'Workflows'],
   ['clients', 'Clients'],
@@ -14,6 +17,7 @@ const ROOMS = [
 /** Where one is, who one is, and how long still. */
 export function Header({ session, room, onLeave }: { session: ConsoleSession; room: string; onLeave: () => void }) {
   const { theme, next } = useTheme()
+  const counts = session.scope.includes('approve:steps')
   return (
     <header class="top">
       <a class="brand" href={href(['agents'])}>
@@ -23,6 +27,7 @@ export function Header({ session, room, onLeave }: { session: ConsoleSession; ro
         {ROOMS.map(([name, title]) => (
           <a key={name} href={href([name])} aria-current={name === room ? 'page' : undefined}>
             {title}
+            {name === 'approvals' && counts && <WaitingCount />}
           </a>
         ))}
       </nav>

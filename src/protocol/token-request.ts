@@ -150,7 +150,7 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
   const subject_token = readSubjectToken(body, grant_type)
   const target = { ...(resource !== undefined && { resource }) }
   if (grant_type === CLIENT_CREDENTIALS_GRANT) {
-    checkWithoutAgent(body, 'The client_credentials grant')
+    checkWithoutAgent(body, 'This grant')
     if (subject_token) throw malformed('subject_token')
     return { grant_type, credentials, scope, ...target }
   }

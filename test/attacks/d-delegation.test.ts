@@ -5,7 +5,7 @@ import { type Attempt, agentGrant, clientCredentials, send } from './attempt.ts'
 import { givenAgent, givenClient, givenResource, givenWorld, READ_API, WRITE_API } from './given.ts'
 import { type Expected, refused } from './refused.ts'
 
-const world = await givenWorld()
+const world = await givenWorld({}, { workflow_state: 'asserted' })
 const TOKEN = '/oauth/token'
 const INTENT = '/intent/token'
 const good = () => agentGrant(world, TOKEN, world.solo)
@@ -17,7 +17,15 @@ type Case = {
   readonly expect: Expected
 }
 
-const notBuilt = { status: 400, error: 'invalid_request', reason: 'parameter_not_built', audited: false } as const
+const badRequest = { status: 400, error: 'invalid_request', reason: 'malformed_parameter', audited: false } as const
+const noWorkflow = { ...badRequest, reason: 'subject_token_without_workflow', audited: true } as const
+const actor = { ...badRequest, reason: 'actor_token_sent' } as const
+const half = { ...badRequest, reason: 'half_workflow_request' } as const
+const undelegated = {
+  ...{ status: 400, error: 'invalid_grant', ajwt_error: 'delegation_unauthorized' },
+  ...{ reason: 'malformed_jws', audited: true },
+} as const
+const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 const tooMuch = { status: 400, error: 'invalid_scope', reason: 'invalid_scope', audited: true } as const
 const malformed = { status: 400, error: 'invalid_scope', reason: 'malformed_scope', audited: false } as const
 const noTarget = { status: 400, error: 'invalid_target', reason: 'invalid_target', audited: true } as const
@@ -25,11 +33,18 @@ const several = { status: 400, error: 'invalid_target', reason: 'several_resourc
 
 /** Parameters of the agent grant at /oauth/token. */
 const CASES: readonly Case[] = [
-  { row: 50, name: 'a subject token', params: { subject_token: 'a.b.c' }, expect: notBuilt },
-  { row: 51, name: 'an actor token', params: { actor_token: 'a.b.c' }, expect: notBuilt },
-  { row: 52, name: 'subject and actor token', params: { subject_token: 'a', actor_token: 'b' }, expect: notBuilt },
-  { row: 62, name: 'a delegation assertion', params: { delegation_assertion: 'a.b.c' }, expect: notBuilt },
-  { row: 132, name: 'an execution of whoever', params: { execution_id: 'exe_1' }, expect: notBuilt },
+  { row: 50, name: 'a subject token of no type', params: { subject_token: 'a.b.c' }, expect: badRequest },
+  {
+    row: 50,
+    name: 'a subject token that is none',
+    params: { subject_token: 'a.b.c', subject_token_type: JWT },
+    expect: noWorkflow,
+  },
+  { row: 51, name: 'an actor token', params: { actor_token: 'a.b.c' }, expect: actor },
+  { row: 52, name: 'subject and actor token', params: { subject_token: 'a', actor_token: 'b' }, expect: actor },
+  { row: 62, name: 'a delegation assertion that is none', params: { delegation_assertion: 'a.b.c' }, expect: undelegated },
+  { row: 132, name: 'an execution of no form', params: { execution_id: 'exe_1' }, expect: badRequest },
+  { row: 132, name: 'an execution and no step', params: { execution_id: `exe_${'A'.repeat(22)}` }, expect: half },
   { row: 56, name: 'a scope outside the grant', params: { scope: 'write' }, expect: tooMuch },
   { row: 56, name: 'one scope inside, one outside', params: { scope: 'read write' }, expect: tooMuch },
   { row: 56, name: 'a scope that nobody knows', params: { scope: 'admin' }, expect: tooMuch },

@@ -5,7 +5,7 @@ import { type Attempt, agentGrant, send } from './attempt.ts'
 import { type GivenAgent, givenAgent, givenClient, givenWorkflow, givenWorld, WRITE_API } from './given.ts'
 import { refused } from './refused.ts'
 
-const world = await givenWorld()
+const world = await givenWorld({}, { workflow_state: 'asserted' })
 const { planner, worker, solo } = world
 
 type Asked = {
@@ -101,8 +101,16 @@ test('[attack 75] details that disagree with the plain parameters are refused (s
   attempt.params.authorization_details = [{ ...detail, workflow_step: 'apply' }]
   const half = { status: 400, error: 'invalid_request', reason: 'half_workflow_request', audited: false }
   await refused(world, attempt, half, good())
-  attempt.params.authorization_details = [{ ...detail, arguments: { amount: 1 } }]
-  await refused(world, attempt, { ...half, reason: 'parameter_not_built' }, good())
+})
+
+test('[attack 75] on the caller’s word there is no execution, and no approval of arguments (section 6, asserted)', async () => {
+  const detail = { type: 'urn:remit:workflow-step', workflow_id: 'patch', workflow_step: 'plan' }
+  const recordedOnly = { status: 400, error: 'invalid_request', reason: 'recorded_only', audited: true }
+  for (const about of [{ arguments: { amount: 1 } }, { execution_id: `exe_${'A'.repeat(22)}` }]) {
+    const attempt = step('/intent/token', planner, { workflow_step: 'plan' })
+    attempt.params.authorization_details = [{ ...detail, ...about }]
+    await refused(world, attempt, recordedOnly, good())
+  }
 })
 
 test('[attack 76] wrong agent, unknown workflow or step, and twins of their names are refused alike', async () => {

@@ -63,8 +63,10 @@ const STEPS = [
   { step_id: 'report', agent_id: 'worker', dependencies: ['apply'] },
 ]
 
-/** A server with two APIs, a draft API, one client with three agents, and a workflow of two of them. */
-export async function givenWorld(options: TestAppOptions = {}): Promise<World> {
+/**
+ * A server with two APIs, a draft API, one client (with these policies) with three agents, and a workflow of two of them.
+ */
+export async function givenWorld(options: TestAppOptions = {}, policies: object = {}): Promise<World> {
   const app = await startTestApp(options)
   const { ctx } = app
   await givenResource(ctx, {
@@ -73,7 +75,7 @@ export async function givenWorld(options: TestAppOptions = {}): Promise<World> {
   })
   await givenResource(ctx, { resource: WRITE_API, scopes: [{ name: 'read' }, { name: 'write' }] })
   await givenResource(ctx, { resource: DRAFT_API, scopes: [{ name: 'read' }], token_profile: 'draft' })
-  const client = await givenClient(ctx, 'patcher')
+  const client = await givenClient(ctx, 'patcher', { policies })
   const solo = await givenAgent(ctx, client, 'solo')
   const planner = await givenAgent(ctx, client, 'planner')
   const worker = await givenAgent(ctx, client, 'worker')

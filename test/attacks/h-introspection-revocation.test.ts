@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CompactSign } from 'jose'
 import { base64url } from '../protocol/forge.ts'
-import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
 import { givenDelegationFrom } from '../support/delegated.ts'
+import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
 import { DRAFT_API, type GivenClient, givenAgent, givenClient, givenResource, givenWorld, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
 import { type Expected, refused } from './refused.ts'
@@ -43,7 +43,7 @@ function owned(): Attempt {
 
 test('introspection tells the token’s own client the claims as issued (RFC 7662 section 2.2)', async () => {
   const token = await mint(agentGrant(world, '/intent/token', solo))
-  const expected = { active: true, token_type: 'DPoP', ...claimsOf(token) }
+  const expected = { active: true, token_type: 'DPoP', ...claimsOf(token), chain: ['agent:patcher:solo'] }
   assert.deepEqual(await introspected(token, client), { status: 200, body: expected })
 })
 
@@ -53,7 +53,8 @@ test('a draft token without a proof is Bearer, and recorded with the one key tha
   const attempt = { ...agentGrant(world, '/intent/token', agent), proof: undefined }
   attempt.params.audience = DRAFT_API
   const token = await mint(attempt)
-  const expected = { active: true, token_type: 'Bearer', ...claimsOf(token) }
+  const chain = [`agent:${optional.client_id}:unproven`]
+  const expected = { active: true, token_type: 'Bearer', ...claimsOf(token), chain }
   assert.deepEqual(await introspected(token, optional), { status: 200, body: expected })
   const row = await ctx.db
     .selectFrom('token')

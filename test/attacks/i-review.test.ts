@@ -5,7 +5,7 @@ import { givenAgent, givenClient, givenWorkflow, givenWorld, READ_API } from './
 import { startNode } from './node.ts'
 import { refused, tokenCount } from './refused.ts'
 
-const world = await givenWorld()
+const world = await givenWorld({}, { workflow_state: 'asserted' })
 const { ctx, client } = world
 
 test('[attack 121] [attack 75] a marked scope is refused to everybody, whatever is sent (section 6)', async () => {

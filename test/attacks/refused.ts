@@ -12,6 +12,8 @@ export type Expected = {
   readonly audited: boolean
   readonly ajwt_error?: string
   readonly missing_steps?: readonly string[]
+  /** The answer names the approval that it waits for. */
+  readonly approval?: boolean
 }
 
 /**
@@ -33,13 +35,15 @@ export async function refused(world: World, attempt: Attempt, expected: Expected
 }
 
 function assertRefusal(answer: Answer, attempt: Attempt, expected: Expected): void {
-  const { error_description, error_uri, ...body } = answer.body
+  const { error_description, error_uri, approval_id, ...body } = answer.body
   const wanted = {
     error: expected.error,
     ...(expected.ajwt_error && { ajwt_error: expected.ajwt_error }),
     ...(expected.missing_steps && { missing_steps: expected.missing_steps }),
   }
   assert.deepEqual({ status: answer.status, ...body }, { status: expected.status, ...wanted }, answer.text)
+  const names = expected.approval ? /^apr_[A-Za-z0-9_-]{22}$/ : /^undefined$/
+  assert.match(String(approval_id), names)
   const page = expected.ajwt_error ?? expected.error
   assert.ok(String(error_uri).endsWith(`/errors/${page}`), String(error_uri))
   assert.equal(answer.headers['cache-control'], 'no-store')

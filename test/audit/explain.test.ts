@@ -9,7 +9,7 @@ import { generateKey } from '../support/dpop.ts'
 import { givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 import { caller } from './given.ts'
 
-const world = await givenWorld()
+const world = await givenWorld({}, { workflow_state: 'asserted' })
 const { app, ctx } = world
 const asAdmin = caller(app, await givenAdmin(app), 'admin')
 

@@ -53,7 +53,7 @@ test('the command line explains itself with --help', async () => {
   const create = await remit(cwd, ['client', 'create', '--help'])
   assert.match(create.stdout, /^Usage: remit client create .*[\s\S]*--secret-file[\s\S]*--json[\s\S]*for example:/)
   const revoke = await remit(cwd, ['revoke', '--help'])
-  for (const kind of ['token', 'registration', 'agent', 'client', 'workflow', 'initiator', 'key']) {
+  for (const kind of ['token', 'registration', 'agent', 'client', 'execution', 'workflow', 'initiator', 'key']) {
     assert.match(revoke.stdout, new RegExp(`^  ${kind} `, 'm'))
   }
   assert.match(revoke.stdout, /--reason <text> .*\(required\)/)

@@ -109,7 +109,8 @@ describe('the command line against a server', async () => {
         { resource: issuer, scope: 'generate:intent-token register:intent register:workflow' },
         { resource: API, scope: 'read write' },
       ],
-      policies: { default_grant: 'client', require_approval: true },
+      // What is completed is its own word here.
+      policies: { workflow_state: 'asserted', default_grant: 'client', require_approval: true },
     }
     const stdin = JSON.stringify(client)
     const created = await remitJson(cwd, ['client', 'create', '-', '--secret-file', 'secret'], {}, stdin)

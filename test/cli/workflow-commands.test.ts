@@ -88,7 +88,7 @@ describe('workflows, revocation and introspection by the command line', async ()
 
   test('revoke says in words what stops; a revoked workflow comes back by approval only', async () => {
     const revoked = await remit(cwd, ['revoke', 'workflow', 'app/one', '--reason', 'test'])
-    assert.equal(revoked.stdout, 'Revoked workflow app/one.\n1 live token stops.\n')
+    assert.equal(revoked.stdout, 'Revoked workflow app/one.\n1 live token stops.\n1 open execution ends with it.\n')
     assert.equal((await mintFor(['--workflow', 'one', '--step', 'look'])).value.error, 'workflow_step_unauthorized')
     const again = await remitJson(cwd, ['workflow', 'create', 'one.yaml', ...asApp])
     assert.deepEqual(again.value, { status: 'pending', workflow_id: 'one', version: 2 })

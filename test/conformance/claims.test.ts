@@ -100,7 +100,7 @@ test("introspection answers the token's client and the resource's client with th
   for (const caller of [client, reader]) {
     const answer = await introspect(token, caller)
     assert.equal(answer.status, 200)
-    assert.deepEqual(answer.body, { active: true, token_type: 'DPoP', ...decodeJwt(token) })
+    assert.deepEqual(answer.body, { active: true, token_type: 'DPoP', ...decodeJwt(token), chain: [subject] })
     assertNotStored(answer)
   }
 })

@@ -77,6 +77,11 @@ const OWN = LISTED.own.split(' ')
 const marked = (mark: object) => ({ resource: { ...LISTED.resource, scopes: [{ name: 'repo:write', ...mark }] } })
 const MISSING: readonly (readonly [string, Partial<Listed>, readonly [string, number, string]])[] = [
   [
+    'workflow_state: asserted',
+    { policies: { ...policies, workflow_state: 'recorded' } },
+    ['/intent/register/workflow', 400, 'invalid_request'],
+  ],
+  [
     'agent_proof: optional',
     { policies: { ...policies, agent_proof: 'required' } },
     ['/intent/token', 400, 'invalid_dpop_proof'],
@@ -119,11 +124,6 @@ test('the literal client of the draft fails without dpop_nonce off (protocol.md 
   const required = { ...LISTED, policies: { ...policies, dpop_nonce: 'required' } }
   const stop = stopOf(await runDraftClient(await draftClient(required)))
   assert.deepEqual(stop, ['/oauth/token', 400, 'use_dpop_nonce'])
-})
-
-test('workflow_state recorded, which is not built yet, is refused when a client is created (protocol.md section 6)', async () => {
-  const body = { ...LISTED, policies: { ...policies, workflow_state: 'recorded' } }
-  await assert.rejects(draftClient(body), /was answered 400/)
 })
 
 function stopOf({ path, response, body }: Stop): readonly [string, number, unknown] {

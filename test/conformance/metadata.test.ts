@@ -4,8 +4,9 @@ import { discoverAuthorizationServerMetadata } from '@modelcontextprotocol/clien
 import { calculateJwkThumbprint, decodeProtectedHeader, type JWK } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { z } from 'zod'
+import { TOKEN_EXCHANGE_GRANT } from '../../src/protocol/grant-types.ts'
 import { startTestApp } from '../support/app.ts'
-import { generateKey, signAssertion, signProof, type TestKey } from '../support/dpop.ts'
+import { generateKey, signAssertion, signJws, signProof, type TestKey } from '../support/dpop.ts'
 import { get, postForm, postJson } from './http.ts'
 import { freePort } from './listen.ts'
 import { mint } from './minting.ts'
@@ -23,7 +24,8 @@ await setting.createResource({ resource: API, scopes: [{ name: 'repo:write' }] }
 const own = { resource: issuer, scope: 'generate:intent-token register:intent register:workflow' }
 const client = await setting.createKeyClient({ access: [own, ...ACCESS] })
 const key = await generateKey()
-const agent = await setting.registerAgent(client, { agent_id: 'patcher', grant: { access: ACCESS }, key })
+const rights = { access: ACCESS, outside_workflow: true }
+const agent = await setting.registerAgent(client, { agent_id: 'patcher', grant: rights, key })
 const metadata = documentSchema.parse((await get(`${issuer}/.well-known/oauth-authorization-server`)).body)
 
 /** For each member of the metadata what shows that it works: nothing is listed that does not (protocol.md section 2). */
@@ -55,7 +57,8 @@ const MEMBERS: Readonly<Record<string, (value: unknown) => Promise<void>>> = {
     }
   },
   grant_types_supported: async value => {
-    assert.deepEqual(namesSchema.parse(value).toSorted(), ['agent_checksum', 'client_credentials', AGENT_GRANT])
+    const names = ['agent_checksum', 'client_credentials', AGENT_GRANT, TOKEN_EXCHANGE_GRANT]
+    assert.deepEqual(namesSchema.parse(value).toSorted(), names)
     for (const grant_type of namesSchema.parse(value)) assert.equal((await grant(grant_type)).status, 200)
   },
   token_endpoint_auth_methods_supported: value => assertMethods(value, 'token'),
@@ -112,7 +115,7 @@ const MEMBERS: Readonly<Record<string, (value: unknown) => Promise<void>>> = {
   },
   ajwt_workflow_registration_endpoint: async value => {
     const token = await clientToken(app, client, { scope: 'register:workflow', resource: issuer })
-    const body = { workflow_id: 'auto-patch', steps: [{ step_id: 'scan' }] }
+    const body = { workflow_id: 'auto-patch', steps: [{ step_id: 'scan', agent_id: 'patcher' }] }
     const { status } = await postJson(String(value), body, { authorization: `Bearer ${token}` })
     assert.equal(status, 200)
   },
@@ -127,11 +130,13 @@ const MEMBERS: Readonly<Record<string, (value: unknown) => Promise<void>>> = {
   },
   ajwt_shim_releases_uri: async value => assert.equal((await get(String(value))).status, 200),
   authorization_details_types_supported: async value => {
-    await setting.registerWorkflow(client, { workflow_id: 'one-step', steps: [{ step_id: 'scan' }] })
+    const steps = [{ step_id: 'scan', agent_id: 'patcher' }]
+    await setting.registerWorkflow(client, { workflow_id: 'one-step', steps })
     for (const type of namesSchema.parse(value)) {
       const details = [{ type, workflow_id: 'one-step', workflow_step: 'scan' }]
       const answer = await grant(AGENT_GRANT, { authorization_details: JSON.stringify(details) })
-      assert.deepEqual(documentSchema.parse(answer.body).authorization_details, details)
+      const { authorization_details, execution_id } = documentSchema.parse(answer.body)
+      assert.deepEqual(authorization_details, [{ ...details[0], execution_id }])
     }
   },
   // What that version asks for is draft-client.test.ts.
@@ -150,7 +155,7 @@ test('the metadata lists nothing that is not tried here (protocol.md section 2)'
 })
 
 test('a grant that the metadata does not list is unsupported_grant_type (RFC 6749 section 5.2)', async () => {
-  for (const grant_type of ['password', 'authorization_code', 'urn:ietf:params:oauth:grant-type:token-exchange']) {
+  for (const grant_type of ['password', 'authorization_code', 'refresh_token', 'token-exchange']) {
     const { status, body } = await grant(grant_type)
     assert.deepEqual([status, documentSchema.parse(body).error], [400, 'unsupported_grant_type'])
   }
@@ -192,7 +197,27 @@ async function grant(grant_type: string, more: Readonly<Record<string, string>> 
     const form = { grant_type, scope: 'register:intent', resource: issuer, ...(await assertionOf(app, client)) }
     return await postForm(`${issuer}/oauth/token`, form)
   }
+  if (grant_type === TOKEN_EXCHANGE_GRANT) return await exchangeOfWorkload()
   return await mint(setting, client, agent, asked, grant_type)
+}
+
+/** A job of a trusted issuer gets a client-level token (RFC 8693; protocol.md section 6 (b)). */
+async function exchangeOfWorkload() {
+  const access = [{ resource: issuer, scope: 'register:intent' }]
+  const registrar = await setting.createKeyClient({ access, grant_types: [TOKEN_EXCHANGE_GRANT] })
+  const job = { iss: 'https://ci.example.com', aud: issuer, sub: 'job-1', repository: 'example/patcher' }
+  const clients = [registrar.client_id]
+  await setting.createTrustedIssuer({
+    ...{ name: 'ci', issuer: job.iss, purpose: 'workload', audience: issuer, claims: { repository: job.repository } },
+    ...{ jwks: { keys: [key.jwk] }, algs: ['ES256'], clients, access },
+  })
+  const iat = app.clock.seconds()
+  const form = {
+    ...{ grant_type: TOKEN_EXCHANGE_GRANT, scope: 'register:intent', resource: issuer },
+    subject_token: await signJws(key, { typ: 'JWT', alg: 'ES256' }, { ...job, iat, exp: iat + 60 }),
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  }
+  return await postForm(`${issuer}/oauth/token`, { ...form, ...(await assertionOf(app, registrar)) })
 }
 
 /** What an endpoint says to an empty form: that it is there. */

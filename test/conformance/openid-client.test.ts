@@ -15,7 +15,7 @@ const own = { resource: setting.issuer, scope: 'generate:intent-token register:i
 const app = await setting.createKeyClient({ access: [own, ...ACCESS] })
 const agent = await setting.registerAgent(app, {
   agent_id: 'patcher',
-  grant: { access: ACCESS },
+  grant: { access: ACCESS, outside_workflow: true },
   key: await generateKey(),
 })
 
@@ -57,15 +57,16 @@ for (const alg of ['EdDSA', 'PS256'] as const) {
 }
 
 test('openid-client asks for a workflow step by authorization_details and gets it as granted (RFC 9396 section 7)', async () => {
-  await setting.registerWorkflow(app, { workflow_id: 'auto-patch', steps: [{ step_id: 'scan' }, { step_id: 'patch' }] })
+  const steps = ['scan', 'patch'].map(step_id => ({ step_id, agent_id: 'patcher' }))
+  await setting.registerWorkflow(app, { workflow_id: 'auto-patch', steps })
   const config = await discover(setting, app.client_id, client.PrivateKeyJwt(app.key.privateKey))
   const DPoP = client.getDPoPHandle(config, await keyPair(agent.key))
-  const details = [{ type: 'urn:remit:workflow-step', workflow_id: 'auto-patch', workflow_step: 'patch' }]
-  const request = {
-    ...agentRequest(),
-    authorization_details: JSON.stringify(details),
-    delegation_context: JSON.stringify({ completed_steps: ['scan'] }),
-  }
+  const step = { type: 'urn:remit:workflow-step', workflow_id: 'auto-patch' }
+  const ask = (detail: object) => ({ ...agentRequest(), authorization_details: JSON.stringify([detail]) })
+  const scan = { ...step, workflow_step: 'scan' }
+  const { execution_id } = await client.genericGrantRequest(config, AGENT_GRANT, ask(scan), { DPoP })
+  const details = [{ ...step, workflow_step: 'patch', execution_id }]
+  const request = { ...ask({ ...details[0] }), delegation_context: JSON.stringify({ completed_steps: ['scan'] }) }
 
   const answer = await client.genericGrantRequest(config, AGENT_GRANT, request, { DPoP })
   const introspected = await client.tokenIntrospection(config, answer.access_token)
@@ -168,7 +169,8 @@ test('openid-client introspects its token, revokes it and finds it inactive (RFC
   await client.tokenRevocation(config, access_token)
   const revoked = await client.tokenIntrospection(config, access_token)
 
-  assert.deepEqual(living, { active: true, token_type: 'DPoP', ...decodeJwt(access_token) })
+  const chain = [`agent:${app.client_id}:patcher`]
+  assert.deepEqual(living, { active: true, token_type: 'DPoP', ...decodeJwt(access_token), chain })
   assert.deepEqual(revoked, { active: false })
 })
 

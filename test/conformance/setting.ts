@@ -26,6 +26,7 @@ export type Setting = {
   readonly issuer: string
   readonly administrator: KeyClient
   readonly createResource: (body: Readonly<Record<string, unknown>>) => Promise<void>
+  readonly createTrustedIssuer: (body: Readonly<Record<string, unknown>>) => Promise<void>
   readonly createKeyClient: (body: ClientBody) => Promise<KeyClient>
   readonly createSecretClient: (body: ClientBody) => Promise<SecretClient>
   /** Registers an agent of `client`, by a token of `registrar` where that is another one. */
@@ -76,6 +77,9 @@ export async function startSetting(env: Readonly<Record<string, string>> = {}): 
     administrator,
     async createResource(body) {
       await admin('/resources', body)
+    },
+    async createTrustedIssuer(body) {
+      await admin('/trusted-issuers', body)
     },
     async createKeyClient(body) {
       const key = await generateKey()

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Page } from 'puppeteer-core'
 import { startTestApp } from '../support/app.ts'
 import { accessToken, givenClient } from '../support/given.ts'
+import { givenRun, givenRunningClient } from './given-execution.ts'
 import { launchChromium, needsChromium } from './support.ts'
 import { CLEAN, clean, givenWaiting, givenWorkflow, open, press, shows, signedIn } from './walk.ts'
 
@@ -17,6 +18,7 @@ async function givenEverything() {
   await givenWaiting(app, client)
   await accessToken(app, client, { resource: app.issuer, scope: 'no-such-scope' }).catch(() => {})
   const flows = await givenWorkflow(app)
+  const run = await givenRun(app, await givenRunningClient(app))
   const { id } = await app.ctx.db
     .selectFrom('audit_event')
     .select('id')
@@ -33,6 +35,10 @@ async function givenEverything() {
     '#/clients',
     `#/clients/${client.client_id}`,
     '#/revocations',
+    '#/executions',
+    `#/executions/${run.execution_id}`,
+    '#/approvals',
+    `#/approvals/${run.approval_id}`,
     '#/nowhere',
   ]
 }
@@ -125,6 +131,29 @@ test('a version is found, read and approved by keyboard alone, the focus always 
   await tabTo(page, 'Approve')
   await page.keyboard.press('Enter')
   await shows(page, 'Version 2 is approved and counts now.')
+  assert.deepEqual(clean(who), CLEAN)
+})
+
+test('an approval is found, read and granted by keyboard alone, the focus always seen', needsChromium, async () => {
+  const run = await givenRun(app, await givenRunningClient(app))
+  const who = await signedIn(app, await launchChromium(), OTTO)
+  const { page } = who
+  await tabTo(page, 'Approvals')
+  await page.keyboard.press('Enter')
+  await shows(page, run.approval_id)
+  await tabTo(page, run.approval_id)
+  assert.equal(await page.evaluate(SHOWS_FOCUS), true)
+  await page.keyboard.press('Enter')
+  await shows(page, 'patcher asks for apply')
+  // What scrolls is reached too.
+  await tabTo(page, '1\n{')
+  await tabTo(page, 'Grant')
+  assert.equal(await page.evaluate(SHOWS_FOCUS), true)
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('dialog[open]')
+  await page.keyboard.type('read it')
+  await page.keyboard.press('Enter')
+  await shows(page, 'apply is granted')
   assert.deepEqual(clean(who), CLEAN)
 })
 

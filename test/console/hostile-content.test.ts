@@ -9,6 +9,7 @@ import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
 import { type GivenClient, givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 import { givenLink } from './given.ts'
+import { givenRun, givenRunningClient } from './given-execution.ts'
 import { launchChromium, needsChromium, watchedPage } from './support.ts'
 
 const app = await startTestApp()
@@ -49,6 +50,16 @@ async function givenHostileAgents(client: GivenClient): Promise<void> {
   await transaction(app.ctx, tx => registerWorkflow(tx, caller, body))
 }
 
+/** An execution whose approvals are asked for with hostile arguments, one of them denied with a hostile reason. */
+async function givenHostileRun(): Promise<string> {
+  const client = await givenRunningClient(app, '<img src=x onerror="window.pwned=1">')
+  const asked = Object.fromEntries(HOSTILE.filter(text => text !== '__proto__').map(text => [text, [text, ALL]]))
+  const { execution_id, approval_id } = await givenRun(app, client, asked)
+  const decided = { status: 'denied', decided_at: app.ctx.now(), decided_by: 'otto', decision_reason: ALL } as const
+  await app.ctx.db.updateTable('approval').set(decided).where('approval_id', '=', approval_id).execute()
+  return execution_id
+}
+
 /** Lets everything that was begun come to its end: requests, then what they show. */
 async function settle(page: Page): Promise<void> {
   await page.waitForNetworkIdle({ idleTime: 150, timeout: 10_000 })
@@ -80,6 +91,7 @@ test(
     await settle(page)
     const seen = new Set<string>()
     const open = ['#/agents', `#/agents/${client.client_id}/planner`, `#/workflows/${client.client_id}/hostile`]
+    open.push(`#/executions/${await givenHostileRun()}`)
     let shown = ''
     for (let place = open.shift(); place !== undefined && seen.size < PAGES_MAX; place = open.shift()) {
       if (seen.has(place)) continue
@@ -96,6 +108,7 @@ test(
       open.push(...links.map(String))
     }
     assert.ok(seen.size >= 8, `${[...seen]}`)
+    assert.ok([...seen].some(place => place.startsWith('#/approvals/apr_')))
     for (const text of HOSTILE.slice(0, -1)) assert.ok(shown.includes(text), `${text} was shown`)
     assert.ok(shown.includes('U+202E') && shown.includes('U+200B'), 'what is hidden was made visible')
     assert.deepEqual({ foreign, wrong }, { foreign: [], wrong: [] })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { policiesSchema } from '../../src/protocol/client.ts'
-import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
+import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT } from '../../src/protocol/grant-types.ts'
 import { transaction } from '../../src/server/context.ts'
 import { bearerClientVerifier } from '../../src/server/http/bearer-auth.ts'
 import { insertRevocations } from '../../src/server/store/revocations.ts'
@@ -9,13 +9,20 @@ import { startTestApp } from '../support/app.ts'
 import { generateKey, signAssertion, signJws, signProof } from '../support/dpop.ts'
 import { accessToken, boundHeaders, givenAdmin, givenAgent, givenClient, givenResource } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
+import { givenTrustedIssuer } from '../token/foreign.ts'
 
 const app = await startTestApp()
-const admin = await givenAdmin(app)
+const admin = await givenAdmin(app, { grant_types: [CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT] })
 const url = `${app.adminUrl}/admin/v1/clients`
 const adminResource = `${app.issuer}/admin`
 const api = 'https://api.example.com'
 await givenResource(app, { resource: api, scopes: [{ name: 'admin:clients' }] })
+/** A person who administers by this client, and by the issuer's claims. */
+const PERSON = 'user:corp:anna'
+await givenTrustedIssuer(app, await generateKey(), {
+  ...{ name: 'corp', purpose: 'operator', clients: [admin.client_id], claims: { tid: 'acme' } },
+  access: [{ resource: adminResource, scope: 'admin:clients audit:read' }],
+})
 
 async function get(headers: Record<string, string>, target = url) {
   const response = await fetch(target, { headers })
@@ -260,7 +267,8 @@ test('[attack 118] a token that speaks for an agent opens neither of our APIs, e
     [401, { act: { sub: `agent:${admin.client_id}:a` } }],
     [401, { intent: INTENT }],
     [401, { agent_proof: AGENT_PROOF }],
-    [200, { sub: 'user:local:anna', sub_profile: 'user' }],
+    [200, { sub: PERSON, sub_profile: 'user' }],
+    [401, { sub: 'user:other:anna', sub_profile: 'user' }],
     [401, { sub: `agent:${admin.client_id}:a`, sub_profile: 'ai_agent' }],
     [401, { sub: 'another-client' }],
     [401, { aud: [adminResource, api] }],
@@ -305,14 +313,13 @@ test('a Bearer client token authenticates its client at /intent/token; a bound o
 })
 
 test('every revocation that covers a token closes our own APIs to it (protocol.md section 9)', async () => {
-  const user = 'user:local:anna'
-  const token = await signedByUs({ jti: 'covered', sub: user, sub_profile: 'user' })
+  const token = await signedByUs({ jti: 'covered', sub: PERSON, sub_profile: 'user' })
   const { kid } = await app.ctx.keys.signer('ES256')
   const status = async () => (await get(await boundHeaders(app, admin, token, { method: 'GET', url }))).status
   for (const entry of [
     { kind: 'token', id: 'covered' },
     { kind: 'client', id: admin.client_id },
-    { kind: 'initiator', id: user },
+    { kind: 'initiator', id: PERSON },
     { kind: 'key', id: admin.dpopKey.jkt },
     { kind: 'key', id: kid },
   ] as const) {
@@ -325,11 +332,11 @@ test('every revocation that covers a token closes our own APIs to it (protocol.m
 })
 
 test('who acts with a token of a person is that person (protocol.md section 2)', async () => {
-  const token = await signedByUs({ sub: 'user:local:anna', sub_profile: 'user', scope: 'audit:read' })
+  const token = await signedByUs({ sub: PERSON, sub_profile: 'user', scope: 'audit:read' })
   await app.ctx.db.deleteFrom('audit_event').execute()
   assert.equal((await get(await boundHeaders(app, admin, token, { method: 'GET', url }))).status, 403)
   const rows = await app.ctx.db.selectFrom('audit_event').select('details').execute()
-  const details = { endpoint: 'GET /admin/v1/clients', caller: admin.client_id, acting_owner: 'user:local:anna' }
+  const details = { endpoint: 'GET /admin/v1/clients', caller: admin.client_id, acting_owner: PERSON }
   assert.deepEqual(rows, [{ details }])
 })
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Mint, World } from './reference-model.ts'
+import { gatesOf, type Mint, needs, type World } from './reference-model.ts'
 import { AGENTS, percent } from './workflows.ts'
 
 /** One act on an execution, by choices that the state of the moment turns into names. */
@@ -7,8 +7,8 @@ export type Command =
   | {
       readonly kind: 'mint'
       readonly pick: number
-      /** Choose among the steps that were not minted for yet, that are entered, among all, or name one that is none. */
-      readonly step: 'fresh' | 'entered' | 'any' | 'unknown'
+      /** Choose among the steps whose turn it is, that are entered, that were left, all, or name one that is none. */
+      readonly step: 'ready' | 'entered' | 'left' | 'any' | 'unknown'
       readonly agent: 'right' | 'other'
       readonly within: boolean
       readonly completed: 'none' | 'true' | 'false'
@@ -20,7 +20,7 @@ export type Command =
 const mint: fc.Arbitrary<Command> = fc.record({
   kind: fc.constant('mint' as const),
   pick: fc.nat(99),
-  step: weighted(['fresh', 20], ['entered', 14], ['any', 10], ['unknown', 1]),
+  step: weighted(['ready', 20], ['entered', 8], ['left', 4], ['any', 5], ['unknown', 1]),
   agent: weighted(['right', 25], ['other', 1]),
   within: percent(10),
   completed: weighted(['none', 16], ['true', 8], ['false', 1]),
@@ -34,7 +34,7 @@ const decide: fc.Arbitrary<Command> = fc.record({
   granted: percent(80),
 })
 
-export const command = fc.oneof({ arbitrary: mint, weight: 4 }, { arbitrary: decide, weight: 1 })
+export const command = fc.oneof({ arbitrary: mint, weight: 3 }, { arbitrary: decide, weight: 1 })
 
 export function commands(most: number): fc.Arbitrary<readonly Command[]> {
   return fc.array(command, { minLength: 4, maxLength: most, size: 'max' })
@@ -50,7 +50,7 @@ export function mintOf(world: World, command: Command & { kind: 'mint' }, digest
   const unrecorded = ids.filter(id => world.marks[id] === undefined)
   return {
     step,
-    agent: command.agent === 'right' ? right : (others[command.pick % others.length] ?? right),
+    agent: command.agent === 'right' && !command.within ? right : (others[command.pick % others.length] ?? right),
     within: command.within,
     opens: false,
     completed:
@@ -65,8 +65,13 @@ export function mintOf(world: World, command: Command & { kind: 'mint' }, digest
 function stepOf({ steps, marks }: World, command: Command & { kind: 'mint' }): string {
   const ids = steps.map(step => step.step_id)
   const entered = ids.filter(id => marks[id]?.state === 'entered')
-  const fresh = steps.filter(step => !step.approval_gate && !marks[step.step_id]).map(step => step.step_id)
-  const among = { fresh, entered, any: ids, unknown: ['nowhere'] }[command.step]
+  const left = ids.filter(id => marks[id]?.state === 'left')
+  const ready = ids.filter(id => {
+    const isFresh = !marks[id] && !steps.some(step => step.step_id === id && step.approval_gate)
+    const gates = gatesOf(steps, id)
+    return isFresh && [...needs(steps, id)].every(one => marks[one] || gates.has(one))
+  })
+  const among = { ready, entered, left, any: ids, unknown: ['nowhere'] }[command.step]
   const some = among.length > 0 ? among : ids
   return some[command.pick % some.length] ?? 'nowhere'
 }

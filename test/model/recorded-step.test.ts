@@ -46,10 +46,10 @@ type Given = {
 }
 
 const PIECES = [
-  { name: 'ordered steps', shape: { most: 6, gates: 15, required: 50, dependencies: 0 } },
-  { name: 'graphs', shape: { most: 7, gates: 10, required: 15, dependencies: 35 } },
-  { name: 'gates in a row', shape: { most: 5, gates: 40, required: 50, dependencies: 0 } },
-  { name: 'graphs of gates', shape: { most: 6, gates: 35, required: 20, dependencies: 30 } },
+  { name: 'ordered steps', shape: { least: 1, most: 6, gates: 15, required: 50, dependencies: 0 } },
+  { name: 'graphs', shape: { least: 1, most: 7, gates: 10, required: 15, dependencies: 35 } },
+  { name: 'gates in a row', shape: { least: 1, most: 5, gates: 40, required: 50, dependencies: 0 } },
+  { name: 'graphs of gates', shape: { least: 1, most: 6, gates: 35, required: 20, dependencies: 30 } },
 ]
 
 const seen = new Map<string, number>()

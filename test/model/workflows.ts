@@ -7,6 +7,7 @@ export const AGENTS = ['ann', 'bob', 'cy'] as const
 
 /** How often things are in a definition, of 100. */
 type Shape = {
+  readonly least: number
   readonly most: number
   readonly gates: number
   readonly required: number
@@ -20,14 +21,14 @@ export function workflows(shape: Shape): fc.Arbitrary<readonly WorkflowStep[]> {
     agent: fc.constantFrom(...AGENTS),
     required: percent(shape.required),
     approval: percent(30),
-    repeatable: fc.constantFrom(true, false, undefined),
-    reversible: fc.constantFrom(true, true, false, undefined),
+    repeatable: fc.constantFrom(true, true, false, undefined),
+    reversible: fc.constantFrom(true, true, true, undefined, false),
     // What a step depends on: steps of a lower rank, wherever they stand.
     rank: fc.nat(99),
     wishes: fc.array(percent(shape.dependencies), { minLength: shape.most, maxLength: shape.most }),
   })
   return fc
-    .array(rules, { minLength: 1, maxLength: shape.most })
+    .array(rules, { minLength: shape.least, maxLength: shape.most, size: 'max' })
     .map(drafts =>
       drafts.map((draft, index): WorkflowStep => {
         const { gate, agent, required, approval, repeatable, reversible } = draft

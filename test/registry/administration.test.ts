@@ -226,10 +226,62 @@ test('[attack 97] members that are not the caller’s to set, or not built, are 
   for (const member of ['status', 'created_by', 'client_secret', 'scopes', 'secrets', 'updated_at', 'role']) {
     assert.throws(() => clientBody({ [member]: 'x' }))
   }
-  for (const policy of ['limits', 'consent', 'shim', 'agent_keys']) {
+  for (const policy of ['limits', 'consent', 'shim', 'agent_keys', 'workflow_state']) {
     assert.throws(() => clientBody({ policies: { [policy]: 1 } }))
   }
-  assert.throws(() => clientBody({ policies: { workflow_state: 'recorded' } }))
+})
+
+test('limits of executions are all three, whole numbers, and within what the server bears (section 6)', () => {
+  const limits = { max_tokens: 16, max_children: 16, max_nodes: 256 }
+  assert.deepEqual(clientBody({}).policies.limits, limits)
+  for (const [name, least, most] of [
+    ['max_tokens', 1, 1_000],
+    ['max_children', 0, 256],
+    ['max_nodes', 1, 10_000],
+  ] as const) {
+    for (const n of [least, most]) {
+      assert.equal(clientBody({ policies: { limits: { ...limits, [name]: n } } }).policies.limits[name], n)
+    }
+    for (const n of [least - 1, most + 1, 1.5, '16', null, undefined]) {
+      assert.throws(() => clientBody({ policies: { limits: { ...limits, [name]: n } } }), `${name} ${n}`)
+    }
+  }
+  assert.throws(() => clientBody({ policies: { limits: { ...limits, max_depth: 1 } } }))
+})
+
+test('executions are recorded unless the client says asserted; whoever said so keeps it (section 6)', async () => {
+  const stateOf = async (client_id: string) => (await findClient(ctx, client_id))?.policies.workflow_state
+  await givenClient(ctx, 'records')
+  await givenClient(ctx, 'asserts', { policies: { workflow_state: 'asserted' } })
+  assert.deepEqual([await stateOf('records'), await stateOf('asserts')], ['recorded', 'asserted'])
+  // What is stored, and not only what is read: a later default changes no client.
+  const { policies } = await ctx.db
+    .selectFrom('client')
+    .select('policies')
+    .where('client_id', '=', 'records')
+    .executeTakeFirstOrThrow()
+  assert.equal(policies.workflow_state, 'recorded')
+
+  const change = (client_id: string, sent: object) =>
+    run(ctx, tx => changeClient(tx, caller(), client_id, clientUpdateSchema.parse({ policies: sent })))
+  for (const client_id of ['records', 'asserts']) {
+    const before = await stateOf(client_id)
+    await change(client_id, { require_approval: true })
+    assert.equal(await stateOf(client_id), before)
+  }
+  await change('asserts', { workflow_state: 'recorded' })
+  await change('records', { workflow_state: 'asserted' })
+  assert.deepEqual([await stateOf('records'), await stateOf('asserts')], ['asserted', 'recorded'])
+  assert.throws(() => clientUpdateSchema.parse({ policies: { workflow_state: 'believed' } }))
+})
+
+test('a client of the release before stays asserted, and has the limits that it did not know (issue 4)', async () => {
+  const { limits, ...before } = policiesSchema.parse({ workflow_state: 'asserted' })
+  await givenClient(ctx, 'a-release-before')
+  const policies = JSON.stringify(before)
+  await ctx.db.updateTable('client').set({ policies }).where('client_id', '=', 'a-release-before').execute()
+  assert.deepEqual((await findClient(ctx, 'a-release-before'))?.policies, { ...before, limits })
+  assert.deepEqual(limits, { max_tokens: 16, max_children: 16, max_nodes: 256 })
 })
 
 test('[attack 98] policies are not coerced into another type', () => {

@@ -52,7 +52,7 @@ async function revoked(kind: RevocationKind, id: string): Promise<void> {
 }
 
 test('an execution shows its steps as a graph, its tokens, delegations and approvals; never arguments (section 2)', async () => {
-  const execution_id = await givenExecution(ctx, client_id, workflow_id, { intent_digest: 'd'.repeat(43), tokens: 2 })
+  const execution_id = await givenExecution(ctx, client_id, workflow_id, { intent_digest: 'd'.repeat(43) })
   const at = { client_id, workflow_id, execution_id }
   const opened_at = ctx.now().toISOString()
   const jti = await givenEntry(ctx, at, { step_id: 'scan', agent_id: 'planner' })
@@ -70,7 +70,7 @@ test('an execution shows its steps as a graph, its tokens, delegations and appro
   assert.deepEqual(body, {
     ...{ execution_id, client_id, workflow_id, workflow_version: 1, initiated_by: INITIATOR },
     ...{ intent_digest: 'd'.repeat(43), limits: { max_tokens: 16, max_children: 16, max_nodes: 256 } },
-    ...{ status: 'open', opened_at, opened_by: client_id, expires_at, ended_at: null, tokens_minted: 2 },
+    ...{ status: 'open', opened_at, opened_by: client_id, expires_at, ended_at: null, tokens_minted: 1 },
     steps: [
       {
         ...{ ...rules, ...untouched, step_id: 'scan', agent_id: 'planner', required: true, dependencies: [] },
@@ -272,7 +272,7 @@ test('the list shows the newest first, page by page, by client, workflow, initia
 })
 
 test('of an execution with more than 1,000 tokens the newest 1,000 are shown', async () => {
-  const execution_id = await givenExecution(ctx, client_id, workflow_id, { tokens: 1_001 })
+  const execution_id = await givenExecution(ctx, client_id, workflow_id)
   const at = { client_id, workflow_id, execution_id }
   const first = await givenEntry(ctx, at, { step_id: 'scan', agent_id: 'planner' })
   const columns = await ctx.db.selectFrom('token').selectAll().where('jti', '=', first).executeTakeFirstOrThrow()

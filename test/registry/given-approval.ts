@@ -53,12 +53,16 @@ export async function givenExecution(
   return row.execution_id
 }
 
-/** What a refused mint of step `pay` opens; without arguments where `text` is null. */
-export async function ask(ctx: Context, client_id: string, execution_id: string, text: string | null = TRANSFER) {
+/** What a refused mint of step `pay` asks for; without arguments where `text` is null. */
+export function askedFor(ctx: Context, client_id: string, execution_id: string, text: string | null = TRANSFER) {
   const asked = { execution_id, client_id, workflow_id: 'w', step_id: 'pay', agent_id: 'payer' }
   const sent = text === null ? {} : { arguments: text, arguments_digest: sha256Base64url(text) }
-  const now = ctx.now()
-  return await transaction(ctx, tx => openApproval(tx, { ...asked, ...sent, resource: CRM, scope: 'write', now }))
+  return { ...asked, ...sent, resource: CRM, scope: 'write', now: ctx.now() }
+}
+
+/** The refused mint itself. */
+export async function ask(ctx: Context, client_id: string, execution_id: string, text: string | null = TRANSFER) {
+  return await transaction(ctx, tx => openApproval(tx, askedFor(ctx, client_id, execution_id, text)))
 }
 
 /** `ask` where it is granted a place. @returns the approval's id */

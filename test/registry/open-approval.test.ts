@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import { transaction } from '../../src/server/context.ts'
+import { openApproval } from '../../src/server/registry/open-approval.ts'
 import { createWebhook } from '../../src/server/registry/webhooks.ts'
 import { consumeApproval } from '../../src/server/store/approvals.ts'
 import { startTestApp } from '../support/app.ts'
 import { CRM, caller, givenResources, run } from './given.ts'
-import { ask, DIGEST, givenExecution, givenPayments, opened, TRANSFER } from './given-approval.ts'
+import { ask, askedFor, DIGEST, givenExecution, givenPayments, opened, TRANSFER } from './given-approval.ts'
 
 const { ctx, clock } = await startTestApp()
 await givenResources(ctx)
@@ -100,10 +101,10 @@ test('every webhook is told in the same write, of ids and the digest alone', asy
   const [one, two] = [await make('https://one.example/hook'), await make('https://two.example/hook')]
   const execution_id = await givenExecution(ctx, 'shop', { expires_in: 600 })
   const undone = transaction(ctx, async tx => {
-    await opened(tx, 'shop', execution_id)
+    await openApproval(tx, askedFor(ctx, 'shop', execution_id))
     throw new Error('undone')
   })
-  await assert.rejects(undone)
+  await assert.rejects(undone, /undone/)
   const told = () => ctx.db.selectFrom('webhook_delivery').selectAll().orderBy('webhook_id').execute()
   assert.deepEqual(await told(), [])
   const approval_id = await opened(ctx, 'shop', execution_id)

@@ -254,7 +254,8 @@ test('a revoked client is refused at once, everywhere (section 9)', async () => 
       {
         kind: 'client',
         id: gone.client_id,
-        revoked: { token: 0, registration: 0, agent: 0, client: 1, workflow: 0, initiator: 0, key: 0 },
+        revoked: { token: 0, registration: 0, agent: 0, client: 1, execution: 0, workflow: 0, initiator: 0, key: 0 },
+        delegations: 0,
         live_tokens: 1,
         live_tokens_at_least: false,
         revoked_at: app.ctx.now().toISOString(),
@@ -264,7 +265,7 @@ test('a revoked client is refused at once, everywhere (section 9)', async () => 
     ],
   )
   assert.equal((await call(gone, token, 'GET', url)).status, 401)
-  assert.equal((await asAdmin('POST', '/revocations', { body: { ...body, kind: 'execution' } })).body.code, 'not_built')
+  assert.equal((await asAdmin('POST', '/revocations', { body: { ...body, kind: 'execution' } })).body.code, 'not_found')
 })
 
 test('the audit trail is read newest first, or from an id on (section 11)', async () => {

@@ -95,7 +95,7 @@ test('[attack 125] a replaced version is a conflict, an own proposal forbidden, 
   await givenClient(ctx, 'flow-admin-2', admin)
   await registerFlow(ctx, app, GATED)
   await registerFlow(ctx, app, OPEN)
-  await registerFlow(ctx, app, [...OPEN, { step_id: 'more' }])
+  await registerFlow(ctx, app, [...OPEN, { step_id: 'more', agent_id: 'planner' }])
   assert.equal((await refused(approveFlow(ctx, APPROVER, 'flow-replaced', 2))).reason, 'replaced')
   const anna = caller({ acting_owner: 'user:local:anna' })
   assert.equal((await refused(approveFlow(ctx, anna, 'flow-replaced', 3))).reason, 'own_proposal')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { sha256Base64url } from '../../src/protocol/digest.ts'
 import { checkCanary } from '../../src/server/keys/canary.ts'
 import { createSealer, namedKek, randomKey, type Sealer } from '../../src/server/keys/sealing.ts'
 import { writeBackup } from '../../src/server/store/backup.ts'
@@ -9,8 +10,10 @@ import type { Connection } from '../../src/server/store/database.ts'
 import { restoreBackup } from '../../src/server/store/restore.ts'
 import { startTestApp } from '../support/app.ts'
 import { createEmptyDatabase } from '../support/database.ts'
-import { givenAgent, givenClient } from '../support/given.ts'
+import { givenAgent, givenClient, givenResource } from '../support/given.ts'
+import { givenWorkflow, mint } from '../support/recorded.ts'
 
+const API = 'https://api.example.test'
 const NOT_BEFORE = new Date('2026-11-22T03:00:00Z')
 
 async function backupOf(connection: Connection): Promise<string> {
@@ -75,6 +78,37 @@ test('a restored database holds every row as it was, and begins an epoch (reliab
       (kind, id, reason, revoked_by, revoked_at, ends_at)
       values ('token', 'jti-2', 'test', 'otto', ${NOT_BEFORE}, ${NOT_BEFORE}) returning seq`.execute(empty.db)
     assert.ok(Number(rows[0]?.seq) > Number(before[0]?.seq) + 999_999, 'a sequence number never comes twice')
+  } finally {
+    await empty.drop()
+  }
+})
+
+test('[attack 72] an execution is restored with its steps and approvals: what was minted is not minted again (reliability.md R18)', async () => {
+  const app = await startTestApp()
+  await givenResource(app, { resource: API, scopes: [{ name: 'write', workflow: true }] })
+  const access = [{ resource: API, scope: 'write' }]
+  const own = { resource: app.issuer, scope: 'generate:intent-token register:intent register:workflow' }
+  const client = await givenClient(app, { access: [...access, own] })
+  const agent = await givenAgent(app, client, 'patcher', { grant: { access } })
+  await givenWorkflow(app, client, 'flow', [
+    { step_id: 'plan', agent_id: 'patcher', required: true, reversible: false },
+    { step_id: 'gate', approval_gate: true },
+    { step_id: 'patch', agent_id: 'patcher', requires_approval: true },
+  ])
+  const asked = { resource: API, scope: 'write', workflow_id: 'flow' }
+  const { body } = await mint(app, client, agent, { ...asked, step: 'plan' })
+  const execution_id = String(body.execution_id)
+  const waits = await mint(app, client, agent, { ...asked, step: 'patch', execution_id, arguments: { pr: 7 } })
+  const { approval_id } = waits.body
+  const empty = await createEmptyDatabase()
+  try {
+    await restoreInto(empty.connection, await backupOf(app.database.connection))
+    const { rows } = await sql`select state, entries, step.tokens, approval_id, approval.status, arguments_digest
+      from execution join execution_step step using (execution_id) join approval using (execution_id)
+      where execution_id = ${execution_id}`.execute(empty.db)
+    const arguments_digest = sha256Base64url('{"pr":7}')
+    const plan = { state: 'entered', entries: 1, tokens: 1 }
+    assert.deepEqual(rows, [{ ...plan, approval_id, status: 'pending', arguments_digest }])
   } finally {
     await empty.drop()
   }

@@ -59,7 +59,8 @@ test('the signed answer has exactly the members of the plain one, for its caller
   const { kid } = await ctx.keys.signer('ES256')
   assert.deepEqual(protectedHeader, { alg: 'ES256', typ: 'token-introspection+jwt', kid })
   const iat = world.app.clock.seconds()
-  const token_introspection = { active: true, token_type: 'DPoP', ...claimsOf(token) }
+  const chain = ['agent:patcher:solo']
+  const token_introspection = { active: true, token_type: 'DPoP', ...claimsOf(token), chain }
   assert.deepEqual(payload, { iss: issuer, aud: 'patcher', iat, exp: iat + 60, token_introspection })
   const plain = await signed(token, client, 'application/json')
   assert.deepEqual(plain.body, token_introspection)

@@ -176,7 +176,7 @@ test('a key statement goes with the agent grant only, and as text (section 6)', 
   const malformed = { status: 400, error: 'invalid_request', audited: false } as const
   const attempt = clientCredentials(world)
   attempt.params = { ...attempt.params, key_statement: 'x' }
-  const reason = 'statement_without_agent'
+  const reason = 'agent_parameter_without_agent'
   await refused(world, attempt, { ...malformed, reason }, clientCredentials(world))
   for (const key_statement of [1, null, ['x'], {}, 'a'.repeat(8_193)]) {
     const sent = agentGrant(world, '/intent/token', world.solo)

@@ -49,7 +49,8 @@ async function mint(of: GivenAgent, resource: string, workflow_id = 'patch') {
   assert.equal(answer.status, 200, answer.text)
   const token = String(answer.body.access_token)
   const claims = decodeJwt<{ intent: JsonObject; authorization_details: JsonObject[] }>(token)
-  return { token, claims, details: answer.body.authorization_details, detail }
+  const granted = { ...detail, execution_id: answer.body.execution_id }
+  return { token, claims, details: answer.body.authorization_details, granted }
 }
 
 async function nameAt(of: GivenAgent, resource: string, workflow_id?: string): Promise<unknown> {
@@ -57,12 +58,12 @@ async function nameAt(of: GivenAgent, resource: string, workflow_id?: string): P
 }
 
 test('pairwise: the API sees a name of its own everywhere in the token, the client the plain one (section 7)', async () => {
-  const { token, claims, details, detail } = await mint(agent, ONE)
+  const { token, claims, details, granted } = await mint(agent, ONE)
   const name = String(claims.intent.workflow_id)
   assert.match(name, /^wf_[A-Za-z0-9_-]{22}$/)
   assert.equal(claims.intent.workflow_step, 'plan')
-  assert.deepEqual(claims.authorization_details, [{ ...detail, workflow_id: name }])
-  assert.deepEqual(details, [detail])
+  assert.deepEqual(claims.authorization_details, [{ ...granted, workflow_id: name }])
+  assert.deepEqual(details, [granted])
   assert.equal(Buffer.from(token.split('.')[1] ?? '', 'base64url').includes('patch'), false)
 
   const row = await ctx.db
@@ -89,7 +90,7 @@ test('pairwise: the same API always sees the same name, another API, workflow or
 })
 
 test('plain: the API sees the workflow’s own name (section 7)', async () => {
-  const { claims, detail } = await mint(agent, READ_API)
+  const { claims, granted } = await mint(agent, READ_API)
   assert.equal(claims.intent.workflow_id, 'patch')
-  assert.deepEqual(claims.authorization_details, [detail])
+  assert.deepEqual(claims.authorization_details, [granted])
 })

@@ -315,7 +315,7 @@ test('the keys of a root come from its public JWKS, one set an agent and one fet
 
 test('the thumbprint of a published key is its own, not its kid; an agent without keys anchors nothing', async () => {
   const { jkt } = keyOf('supervisor')
-  const other = { ...keyOf('tester').jwk, kid: jkt, alg: 'ES256' }
+  const other = { ...keyOf('tester').jwk, kid: jkt, alg: 'EdDSA' }
   const { keys } = agentServer({ [jwksUrl('supervisor')]: { keys: [other] } })
   const { claims } = givenChain(THREE)
   assert.equal((await verify(claims, keys)).anchored, false)

@@ -69,6 +69,16 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Start another execution, or have the client limits raised.',
     command: SHOW,
   },
+  approval_pending: {
+    check: 'The step needs an approval of exactly these arguments, and nobody has decided yet.',
+    mend: 'Somebody of another owner decides; the mint is asked again afterwards.',
+    command: 'remit approval show {approval_id}',
+  },
+  approval_denied: {
+    check: 'An approval of exactly these arguments was denied in this execution.',
+    mend: 'Read why, and ask with other arguments or in another execution.',
+    command: 'remit approval list --status denied',
+  },
   arguments_missing: {
     check: 'The step needs an approval that it does not have, and only the digest of the arguments came.',
     mend: 'Send the arguments themselves in authorization_details; a digest alone serves renewals.',
@@ -77,10 +87,10 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   execution_required: {
     check: 'The entry step needs an approval, and an approval belongs to an execution.',
     mend: 'Open the execution with POST /intent/executions and send its execution_id.',
-    command: 'remit execution start {workflow_id}',
+    command: 'remit execution start {workflow_id} --client {client_id}',
   },
   arguments_too_large: {
-    check: 'The arguments were measured as JCS; at most 32,768 bytes.',
+    check: 'The bytes of the arguments in JCS were counted; there may be 32,768.',
     mend: 'Send what an approver must read, and name the rest by its digest in it.',
   },
   arguments_digest_mismatch: {
@@ -103,12 +113,12 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   chain_not_recorded: {
-    check: 'The chain that was sent was compared with the one of the server’s own record.',
+    check: "The chain that was sent was compared with the one of the server's own record.",
     mend: 'Leave delegation_context.chain out, or send the delegation_assertion that makes it.',
   },
   subject_token_without_workflow: {
-    check: 'A user’s token came with no workflow request.',
-    mend: 'Name workflow_id and workflow_step: a user’s token starts a workflow.',
+    check: "A user's token came with no workflow request.",
+    mend: "Name workflow_id and workflow_step: a user's token starts a workflow.",
   },
   subject_token_without_delegation: {
     check: 'An intent token as subject token needs the delegation_assertion whose parent_jti is its jti.',

@@ -37,10 +37,6 @@ export const STATEMENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The jti of the statement, for its signer, registered a key before: there it is taken once.',
     mend: 'Sign a new statement for each key that is registered.',
   },
-  statement_without_agent: {
-    check: 'A key_statement came with a grant that names no agent.',
-    mend: 'Leave it out; it goes with the agent grant.',
-  },
   key_statement_missing: {
     check: 'The key of the proof is one that was endorsed, and such a key mints only together with its statement.',
     mend: 'Send the key_statement with every token request.',

@@ -24,7 +24,7 @@ import { pathOf } from './surface.ts'
 /** What `verifyClientAssertion` takes. */
 const ASSERTION_ALGS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 /** Scopes whose routes are not built yet: in the vocabulary, but not offered. */
-const NOT_BUILT: readonly string[] = ['report:refusals', 'approve:steps']
+const NOT_BUILT: readonly string[] = ['report:refusals']
 const OFFERED_ISSUER_SCOPES = ISSUER_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
 const OFFERED_ADMIN_SCOPES = ADMIN_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
 const CACHE = 'public, max-age=300'

@@ -58,7 +58,7 @@ export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Prom
   app.get('/intent/executions/:execution_id', { config, schema: show }, async request => {
     const { execution_id } = request.params
     const caller = callerOf(request)
-    return await read(ctx, caller, { details: { execution_id } }, () =>
+    return await read(ctx, caller, { execution_id, details: {} }, () =>
       getExecution(ctx, execution_id, caller.client_id),
     )
   })

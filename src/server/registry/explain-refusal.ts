@@ -40,6 +40,7 @@ const askedSchema = z.object({
     .optional(),
   error: z.string().optional(),
   missing_steps: z.array(z.string()).optional(),
+  approval_id: z.string().optional(),
   registration_id: z.string().optional(),
   caller: z.string().optional(),
 })
@@ -61,6 +62,8 @@ export async function explainRefusal(ctx: Context, row: StoredAuditRow): Promise
     checksum: details.asked?.checksum,
     caller: details.caller ?? row.client_id,
     audit_id: row.id,
+    execution_id: row.execution_id,
+    approval_id: details.approval_id,
   }
   const command = mend?.command ?? entry.command
   return {

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import { findAgent } from '../store/agents.ts'
 import { findClient } from '../store/clients.ts'
+import { findDelegationChain } from '../store/delegations.ts'
 import { listEntries, type StandingEntry, type TokenStory } from '../store/explain.ts'
 import { findRegistration } from '../store/registrations.ts'
 import { revocationRefs } from '../store/revocations.ts'
@@ -18,6 +19,7 @@ export async function explainToken(ctx: Context, token: TokenStory): Promise<Par
   // What no resume takes back decides, where there is such an entry.
   const entry = covering.find(one => !isSuspension(one)) ?? covering[0]
   const state = entry ? revokedBy(token, entry, isSuspension(entry)) : stateOf(token, ctx.now())
+  const chain = token.delegation_id === null ? undefined : await findDelegationChain(ctx, token.delegation_id)
   return {
     outcome: 'success',
     reason: null,
@@ -25,6 +27,7 @@ export async function explainToken(ctx: Context, token: TokenStory): Promise<Par
     facts: [
       fact('state', state.name),
       ...originFacts(token),
+      ...(chain ? [fact('chain', chain.join(' > '))] : []),
       ...(await versionFacts(ctx, token)),
       ...(entry ? [fact(`revocation of ${entry.kind}`, entryText(entry, ctx.now()))] : []),
     ],
@@ -64,8 +67,15 @@ function mendOf({ kid }: TokenStory, { kind, id, ends_at }: StandingEntry): stri
   return `A revocation of this kind (${kind}) is final: no new token is issued to what it names.`
 }
 
-function stateOf({ expires_at }: TokenStory, now: Date): State {
+function stateOf({ expires_at, revoked_at }: TokenStory, now: Date): State {
   const ended = expires_at.toISOString()
+  if (revoked_at !== null) {
+    return {
+      name: 'revoked',
+      text: `it was revoked at ${revoked_at.toISOString()}, by itself or with what it descends from.`,
+      mend: 'The client asks for a new token, if it still may.',
+    }
+  }
   if (expires_at <= now) {
     return { name: 'expired', text: `it expired at ${ended}.`, mend: 'The client asks for a new token.' }
   }
@@ -114,6 +124,7 @@ function originFacts(token: TokenStory): readonly Fact[] {
       : [fact('workflow', `${workflow_id} version ${workflow_version}, step ${workflow_step}`)]),
     ...(token.execution_id === null ? [] : [fact('execution_id', token.execution_id)]),
     ...(token.parent_jti === null ? [] : [fact('delegated from jti', token.parent_jti)]),
+    ...(token.approval_id === null ? [] : [fact('approval_id', token.approval_id)]),
     ...(token.initiated_by === null ? [] : [fact('initiated_by', token.initiated_by)]),
   ]
 }

@@ -86,10 +86,20 @@ export function judgeStep(asked: AskedStep): JudgedStep {
   const entry = renews ? known.entries : (known?.entries ?? 0) + 1
   const most = step.reversible === false ? 1 : limits.max_tokens
   if (renews && known.tokens >= most) {
-    throw limitExceeded('The step has all the tokens that it may have while it is entered.', 'max_tokens')
+    throw new OAuthError(
+      'workflow_step_unauthorized',
+      'The step has all the tokens that it may have while it is entered.',
+      {
+        ajwt_error: 'limit_exceeded',
+        reason: 'max_tokens',
+      },
+    )
   }
   if (asked.nodes >= limits.max_nodes) {
-    throw limitExceeded('The execution has all the tokens that it may have.', 'max_nodes')
+    throw new OAuthError('workflow_step_unauthorized', 'The execution has all the tokens that it may have.', {
+      ajwt_error: 'limit_exceeded',
+      reason: 'max_nodes',
+    })
   }
   return {
     step,
@@ -179,10 +189,6 @@ function approvalOf(
   }
   const pending = same.find(approval => approval.status === 'pending')
   return { approval: 'missing', ...(pending && { pending_approval_id: pending.approval_id }) }
-}
-
-function limitExceeded(description: string, limit: 'max_tokens' | 'max_nodes'): OAuthError {
-  return new OAuthError('workflow_step_unauthorized', description, { ajwt_error: 'limit_exceeded', reason: limit })
 }
 
 function refusal(description: string, reason: string): OAuthError {

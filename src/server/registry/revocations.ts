@@ -3,8 +3,9 @@ import type { RevocableKind, RevocationAnswer, RevocationRequest, RevocationView
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { endWhatDescends } from '../store/revocation-cascade.ts'
-import { countLiveTokens, revokeTokensOfWorkflow } from '../store/revocation-coverage.ts'
+import { countLiveTokens } from '../store/revocation-coverage.ts'
 import { entryEnd, insertRevocations, listRevocations, type RevocationAct } from '../store/revocations.ts'
+import { revokeTokensOfWorkflow } from '../store/workflow-tokens.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import { revokeKey } from './key-revocation.ts'
@@ -43,7 +44,7 @@ export async function createRevocation(
   }
   const { count, at_least } = await countLiveTokens(tx, { kind, ids, holder: covered.holder }, now)
   const { executions, tokens, delegations } = await endWhatDescends(tx, { kind, ids, holder: covered.holder }, act)
-  if (kind === 'workflow') await revokeRestOfWorkflow(tx, id, { ...act, ends_at })
+  if (kind === 'workflow') await revokeRestOfWorkflow(tx, id, act)
   const revoked = { ...NOTHING, execution: executions, token: tokens + (kind === 'workflow' ? count : 0) }
   revoked[kind] += ids.length
   const body = {
@@ -102,11 +103,7 @@ async function cover(
 }
 
 /** A workflow is sent as its executions, which have their entries by now, and its other tokens. */
-async function revokeRestOfWorkflow(
-  tx: Context,
-  id: string,
-  act: RevocationAct & { readonly ends_at: Date },
-): Promise<void> {
+async function revokeRestOfWorkflow(tx: Context, id: string, act: RevocationAct): Promise<void> {
   const [client_id = '', workflow_id = ''] = id.split('/')
   await revokeTokensOfWorkflow(tx, { client_id, workflow_id }, act)
 }

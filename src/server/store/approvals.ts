@@ -5,23 +5,6 @@ import type { ApprovalTable } from './schema-execution.ts'
 
 export type ApprovalRow = Selectable<ApprovalTable>
 
-/** What a mint must know of the approvals of one step (index approval_by_execution). */
-export async function findApprovalsOfStep(
-  ctx: Context,
-  execution_id: string,
-  step_id: string,
-): Promise<readonly Pick<ApprovalRow, 'approval_id' | 'arguments_digest' | 'status' | 'entry'>[]> {
-  return await ctx.db
-    .selectFrom('approval')
-    .select(['approval_id', 'arguments_digest', 'status', 'entry'])
-    .where('execution_id', '=', execution_id)
-    .where('step_id', '=', step_id)
-    .orderBy('opened_at')
-    .orderBy('approval_id')
-    .limit(256)
-    .execute()
-}
-
 /** The approval of this step and digest that waits, or was granted and not consumed (index approval_unconsumed). */
 export async function findUnconsumedApproval(
   tx: Context,

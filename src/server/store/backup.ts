@@ -55,7 +55,7 @@ async function writeTable(
 ): Promise<number> {
   await put(`${TABLE_MARK}${table}\n`)
   await sql`declare rows_of_table no scroll cursor for
-    select row_to_json(entry)::text as line from ${sql.table(table)} as entry`.execute(snapshot)
+    select row_to_json(whole_row)::text as line from ${sql.table(table)} as whole_row`.execute(snapshot)
   let count = 0
   for (;;) {
     const { rows } = await sql<{ line: string }>`fetch 1000 from rows_of_table`.execute(snapshot)

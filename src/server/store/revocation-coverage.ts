@@ -51,32 +51,6 @@ async function countOfAll(tx: Context, covered: Coverage, now: Date): Promise<Co
   return rows[0] ?? { looked: 0, matched: 0 }
 }
 
-/**
- * Writes an entry for each live token of a workflow that none of its executions covers, however many: its revocation is
- * sent as these (protocol.md section 9; indexes token_by_workflow, revocation_standing). Only under the exclusive gate,
- * when the entries of its executions are written.
- */
-export async function revokeTokensOfWorkflow(
-  tx: Context,
-  { client_id, workflow_id }: { client_id: string; workflow_id: string },
-  act: { reason: string; revoked_by: string; now: Date; ends_at: Date },
-): Promise<void> {
-  await sql`
-    with covered as (
-      select jti from token
-        where client_id = ${client_id} and workflow_id = ${workflow_id} and expires_at > ${act.now}
-          and not exists (
-            select 1 from revocation
-              where kind = 'execution' and id = token.execution_id and lifted_at is null and ends_at > ${act.now}
-          )
-    ), marked as (
-      update token set revoked_at = ${act.now} where jti in (select jti from covered) and revoked_at is null
-    )
-    insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
-      select 'token', jti, ${act.reason}, ${act.revoked_by}, ${act.now}::timestamptz, ${act.ends_at}::timestamptz
-        from covered`.execute(tx.db)
-}
-
 /** The condition on a row of `token` by which it is matched; null where it has nothing to compare. */
 export function matchesToken({ kind, ids }: Coverage) {
   const id = ids[0] ?? ''

@@ -74,6 +74,9 @@ export function entryEnd(now: Date): Date {
   return new Date(now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
 }
 
+/** What one statement writes: far below what a statement may take. */
+const PIECE = 5_000
+
 /** Who ends something, why and when. */
 export type RevocationAct = { readonly reason: string; readonly revoked_by: string; readonly now: Date }
 
@@ -83,14 +86,16 @@ export async function insertRevocations(
   entries: readonly RevocationRef[],
   act: RevocationAct & { readonly ends_at?: Date },
 ): Promise<void> {
-  if (entries.length === 0) return
   const { reason, revoked_by, now, ends_at = entryEnd(now) } = act
-  // Arrays, because a statement takes no more than 65,535 parameters.
-  await sql`
-    insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
-    select entry.kind, entry.id, ${reason}, ${revoked_by}, ${now}::timestamptz, ${ends_at}::timestamptz
-      from unnest(${entries.map(entry => entry.kind)}::text[], ${entries.map(entry => entry.id)}::text[])
-        as entry(kind, id)`.execute(tx.db)
+  for (let at = 0; at < entries.length; at += PIECE) {
+    const piece = entries.slice(at, at + PIECE)
+    // Arrays, because a statement takes no more than 65,535 parameters.
+    await sql`
+      insert into revocation (kind, id, reason, revoked_by, revoked_at, ends_at)
+      select entry.kind, entry.id, ${reason}, ${revoked_by}, ${now}::timestamptz, ${ends_at}::timestamptz
+        from unnest(${piece.map(entry => entry.kind)}::text[], ${piece.map(entry => entry.id)}::text[])
+          as entry(kind, id)`.execute(tx.db)
+  }
 }
 
 /** Takes back the one entry that this act wrote, and no other that matches the same (index revocation_standing). */

@@ -2,8 +2,10 @@ import type { DpopProof } from '../../protocol/dpop.ts'
 import { ADMIN_SCOPES, ISSUER_SCOPES } from '../../protocol/own-resources.ts'
 import { splitScope } from '../../protocol/scope.ts'
 import type { TokenRequest } from '../../protocol/token-request.ts'
+import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../store/clients.ts'
+import { findExecution } from '../store/executions.ts'
 import { findResource } from '../store/resources.ts'
 import { findActiveWorkflow } from '../store/workflows.ts'
 import type { PreparedToken } from './issue.ts'
@@ -20,6 +22,8 @@ export type Asked = {
   readonly jkt: string | null
   readonly workflow_id?: string | null
   readonly workflow_step?: string | null
+  /** Null for one that this client does not have. */
+  readonly execution_id?: string | null
 }
 
 /**
@@ -56,6 +60,7 @@ export async function askedOf(
 export function askedByToken({ permitted, claims }: PreparedToken): Asked {
   const { agent, jkt = null } = permitted
   const { workflow_id, workflow_step } = agent?.workflow ?? {}
+  const execution_id = agent?.entry?.opening ? undefined : agent?.entry?.execution_id
   return {
     resource: permitted.target.resource,
     scope: claims.scope,
@@ -64,15 +69,19 @@ export function askedByToken({ permitted, claims }: PreparedToken): Asked {
     ...(agent && { checksum: agent.checksum }),
     ...(workflow_id !== undefined && { workflow_id }),
     ...(workflow_step !== undefined && { workflow_step }),
+    ...(execution_id !== undefined && { execution_id }),
   }
 }
 
 async function askedStep(
   ctx: Context,
   client_id: string,
-  { workflow_id, workflow_step }: { workflow_id: string; workflow_step: string },
-) {
+  { workflow_id, workflow_step, execution_id }: WorkflowRequest,
+): Promise<Pick<Asked, 'workflow_id' | 'workflow_step' | 'execution_id'>> {
   const workflow = await findActiveWorkflow(ctx, client_id, workflow_id)
   const step = workflow?.steps.find(({ step_id }) => step_id === workflow_step)
-  return { workflow_id: workflow ? workflow_id : null, workflow_step: step?.step_id ?? null }
+  const named = { workflow_id: workflow ? workflow_id : null, workflow_step: step?.step_id ?? null }
+  if (execution_id === undefined) return named
+  const execution = await findExecution(ctx, execution_id)
+  return { ...named, execution_id: execution?.client_id === client_id ? execution_id : null }
 }

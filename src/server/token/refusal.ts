@@ -30,9 +30,15 @@ export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAu
 export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
   const { error, client_id, agent_id, asked, origin } = refusal
   tx.metrics.refusals.inc({ reason: error.reason })
-  const { missing_steps } = error.details
-  const details = { error: error.code, ...(asked && { asked }), ...(missing_steps && { missing_steps }) }
-  await auditTokenRefused(tx, { ...origin, client_id, agent_id, reason: error.reason, details })
+  const { missing_steps, approval_id } = error.details
+  const execution_id = asked?.execution_id ?? null
+  const details = {
+    error: error.code,
+    ...(asked && { asked }),
+    ...(missing_steps && { missing_steps }),
+    ...(approval_id !== undefined && { approval_id }),
+  }
+  await auditTokenRefused(tx, { ...origin, client_id, agent_id, execution_id, reason: error.reason, details })
 }
 
 /** How a second use is refused: the assertion first, then the proof. */

@@ -54,8 +54,8 @@ async function write(
   const now = tx.now()
   const { client_id } = client
   const entry = { kind: 'token', id: jti } as const
-  const act = { reason: 'client', revoked_by: client_id, now }
-  const { tokens, delegations } = await revokeWithDescendants(tx, entry, act)
-  await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked: { token: 1 + tokens, delegations } })
+  const ended = await revokeWithDescendants(tx, entry, { reason: 'client', revoked_by: client_id, now })
+  const revoked = { token: 1 + ended.tokens, delegations: ended.delegations }
+  await auditTokenRevoked(tx, { ...http.origin, client_id, jti, revoked })
   return undefined
 }

@@ -10,9 +10,9 @@ import type { Context } from '../context.ts'
 import { newExecution, openingDigest } from '../registry/execution-opening.ts'
 import { type AskedStep, type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { type ExecutionRecord, stepGraph } from '../registry/step-record.ts'
-import { findApprovalsOfStep } from '../store/approvals.ts'
 import type { Client } from '../store/clients.ts'
-import { findExecution, findExecutionByOpening, findExecutionSteps, type PinnedExecution } from '../store/executions.ts'
+import { findExecutionRecord } from '../store/execution-record.ts'
+import { findExecution, findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
 import type { ExecutionTable } from '../store/schema-execution.ts'
 import { findActiveWorkflow } from '../store/workflows.ts'
 import type { ProvenDelegation } from './delegation.ts'
@@ -82,8 +82,7 @@ export async function readRecord(
   execution_id: string,
   step_id: string,
 ): Promise<Pick<AskedStep, 'approvals'> & { readonly record: ExecutionRecord }> {
-  const steps = await findExecutionSteps(ctx, execution_id)
-  const approvals = await findApprovalsOfStep(ctx, execution_id, step_id)
+  const { steps, approvals } = await findExecutionRecord(ctx, execution_id, step_id)
   return { record: new Map(steps.map(step => [step.step_id, step])), approvals }
 }
 
@@ -92,11 +91,10 @@ export function endedExecution(
   { status, expires_at }: Pick<PinnedExecution, 'status' | 'expires_at'>,
   now: Date,
 ): OAuthError | undefined {
-  if (status === 'open' && expires_at > now) return undefined
-  return refusal(
-    'The execution has ended; start another one.',
-    status === 'open' ? 'execution_expired' : `execution_${status}`,
-  )
+  if (status === 'closed') return refusal('The execution was closed with its workflow.', 'execution_closed')
+  if (status === 'revoked') return refusal('The execution was revoked; it does not go on.', 'execution_revoked')
+  if (expires_at <= now) return refusal('The execution has ended; start another one.', 'execution_expired')
+  return undefined
 }
 
 async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution | undefined> {

@@ -39,6 +39,6 @@ export async function adminExecutionRoutes(app: App, { ctx }: { ctx: Context }):
   }
   app.get('/admin/v1/executions/:execution_id', { config, schema: show }, async request => {
     const { execution_id } = request.params
-    return await read(ctx, callerOf(request), { details: { execution_id } }, () => getExecution(ctx, execution_id))
+    return await read(ctx, callerOf(request), { execution_id, details: {} }, () => getExecution(ctx, execution_id))
   })
 }

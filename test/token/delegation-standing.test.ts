@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
+import { transaction } from '../../src/server/context.ts'
+import { insertRevocations, type RevocationRef } from '../../src/server/store/revocations.ts'
+import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
+import { agentGrant, send, tokenRequest } from '../attacks/attempt.ts'
+import { givenAgent, thumbprint } from '../attacks/given.ts'
+import { refused } from '../attacks/refused.ts'
+import { ACCESS, because, delegate, givenCrew, type Minted, mint, mintChain, refusedUnder } from './delegating.ts'
+
+const { world, agents } = await givenCrew()
+const [a, b, c] = agents
+assert.ok(a && b && c)
+const { ctx } = world
+const { clock } = world.app
+
+/** The tokens above: of the root and of the one who delegates. */
+type Above = { readonly root: Minted; readonly middle: Minted }
+type Change = (above: Above) => Promise<unknown>
+type Case = { readonly name: string; readonly reason: string; readonly make: Change; readonly undo: Change }
+
+const agentOf = (status: 'active' | 'suspended' | 'revoked') => async () =>
+  await ctx.db
+    .updateTable('agent')
+    .set({ status })
+    .where('client_id', '=', 'crew')
+    .where('agent_id', '=', 'a')
+    .execute()
+const versionOf = (status: 'active' | 'retired' | 'revoked') => async () =>
+  await ctx.db.updateTable('registration').set({ status }).where('registration_id', '=', a.registration_id).execute()
+const keyOf = (members: { revoked_at?: Date | null; removed_at?: Date | null }) => async () => {
+  const jkt = await thumbprint(a.key)
+  await ctx.db.updateTable('agent_key').set(members).where('jkt', '=', jkt).execute()
+}
+const tokenOf = (which: keyof Above, revoked_at: Date | null) => async (above: Above) =>
+  await ctx.db.updateTable('token').set({ revoked_at }).where('jti', '=', above[which].claims.jti).execute()
+const delegationOf = (revoked_at: Date | null) => async () =>
+  await ctx.db.updateTable('delegation').set({ revoked_at }).where('delegate', '=', 'agent:crew:b').execute()
+const entryOf = (ref: (above: Above) => RevocationRef | Promise<RevocationRef>) => async (above: Above) =>
+  await insertRevocations(ctx, [await ref(above)], { reason: 'test', revoked_by: 'test', now: ctx.now() })
+const noEntry = async () => await ctx.db.deleteFrom('revocation').execute()
+const kidOf = ({ root }: Above) =>
+  String(JSON.parse(Buffer.from(root.token.split('.')[0] ?? '', 'base64url').toString()).kid)
+
+const now = ctx.now()
+const revoked = 'delegation_above_revoked'
+const CASES: readonly Case[] = [
+  {
+    name: 'agent suspended',
+    reason: 'delegation_above_suspended',
+    make: agentOf('suspended'),
+    undo: agentOf('active'),
+  },
+  { name: 'agent revoked', reason: revoked, make: agentOf('revoked'), undo: agentOf('active') },
+  { name: 'version revoked', reason: revoked, make: versionOf('revoked'), undo: versionOf('active') },
+  { name: 'key revoked', reason: revoked, make: keyOf({ revoked_at: now }), undo: keyOf({ revoked_at: null }) },
+  { name: 'root token revoked', reason: revoked, make: tokenOf('root', now), undo: tokenOf('root', null) },
+  { name: 'parent token revoked', reason: revoked, make: tokenOf('middle', now), undo: tokenOf('middle', null) },
+  { name: 'delegation above revoked', reason: revoked, make: delegationOf(now), undo: delegationOf(null) },
+  {
+    name: 'entry for the root token',
+    reason: revoked,
+    make: entryOf(({ root }) => ({ kind: 'token', id: root.claims.jti })),
+    undo: noEntry,
+  },
+  {
+    name: 'entry for the parent token',
+    reason: revoked,
+    make: entryOf(({ middle }) => ({ kind: 'token', id: middle.claims.jti })),
+    undo: noEntry,
+  },
+  {
+    name: 'entry for the agent',
+    reason: revoked,
+    make: entryOf(() => ({ kind: 'agent', id: 'crew/a' })),
+    undo: noEntry,
+  },
+  {
+    name: 'entry for the version',
+    reason: revoked,
+    make: entryOf(() => ({ kind: 'registration', id: a.registration_id })),
+    undo: noEntry,
+  },
+  {
+    name: 'entry for the key',
+    reason: revoked,
+    make: entryOf(async () => ({ kind: 'key', id: await thumbprint(a.key) })),
+    undo: noEntry,
+  },
+  {
+    name: 'entry for the initiator',
+    reason: revoked,
+    make: entryOf(() => ({ kind: 'initiator', id: 'agent:crew:a' })),
+    undo: noEntry,
+  },
+]
+
+/** Then nothing at all is minted with that key, so that there is no good request to compare with. */
+const OUR_KEY: Case = {
+  name: 'entry for our key',
+  reason: revoked,
+  make: entryOf(above => ({ kind: 'key', id: kidOf(above) })),
+  undo: noEntry,
+}
+
+async function givenAbove(): Promise<Above> {
+  const [root, middle] = await mintChain(
+    world,
+    [agents[0], agents[1]].filter(agent => agent !== undefined),
+  )
+  assert.ok(root && middle)
+  return { root, middle }
+}
+
+for (const { name, reason, make, undo } of CASES) {
+  test(`[attack 66] nothing is delegated under a revoked or suspended ancestor: ${name} (section 6)`, async () => {
+    const above = await givenAbove()
+    const [known, fresh] = [await delegate(world, above.middle, c), await delegate(world, above.middle, c)]
+    await mint(world, c, known)
+    await make(above)
+    await refusedUnder(world, c, fresh, because(reason))
+    await refusedUnder(world, c, known, because(reason))
+    await undo(above)
+    await mint(world, c, fresh)
+  })
+}
+
+for (const { name, reason, make, undo } of [...CASES, OUR_KEY]) {
+  test(`and not where it comes between the checks and the write: ${name} (section 9)`, async () => {
+    const above = await givenAbove()
+    const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
+    const proven = await proveDelegation(ctx, await delegate(world, above.middle, c), asked)
+    await make(above)
+    const record = async () =>
+      await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+    assert.equal((await record())?.reason, reason)
+    const digest = proven.claims.digest
+    const row = ctx.db.selectFrom('delegation').select('jti').where('delegation_id', '=', digest)
+    assert.equal(await row.executeTakeFirst(), undefined)
+    await undo(above)
+    assert.equal(await record(), undefined)
+    assert.notEqual(await row.executeTakeFirst(), undefined)
+  })
+}
+
+test('a delegation that was itself revoked is over, also for who presented it before (section 9)', async () => {
+  const { middle } = await givenAbove()
+  const assertion = await delegate(world, middle, c)
+  const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
+  const proven = await proveDelegation(ctx, assertion, asked)
+  await mint(world, c, assertion)
+  await ctx.db.updateTable('delegation').set({ revoked_at: ctx.now() }).where('delegate', '=', 'agent:crew:c').execute()
+  await refusedUnder(world, c, assertion, because('delegation_revoked'))
+  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  assert.equal(refusal?.reason, 'delegation_revoked')
+})
+
+test('[attack 66] a superseded version, and a key that was only removed, take back nothing that they signed (section 6)', async () => {
+  const { middle } = await givenAbove()
+  const assertion = await delegate(world, middle, c)
+  await versionOf('retired')()
+  await keyOf({ removed_at: now })()
+  await mint(world, c, assertion)
+  await versionOf('active')()
+  await keyOf({ removed_at: null })()
+})
+
+test('[attack 66] a new version of the delegator mints anew, and its old token still delegates (section 6)', async () => {
+  const old = await givenAgent(ctx, a.client, 'renewed', { grant: { access: ACCESS } })
+  const root = await mint(world, old)
+  const next = await givenAgent(ctx, a.client, 'renewed', {
+    key: old.key,
+    prompt: 'You are new.',
+    grant: { access: ACCESS },
+  })
+  const mismatch = { status: 401, error: 'agent_checksum_mismatch', reason: 'agent_checksum_mismatch', audited: true }
+  await refused(world, agentGrant(world, '/intent/token', old), mismatch, agentGrant(world, '/intent/token', next))
+  await mint(world, b, await delegate(world, root, b))
+})
+
+test('[attack 66] a revoked root ends its descendants, and they stay ended when the entries are gone (section 9)', async () => {
+  const { root, middle } = await givenAbove()
+  const assertion = await delegate(world, middle, c, { exp: clock.seconds() + 600 })
+  const long = await delegate(world, root, b, { exp: clock.seconds() + 3_600 })
+  const leaf = await mint(world, c, assertion)
+  await mint(world, b, long)
+  const isActive = async () => {
+    const answer = await send(world, tokenRequest(world, '/oauth/introspect', a.client, leaf.token))
+    return answer.body.active
+  }
+  assert.equal(await isActive(), true)
+  assert.equal((await send(world, tokenRequest(world, '/oauth/revoke', a.client, root.token))).status, 200)
+  assert.equal(await isActive(), false)
+  await refusedUnder(world, c, assertion, because('delegation_revoked'))
+  clock.advance(1_000)
+  assert.equal(
+    await ctx.db.selectFrom('revocation').select('seq').where('ends_at', '>', ctx.now()).executeTakeFirst(),
+    undefined,
+  )
+  await refusedUnder(world, b, long, because('delegation_revoked'))
+})
+
+test('a delegation whose record above has a gap is refused (section 6)', async () => {
+  const { root, middle } = await givenAbove()
+  const assertion = await delegate(world, middle, c)
+  await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
+  await refusedUnder(world, c, assertion, because('delegation_parent_unknown'))
+  const other = await givenAbove()
+  const next = await delegate(world, other.middle, c)
+  await ctx.db.deleteFrom('delegation').where('parent_jti', '=', other.root.claims.jti).execute()
+  await refusedUnder(world, c, next, because('delegation_parent_unknown'))
+})
