@@ -82,7 +82,8 @@ export function addDelegateCommand(program: Command): void {
 function readOptions(command: Command): Options {
   const read = optionsSchema.safeParse(command.opts())
   if (read.success) return read.data
-  throw wrongUsage(`The option ${String(read.error.issues[0]?.path[0])} is malformed.`)
+  const name = String(read.error.issues[0]?.path[0])
+  throw wrongUsage(`The value of --${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} is malformed.`)
 }
 
 /** Not verified: whether it is a token of the server is the server's to say. */

@@ -14,20 +14,23 @@ import { type Answer, exchange, form } from './attempt.ts'
 import { thumbprint, tokenHash } from './given.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
-const API = 'https://api.example.com'
+export const API = 'https://api.example.com'
 const CHECKSUM = 'a'.repeat(64)
 const SECRET = 'a-secret-of-the-two-node-test'
 const BATCH = 250
 
 export type GateAgent = { readonly agent_id: string; readonly key: TestKey }
 export type NodeName = 'one' | 'two'
+export type Asked = Readonly<Record<string, string>>
+export type Revoked = { readonly kind: string; readonly id: string }
 
 export type TwoNodes = {
+  readonly issuer: string
   readonly agents: readonly GateAgent[]
   readonly db: Kysely<Database>
-  /** A mint request, its proof signed in advance. */
-  readonly prepareMint: (agent: GateAgent) => (node: NodeName) => Promise<Answer>
-  readonly prepareRevoke: (agent: GateAgent) => () => Promise<Answer>
+  /** A mint request with further parameters, its proof signed in advance. */
+  readonly prepareMint: (agent: GateAgent, asked?: Asked) => (node: NodeName) => Promise<Answer>
+  readonly prepareRevoke: (what: Revoked) => () => Promise<Answer>
   readonly isActive: (node: NodeName, token: string) => Promise<boolean>
   readonly killAndRestart: (node: NodeName) => Promise<void>
   readonly close: () => Promise<void>
@@ -88,21 +91,22 @@ export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
   const access_token = String(adminToken.body.access_token)
 
   return {
+    issuer,
     agents,
     db,
-    prepareMint({ agent_id, key }) {
+    prepareMint({ agent_id, key }, asked = {}) {
       const headers = [...formHeaders('app'), 'DPoP', proof(key, `${issuer}/oauth/token`)]
-      const asked = { grant_type: AGENT_GRANT, agent_id, computed_checksum: CHECKSUM, scope: 'read', resource: API }
-      return async node => await exchange(ports[node], '/oauth/token', headers, form(asked))
+      const params = { grant_type: AGENT_GRANT, agent_id, computed_checksum: CHECKSUM, scope: 'read', resource: API }
+      return async node => await exchange(ports[node], '/oauth/token', headers, form({ ...params, ...asked }))
     },
-    prepareRevoke({ agent_id }) {
+    prepareRevoke({ kind, id }) {
       const path = '/admin/v1/revocations'
       const headers = [
         ...['Host', new URL(adminUrl).host, 'Content-Type', 'application/json'],
         ...['Authorization', `DPoP ${access_token}`],
         ...['DPoP', proof(adminKey, `${adminUrl}${path}`, tokenHash(access_token))],
       ]
-      const body = JSON.stringify({ kind: 'agent', id: `app/${agent_id}`, reason: 'the gate test' })
+      const body = JSON.stringify({ kind, id, reason: 'the gate test' })
       return async () => await exchange(adminOne, path, headers, body)
     },
     async isActive(node, token) {
@@ -189,7 +193,7 @@ async function insertAgents(db: Kysely<Database>, agents: readonly GateAgent[]):
           agent_id,
           status: 'active' as const,
           access,
-          outside_workflow: false,
+          outside_workflow: true,
           suspended_by: null,
           created_at: now,
         })),

@@ -136,8 +136,8 @@ test('what cannot hold is said before it is signed', async () => {
   await fails(delegate('x', 'root', 'middle', '--prev-assertion', 'again'), 2, /minted without an assertion/)
   const prev = ['--prev-assertion', 'again']
   await fails(delegate('x', 'middle', 'leaf', ...prev, '--expires-in', '3600'), 2, /ends in \d+ s/)
-  await fails(delegate('x', 'root', 'middle', '--expires-in', '0'), 2, /expiresIn is malformed/)
-  await fails(delegate('x', 'root', 'a b'), 2, /to is malformed/)
+  await fails(delegate('x', 'root', 'middle', '--expires-in', '0'), 2, /--expires-in is malformed/)
+  await fails(delegate('x', 'root', 'a b'), 2, /--to is malformed/)
   const mine = ['delegate', 'root-token', '--to', 'middle']
   await fails(remit(cwd, [...mine, '--key', 'other.json', '--to-key', 'middle.json']), 1, /bound to another key/)
   await fails(remit(cwd, [...mine, '--key', 'root.json']), 2, /--to-key FILE, or --jkt/)

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { exportJWK } from 'jose'
 import { startForeignIssuer } from '../../demo/foreign-issuer.ts'
 import { generateKey, signProof } from '../support/dpop.ts'
+import { jsonOf } from '../support/json-of.ts'
 import { freeAddresses, remitJson, serve, workingDirectory } from './remit.ts'
 
 /** One server whose first administrator is Anna, and a provider that is not ours; the tests follow each other. */
@@ -19,6 +20,7 @@ const idp = await startForeignIssuer({
   applications: [{ client_id: 'desk' }, { client_id: 'ci', workload: { repository: 'acme/agents' } }],
 })
 after(idp.close)
+const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:'
 const ADMIN = `${issuer}/admin`
 const PEOPLE = ['--profile', 'people.json']
 
@@ -184,6 +186,25 @@ test('a CI job registers an agent and a workflow as itself, by its own token (se
   const agent = await json('agent', 'create', 'agent.json', ...as, '--token-file', 'job.jwt')
   assert.equal(agent.status, 'active')
   assert.equal((await json('workflow', 'create', 'flow.json', ...as, '--token-file', 'job.jwt')).status, 'registered')
+  const secret = (await readFile(join(cwd, 'shop.secret'), 'utf8')).trim()
+  const form = { grant_type: shop.grant_types[0] ?? '', scope: 'register:intent' }
+  const subject = { subject_token: await idp.workloadToken('ci', issuer), subject_token_type: `${TOKEN_TYPE}jwt` }
+  const exchanged = await fetch(`${issuer}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`shop:${secret}`).toString('base64')}` },
+    body: new URLSearchParams({ ...form, ...subject }),
+  })
+  const { access_token, token_type } = await jsonOf(exchanged)
+  assert.equal(token_type, 'Bearer', 'by hand, as the documents show it')
+  const by_hand = await fetch(`${issuer}/intent/register/agent`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      app_id: 'shop',
+      agent_components: { agent_id: 'seller', prompt_template: 'S.', tools: [] },
+    }),
+  })
+  assert.equal((await jsonOf(by_hand)).status, 'active')
   for (const action of ['agent.register', 'workflow.register']) {
     const [row] = await json('audit', 'search', '--action', action, '--limit', '1')
     assert.deepEqual([row.actor, row.client_id], ['user:ci:ci', 'shop'])

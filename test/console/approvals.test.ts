@@ -5,7 +5,21 @@ import { canonicalJson } from '../../src/protocol/jcs.ts'
 import { startTestApp } from '../support/app.ts'
 import { givenRun, givenRunningClient } from './given-execution.ts'
 import { launchChromium, needsChromium } from './support.ts'
-import { answer, become, CLEAN, clean, confirm, faster, letLook, open, press, shows, signedIn, texts } from './walk.ts'
+import {
+  answer,
+  become,
+  CLEAN,
+  clean,
+  confirm,
+  faster,
+  letLook,
+  open,
+  press,
+  settled,
+  shows,
+  signedIn,
+  texts,
+} from './walk.ts'
 
 const app = await startTestApp()
 const OTTO = 'user:local:otto'
@@ -107,9 +121,16 @@ test('who has a part in it reads why somebody else decides, and cannot', needsCh
   await shows(page, 'You act for user:local:anna, who has a part in what is asked: somebody else decides.')
   assert.deepEqual(await texts(page, 'button:disabled'), ['Grant…', 'Deny…'])
   const out = await signedIn(app, await launchChromium(), OTTO, 'audit:read')
+  let asked = 0
+  out.page.on('request', request => {
+    if (request.url().includes('/admin/v1/approvals')) asked += 1
+  })
   await open(out.page, '#/approvals')
   await shows(out.page, 'does not have the scope approve:steps')
   assert.deepEqual(await texts(out.page, 'nav .count'), [], 'nor is anything counted')
+  await out.page.reload()
+  await settled(out.page)
+  assert.equal(asked, 0, 'a refusal would leave a row in the trail')
   assert.deepEqual([clean(who), clean(out)], [CLEAN, CLEAN])
 })
 

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { approvalDecisionSchema, approvalFilterSchema, approvalSchema } from '../../src/protocol/approval.ts'
 import { sha256Base64url } from '../../src/protocol/digest.ts'
+import { ADMIN_SCOPES } from '../../src/protocol/own-resources.ts'
 import type { Caller } from '../../src/server/caller.ts'
 import { act } from '../../src/server/registry/act.ts'
 import { decideApproval } from '../../src/server/registry/approval-decision.ts'
 import { approvalEvent, getApproval, getApprovals } from '../../src/server/registry/approvals.ts'
+import { isOnlyAdministrator } from '../../src/server/registry/only-administrator.ts'
 import { createWebhook } from '../../src/server/registry/webhooks.ts'
 import { consumeApproval } from '../../src/server/store/approvals.ts'
 import { findExecutionSteps } from '../../src/server/store/executions.ts'
@@ -344,7 +346,11 @@ test('[attack 79] there is no exception for the only administrator (section 6)',
   const alone = await startTestApp()
   await givenResources(alone.ctx)
   await givenPayments(alone.ctx, 'shop')
-  const anna = await givenOperator(alone.ctx, 'only', 'user:local:anna')
+  const anna = await givenClient(alone.ctx, 'only', {
+    kind: 'operator',
+    access: [{ resource: alone.ctx.config.adminAudience, scope: ADMIN_SCOPES.join(' ') }],
+  })
+  assert.ok(await isOnlyAdministrator(alone.ctx))
   const execution_id = await givenExecution(alone.ctx, 'shop')
   const answer = await ask(alone.ctx, 'shop', execution_id)
   assert.ok('approval_id' in answer)

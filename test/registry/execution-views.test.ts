@@ -187,6 +187,8 @@ test('a token or delegation is live, expired, or revoked for good or while an en
     'its version': await entry({ registration_id: 'reg-dead' }),
     'its agent': await entry({ agent_id: 'dead-agent' }),
     'its initiator': await entry({ initiated_by: 'user:corp:gone' }),
+    'an entry that was lifted': await entry({ agent_id: 'resumed-agent' }),
+    'an entry that ended': await entry({ initiated_by: 'user:corp:back' }),
   }
   await revoked('token', marks['its own entry'])
   await revoked('key', 'stolen')
@@ -194,10 +196,17 @@ test('a token or delegation is live, expired, or revoked for good or while an en
   await revoked('registration', 'reg-dead')
   await revoked('agent', `${client_id}/dead-agent`)
   await revoked('initiator', 'user:corp:gone')
+  await revoked('agent', `${client_id}/resumed-agent`)
+  await ctx.db.updateTable('revocation').set({ lifted_at: ctx.now() }).where('id', 'like', '%/resumed-agent').execute()
+  await revoked('initiator', 'user:corp:back')
+  await ctx.db.updateTable('revocation').set({ ends_at: ctx.now() }).where('id', '=', 'user:corp:back').execute()
   const { tokens } = (await asAdmin(`/${execution_id}`)).body
   const status = new Map(tokens.map((token: { jti: string; status: string }) => [token.jti, token.status]))
   const found = Object.entries(marks).map(([mark, jti]) => [mark, status.get(jti)])
-  const expected = Object.keys(marks).map(mark => [mark, mark === 'live' || mark === 'expired' ? mark : 'revoked'])
+  const fates: Readonly<Record<string, string>> = {
+    ...{ live: 'live', 'an entry that was lifted': 'live', 'an entry that ended': 'live', expired: 'expired' },
+  }
+  const expected = Object.keys(marks).map(mark => [mark, fates[mark] ?? 'revoked'])
   assert.deepEqual(found, expected)
 })
 
@@ -221,6 +230,33 @@ test('nothing is live of what was delegated by what was revoked, to any depth (s
   assert.deepEqual(await Promise.all(after.map(statusOf)), ['revoked', 'revoked', 'revoked', 'live'])
   await revoked('agent', `${client_id}/y`)
   assert.equal(await statusOf(beside), 'revoked')
+})
+
+test('a delegation is revoked by an entry of everything that it rests on (section 9)', async () => {
+  const other = await givenClient(app)
+  const of = { client_id: other.client_id, workflow_id: 'one' }
+  await givenAgent(app, other, 'planner')
+  const by = caller({ client_id: other.client_id, sub: other.client_id, acting_owner: 'user:local:anna' })
+  await registerFlow(ctx, by, [{ step_id: 'a', agent_id: 'planner' }], 'one')
+  const of_user = { initiated_by: 'user:corp:left' }
+  const [above, key] = ['jti-above', 'jkt-of-delegate']
+  const cases = [
+    ['token', above, { parent_jti: above }, {}],
+    ['key', key, { jkt: key }, {}],
+    ['agent', `${other.client_id}/delegator`, {}, {}],
+    ['initiator', 'user:corp:left', {}, of_user],
+    ['execution', '', {}, {}],
+    ['client', other.client_id, {}, {}],
+  ] as const
+  for (const [kind, id, members, execution] of cases) {
+    const execution_id = await givenExecution(ctx, other.client_id, 'one', execution)
+    const chain = kind === 'agent' ? ['delegator', 'b'] : ['a', 'b']
+    await givenDelegation(ctx, { ...of, execution_id }, chain, members)
+    const fate = async () => (await asAdmin(`/${execution_id}`)).body.delegations[0].status
+    assert.equal(await fate(), 'live', kind)
+    await revoked(kind, id === '' ? execution_id : id)
+    assert.equal(await fate(), 'revoked', kind)
+  }
 })
 
 test('the list shows the newest first, page by page, by client, workflow, initiator and status (section 11)', async () => {

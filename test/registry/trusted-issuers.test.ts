@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { ADMIN_SCOPES } from '../../src/protocol/own-resources.ts'
 import { transaction } from '../../src/server/context.ts'
 import { isOnlyAdministrator } from '../../src/server/registry/only-administrator.ts'
+import { checkNewOwner } from '../../src/server/registry/owners.ts'
 import { isAmong, samePerson } from '../../src/server/registry/same-person.ts'
 import { enterGateShared } from '../../src/server/store/gate.ts'
 import { givenServer } from '../fetch/given.ts'
@@ -10,6 +11,7 @@ import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
 import { givenAdmin, givenClient, givenResource } from '../support/given.ts'
 import { adminCalls, lastAudited, somebodyWaits } from './admin-call.ts'
+import { caller, refused } from './given.ts'
 
 const app = await startTestApp()
 const { issuer, ctx } = app
@@ -352,4 +354,16 @@ test('two names are one person where the issuer behind them and the sub are the 
   assert.equal(await isAmong(ctx, 'user:day:42', []), false)
   await call('DELETE', `${PATH}/night?reason=closed`)
   assert.equal(await samePerson(ctx, 'user:day:42', 'user:night:42'), true, 'a deleted record still names its people')
+})
+
+test('nobody takes clients for themselves under another of their names (section 11)', async () => {
+  await made(record({ name: 'sun' }))
+  await made(record({ name: 'moon' }))
+  await givenAdmin(app)
+  const asEve = caller({ acting_owner: 'user:sun:eve' })
+  assert.deepEqual(await refused(checkNewOwner(ctx, asEve, 'user:moon:eve')), {
+    code: 'forbidden',
+    reason: 'own_takeover',
+  })
+  await checkNewOwner(ctx, asEve, 'user:moon:anna')
 })

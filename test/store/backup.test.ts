@@ -109,6 +109,9 @@ test('[attack 72] an execution is restored with its steps and approvals: what wa
     const arguments_digest = sha256Base64url('{"pr":7}')
     const plan = { state: 'entered', entries: 1, tokens: 1 }
     assert.deepEqual(rows, [{ ...plan, approval_id, status: 'pending', arguments_digest }])
+    // What was entered since the backup is not in it: nothing goes on.
+    const execution = empty.db.selectFrom('execution').select(['status', 'ended_at'])
+    assert.deepEqual(await execution.execute(), [{ status: 'revoked', ended_at: NOT_BEFORE }])
   } finally {
     await empty.drop()
   }

@@ -8,6 +8,7 @@ import { send } from '../attacks/attempt.ts'
 import { thumbprint } from '../attacks/given.ts'
 import { startNode } from '../attacks/node.ts'
 import { forge } from '../protocol/forge.ts'
+import { givenDelegationFrom, givenSiblings, givenTokenUnder } from '../support/delegated.ts'
 import {
   assertionClaims,
   because,
@@ -155,6 +156,32 @@ test('a parent that vanished before the write delegates nothing (section 6)', as
   assert.equal(refusal?.reason, 'delegation_parent_unknown')
 })
 
+async function givenMiddle(): Promise<{ readonly root: Minted; readonly middle: Minted }> {
+  const [root, middle] = await mintChain(world, agents.slice(0, 2))
+  assert.ok(root && middle)
+  return { root, middle }
+}
+
+test('a token above that is of no agent, or of another client, makes no chain (section 6)', async () => {
+  for (const members of [{ agent_id: null }, { client_id: 'patcher' }]) {
+    const { root, middle } = await givenMiddle()
+    const assertion = await delegate(world, middle, c)
+    await ctx.db.updateTable('token').set(members).where('jti', '=', root.claims.jti).execute()
+    await refusedUnder(world, c, assertion, because('delegation_parent_unknown'))
+  }
+})
+
+test('a delegation whose record above has a gap is refused (section 6)', async () => {
+  const { root, middle } = await givenMiddle()
+  const assertion = await delegate(world, middle, c)
+  await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
+  await refusedUnder(world, c, assertion, because('delegation_parent_unknown'))
+  const other = await givenMiddle()
+  const next = await delegate(world, other.middle, c)
+  await ctx.db.deleteFrom('delegation').where('parent_jti', '=', other.root.claims.jti).execute()
+  await refusedUnder(world, c, next, because('delegation_parent_unknown'))
+})
+
 test('delegations are kept two days past their end, then whole chains go (docs/operations.md)', async () => {
   await ctx.db.deleteFrom('delegation').execute()
   await mintChain(world, agents.slice(0, 5))
@@ -168,6 +195,23 @@ test('delegations are kept two days past their end, then whole chains go (docs/o
   await mint(world, b, await delegate(world, root, b))
   await purgeDelegations(ctx)
   assert.equal(await count(), 1)
+})
+
+test('a piece of the purge never has a delegation without those below it (store/delegations.ts)', async () => {
+  await ctx.db.deleteFrom('delegation').execute()
+  const root = await mint(world, a)
+  const above = await givenDelegationFrom(ctx, root.claims.jti)
+  const middle = await givenTokenUnder(ctx, above)
+  const chain = JSON.stringify(['agent:crew:a', 'agent:crew:b', 'agent:crew:c'])
+  const leaf = await givenTokenUnder(ctx, await givenDelegationFrom(ctx, middle, { chain }))
+  // More than a piece, and all end at the same time.
+  await givenSiblings(ctx, leaf, 5_000)
+  clock.advance(3 * 86_400)
+  await purgeDelegations(ctx)
+  const left = ctx.db.selectFrom('delegation').select('delegation_id').limit(3)
+  assert.equal((await left.execute()).length, 2)
+  await purgeDelegations(ctx)
+  assert.deepEqual(await left.execute(), [])
 })
 
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
 import { transaction } from '../../src/server/context.ts'
-import { insertRevocations, type RevocationRef } from '../../src/server/store/revocations.ts'
+import { insertRevocations, type RevocationRef, standingRevocation } from '../../src/server/store/revocations.ts'
 import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
 import { agentGrant, send, tokenRequest } from '../attacks/attempt.ts'
-import { givenAgent, thumbprint } from '../attacks/given.ts'
+import { givenAgent, givenClient, givenResource, thumbprint } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
 import { ACCESS, because, delegate, givenCrew, type Minted, mint, mintChain, refusedUnder } from './delegating.ts'
 
@@ -201,13 +201,40 @@ test('[attack 66] a revoked root ends its descendants, and they stay ended when 
   await refusedUnder(world, b, long, because('delegation_revoked'))
 })
 
-test('a delegation whose record above has a gap is refused (section 6)', async () => {
-  const { root, middle } = await givenAbove()
-  const assertion = await delegate(world, middle, c)
-  await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
-  await refusedUnder(world, c, assertion, because('delegation_parent_unknown'))
-  const other = await givenAbove()
-  const next = await delegate(world, other.middle, c)
-  await ctx.db.deleteFrom('delegation').where('parent_jti', '=', other.root.claims.jti).execute()
-  await refusedUnder(world, c, next, because('delegation_parent_unknown'))
+test('an entry that ended between signing and presenting still counts: it covered the parent (section 9)', async () => {
+  const resource = 'https://long.example.com'
+  const wide = [...ACCESS, { resource, scope: 'read' }]
+  await givenResource(ctx, { resource, scopes: [{ name: 'read' }], max_token_lifetime: 900 })
+  const issuer = { resource: ctx.config.issuer, scope: 'generate:intent-token' }
+  const client = await givenClient(ctx, 'long', { access: [...wide, issuer] })
+  const first = await givenAgent(ctx, client, 'first', { grant: { access: wide } })
+  const next = await givenAgent(ctx, client, 'next', { grant: { access: wide } })
+  const root = await mint(world, first, undefined, { resource })
+  const entry = { kind: 'initiator', id: 'agent:long:first' } as const
+  await insertRevocations(ctx, [entry], { reason: 'test', revoked_by: 'test', now: ctx.now() })
+  clock.advance(899)
+  const assertion = await delegate(world, root, next)
+  clock.advance(62)
+  assert.equal(await standingRevocation(ctx, [entry], ctx.now()), false)
+  await refusedUnder(world, next, assertion, because('delegation_above_revoked'), { resource })
+  await ctx.db.deleteFrom('revocation').execute()
+  const asked = { client_id: 'long', agent_id: 'next', jkt: await thumbprint(next.key) }
+  const proven = await proveDelegation(ctx, assertion, asked)
+  const act = { reason: 'test', revoked_by: 'test', now: new Date(ctx.now().getTime() - 961_000) }
+  await insertRevocations(ctx, [entry], act)
+  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  assert.equal(refusal?.reason, 'delegation_above_revoked')
+  await ctx.db.deleteFrom('revocation').execute()
+})
+
+test('and no more once it was presented: what an entry ended for good is marked (section 9)', async () => {
+  const { root } = await givenAbove()
+  const known = await delegate(world, root, b, { exp: clock.seconds() + 3_000 })
+  await mint(world, b, known)
+  const entry = { kind: 'token', id: root.claims.jti } as const
+  await insertRevocations(ctx, [entry], { reason: 'test', revoked_by: 'test', now: ctx.now() })
+  clock.advance(959)
+  await refusedUnder(world, b, known, because('delegation_above_revoked'))
+  clock.advance(1)
+  await mint(world, b, known)
 })

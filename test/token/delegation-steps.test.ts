@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
-import { proveDelegation } from '../../src/server/token/delegation.ts'
+import { transaction } from '../../src/server/context.ts'
+import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
 import { agentGrant, send } from '../attacks/attempt.ts'
 import { givenClient, givenWorkflow, READ_API, thumbprint, WRITE_API } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
@@ -172,6 +174,17 @@ test('asserted mode: within the parent token’s own step and workflow only (sec
   await refusedUnder(world, next, handed, because('delegation_step'), two)
   const elsewhere = { params: { workflow_id: 'other', workflow_step: 'one' } }
   await refusedUnder(world, next, await delegate(world, root, next), because('delegation_of_other_workflow'), elsewhere)
+})
+
+test('[attack 66] an execution that is revoked between the checks and the write ends its delegations (section 9)', async () => {
+  const root = await mint(world, lead, undefined, PLAN)
+  const asked = { client_id: 'team', agent_id: 'helper', jkt: await thumbprint(helper.key) }
+  const proven = await proveDelegation(ctx, await delegate(world, root, helper), asked)
+  const { execution_id = '' } = root.claims.intent ?? {}
+  await ctx.db.updateTable('execution').set({ status: 'revoked' }).where('execution_id', '=', execution_id).execute()
+  const rules = { limits: LIMITS_DEFAULT, now: ctx.now() }
+  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, rules))
+  assert.equal(refusal?.reason, 'delegation_above_revoked')
 })
 
 test('its ceilings are its own, those of the parent token in the same step, and of each hop of that step (section 6)', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
-import type { Context } from '../../src/server/context.ts'
+import { type Context, transaction } from '../../src/server/context.ts'
 import { SYSTEM_NETWORK } from '../../src/server/fetch/connect.ts'
 import { startMaintenance } from '../../src/server/maintenance.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
@@ -181,6 +181,30 @@ test('two nodes that look at the same time deliver each once', async () => {
   await other.db.destroy()
   const told = received.map(one => one.headers['webhook-id']).sort()
   assert.deepEqual(told, ids.sort())
+})
+
+test('what one node is about to take, another passes over and does not wait for', async () => {
+  const { url } = await givenReceiver()
+  const delivery_id = await givenDue(ctx, await givenWebhook(ctx, url))
+  const other: Context = { ...ctx, db: openDatabase(app.database.connection) }
+  const claim = (of: Context) => claimDeliveries(of, { lease: 30, most: 4 }, ctx.now())
+  const waiting = sql<{ n: string }>`
+    select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  const second = await transaction(ctx, async tx => {
+    assert.deepEqual(
+      (await claim(tx)).map(one => one.delivery_id),
+      [delivery_id],
+    )
+    let isDone = false
+    const passed = claim(other).finally(() => {
+      isDone = true
+    })
+    while (!isDone && (await waiting.execute(ctx.db)).rows[0]?.n === '0');
+    return { passed, isDone }
+  })
+  assert.deepEqual([await second.passed, second.isDone], [[], true])
+  await other.db.destroy()
+  await ctx.db.deleteFrom('webhook_delivery').where('delivery_id', '=', delivery_id).execute()
 })
 
 test('what a node took and never settled is delivered by another after its lease, and its late word counts no more', async () => {

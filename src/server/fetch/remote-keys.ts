@@ -11,7 +11,10 @@ import { guardedFetch } from './guarded-fetch.ts'
 export type RemoteKey = PublicKey & { kid?: string }
 type Fetching = { readonly config: Pick<Config, 'allowPrivateFetch'> }
 
-/** The keys that clients publish at URLs of their own, kept by client and URL in this process. */
+/**
+ * The keys that clients, and trusted issuers, publish at URLs of their own, kept by client and URL in this process. A
+ * trusted issuer stands there as `issuer:NAME`, which is no client_id.
+ */
 export type RemoteKeys = {
   /** The client's keys now; undefined where none can be had. `kid` is one that is looked for. */
   readonly find: (client_id: string, jwks_uri: string, kid?: string) => Promise<readonly RemoteKey[] | undefined>
@@ -57,7 +60,7 @@ export function createRemoteKeys(
       entry.fetchedAt = seconds()
     } catch (error) {
       if (!(error instanceof FetchRefused)) throw error
-      ctx.log.warn({ client_id, reason: error.reason }, 'the keys of a client could not be fetched')
+      ctx.log.warn({ keys_of: client_id, reason: error.reason }, 'published keys could not be fetched')
     } finally {
       entry.pending = undefined
     }

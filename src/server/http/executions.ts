@@ -25,13 +25,14 @@ const tags = ['executions']
 const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 404: oauthErrorSchema }
 
 /**
- * POST /intent/executions and GET /intent/executions/{id} (protocol.md sections 2 and 6), with the scope `generate:intent-token`, and only for the
- * execution's own client: `registers_for` does not count, because what another client runs is not what is registered for
- * it.
+ * POST /intent/executions and GET /intent/executions/{id} (protocol.md sections 2 and 6), with the scope
+ * `generate:intent-token`, and only for the execution's own client: `registers_for` does not count, because what another
+ * client runs is not what is registered for it.
  */
 export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const open = {
-    summary: 'Open an execution of a workflow ahead of its first mint, for the user of a subject token or for the client',
+    summary:
+      'Open an execution of a workflow ahead of its first mint, for the user of a subject token or for the client',
     tags,
     headers: idempotencyHeaders,
     body: executionOpenSchema,

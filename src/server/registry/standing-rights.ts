@@ -28,6 +28,6 @@ export async function standingAccess(
   const subject = parseSubjectName(sub)
   if (subject?.kind !== 'user' || !grant_types.includes(TOKEN_EXCHANGE_GRANT)) return undefined
   const record = await findTrustedIssuer(ctx, subject.issuer)
-  const stands = record?.status === 'active' && record.purpose !== 'user' && record.clients.includes(client_id)
+  const stands = record?.status === 'active' && record.clients.includes(client_id)
   return stands ? intersect(access, givenAccess(record)) : undefined
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Database } from './schema.ts'
 
 /** When this database was restored, if ever: what was signed before may have been used since the backup (primary key). */
@@ -16,5 +16,19 @@ export async function writeRestoreEpoch(
     .insertInto('restore_epoch')
     .values({ id: 1, ...epoch })
     .onConflict(conflict => conflict.column('id').doUpdateSet(epoch))
+    .execute()
+}
+
+/**
+ * Ends what ran at the backup: steps that were entered and approvals that were consumed since are not known any more, and
+ * must not serve twice. A backup of a release without executions has none.
+ */
+export async function endRestoredExecutions(db: Kysely<Database>, not_before: Date): Promise<void> {
+  const { rows } = await sql<{ known: boolean }>`select to_regclass('execution') is not null as known`.execute(db)
+  if (rows[0]?.known !== true) return
+  await db
+    .updateTable('execution')
+    .set({ status: 'revoked', ended_at: not_before })
+    .where('status', '=', 'open')
     .execute()
 }

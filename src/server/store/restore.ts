@@ -14,7 +14,7 @@ import {
 import type { Connection } from './database.ts'
 import { inLongSession } from './long-session.ts'
 import { appliedMigrations, migrateToLatest } from './migrate.ts'
-import { writeRestoreEpoch } from './restore-epoch.ts'
+import { endRestoredExecutions, writeRestoreEpoch } from './restore-epoch.ts'
 import type { Database } from './schema.ts'
 import { StartRefused } from './start-refused.ts'
 
@@ -63,6 +63,7 @@ async function restoreLines(connection: Connection, restore: Restore): Promise<R
         (select coalesce(max(seq), 0) + ${SEQ_GAP}::bigint from revocation))`.execute(tx)
       const backup_created_at = new Date(header.created_at)
       await writeRestoreEpoch(tx, { not_before: restore.not_before, backup_created_at })
+      await endRestoredExecutions(tx, restore.not_before)
       await restore.complete(tx, header)
       return count
     })

@@ -49,17 +49,6 @@ async function endExecutionsOf(
   return executions
 }
 
-/** Whether a revocation has ended a token and what descends from it; a suspension ends neither (primary key). */
-export async function endedForGood(ctx: Context, jti: string): Promise<boolean> {
-  const row = await ctx.db
-    .selectFrom('token')
-    .select('jti')
-    .where('jti', '=', jti)
-    .where('revoked_at', 'is not', null)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 /** Its entry ends before what was delegated from it does (primary key). */
 async function endTokensForGood(tx: Context, jtis: readonly string[], now: Date): Promise<void> {
   await tx.db

@@ -10,6 +10,7 @@ import {
   findPresented,
   insertDelegation,
   lockParent,
+  type PresentedDelegation,
   type TokenAbove,
   tokensAbove,
 } from '../store/delegations.ts'
@@ -66,7 +67,8 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
   const { notBefore } = ctx
   const judged = judgeDelegation({ claims, asked: { ...asked, jkt }, above, presented, now, notBefore })
   const refs = refsOf(above)
-  if (await standingRevocation(ctx, refs, ctx.now())) throw delegationRefused('delegation_above_revoked')
+  const from = since(claims, presented, ctx.now())
+  if (await standingRevocation(ctx, refs, from)) throw delegationRefused('delegation_above_revoked')
   const { parent, workflow_step, within_step, chain, ceilings } = judged
   const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id } = parent
   return {
@@ -94,7 +96,8 @@ export async function recordDelegation(
   if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
   const lapse = lapseAbove({ above, presented })
   if (lapse) return delegationRefused(lapse)
-  if (await standingRevocation(tx, refs, now)) return delegationRefused('delegation_above_revoked')
+  const from = since(claims, presented, now)
+  if (await standingRevocation(tx, refs, from)) return delegationRefused('delegation_above_revoked')
   if (presented) return presented.delegation_id === claims.digest ? undefined : delegationRefused('delegation_twin')
   return await recordFirst(tx, proven, { limits, now })
 }
@@ -141,6 +144,14 @@ function rowOf(proven: ProvenDelegation, now: Date): Insertable<DelegationTable>
     expires_at,
     presented_at: now,
   }
+}
+
+/**
+ * At the first presentation an entry that stood when the assertion was signed counts also where it has ended meanwhile:
+ * it covered the parent token to the last second of that. Later what it ended is marked (protocol.md section 9).
+ */
+function since({ iat }: Delegation, presented: PresentedDelegation | undefined, now: Date): Date {
+  return presented ? now : new Date(Math.min(iat * 1000, now.getTime()))
 }
 
 function refsOf(above: readonly TokenAbove[]): readonly RevocationRef[] {

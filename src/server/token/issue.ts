@@ -37,7 +37,7 @@ export async function prepareToken(ctx: Context, permitted: Permitted): Promise<
   const signer = await ctx.keys.signer(permitted.target.signing_alg)
   const issued_at = ctx.now()
   const claims = claimsOf(ctx, permitted, { iat: epochSeconds(issued_at), jti: ctx.randomId() })
-  checkTokenSize(permitted, claims)
+  checkTokenSize(permitted, headerOf({ permitted, signer }), claims)
   return { permitted, claims, signer, issued_at }
 }
 
@@ -150,9 +150,13 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
   }
 }
 
-async function sign({ claims, signer, permitted }: PreparedToken): Promise<string> {
+function headerOf({ permitted, signer }: Pick<PreparedToken, 'permitted' | 'signer'>) {
   const typ = permitted.target.token_profile === 'draft' ? 'JWT' : 'at+jwt'
-  return await new CompactSign(Buffer.from(JSON.stringify(claims)))
-    .setProtectedHeader({ alg: signer.alg, typ, kid: signer.kid })
-    .sign(signer.key)
+  return { alg: signer.alg, typ, kid: signer.kid }
+}
+
+async function sign(token: PreparedToken): Promise<string> {
+  return await new CompactSign(Buffer.from(JSON.stringify(token.claims)))
+    .setProtectedHeader(headerOf(token))
+    .sign(token.signer.key)
 }

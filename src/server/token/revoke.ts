@@ -3,7 +3,7 @@ import { auditTokenRevoked } from '../audit/events.ts'
 import { type Context, transaction } from '../context.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { claimReplays } from '../store/replay.ts'
-import { endedForGood, revokeWithDescendants } from '../store/revocation-cascade.ts'
+import { revokeWithDescendants } from '../store/revocation-cascade.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { type OwnToken, readRevocableToken } from './own-token.ts'
 import { recordRefusal, replayRefusal } from './refusal.ts'
@@ -35,8 +35,8 @@ export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenA
     })
   }
   // A second revoke must not hold back every mint again for what is dead already.
-  const isDead = own && (await endedForGood(ctx, own.record.jti))
-  const refused = await transaction(ctx, tx => write(tx, authenticated, isDead ? undefined : own, http))
+  const living = own?.record.revoked_at === null ? own : undefined
+  const refused = await transaction(ctx, tx => write(tx, authenticated, living, http))
   if (refused) throw refused
   return { body: {} }
 }

@@ -1,19 +1,20 @@
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { MAX_PROOFS } from '../../protocol/delegation.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import type { SigningAlg } from '../../protocol/resource.ts'
 import type { Permitted } from './authorization.ts'
 
 /** protocol.md section 7: larger tokens break header limits on their way. */
 const MAX_TOKEN_BYTES = 4096
 const MAX_TOKEN_BYTES_WITH_PROOFS = 8192
-/** Header and signature of the largest kind (RS256), both in base64url. */
-const AROUND_CLAIMS = 512
+/** Of a signature in base64url: 64 bytes, or those of an RSA key of 2048 bits. */
+const SIGNATURE_LENGTH: Readonly<Record<SigningAlg, number>> = { ES256: 86, EdDSA: 86, PS256: 342, RS256: 342 }
 
 /**
  * Whether a token may go to its API as that wants it: not too large, and under `chain_disclosure: proofs` with hops
  * that can be shown, at most 3 and all signed by registered keys. Throws `invalid_target`.
  */
-export function checkTokenSize({ agent }: Permitted, claims: AccessTokenClaims): void {
+export function checkTokenSize({ agent, target }: Permitted, header: object, claims: AccessTokenClaims): void {
   const proofs = claims.delegation_proofs
   if (proofs && proofs.length > MAX_PROOFS)
     throw tooLarge('The chain has more hops than a token shows proofs of.', 'too_many_proofs')
@@ -26,10 +27,15 @@ export function checkTokenSize({ agent }: Permitted, claims: AccessTokenClaims):
       },
     )
   }
-  // base64url is 4/3 of what it encodes.
-  const bytes = Math.ceil((Buffer.byteLength(JSON.stringify(claims)) * 4) / 3) + AROUND_CLAIMS
+  const parts = [encodedLength(header), encodedLength(claims), SIGNATURE_LENGTH[target.signing_alg]]
+  const bytes = parts.reduce((sum, part) => sum + part) + 2
   if (bytes <= (proofs ? MAX_TOKEN_BYTES_WITH_PROOFS : MAX_TOKEN_BYTES)) return
   throw tooLarge('The token would be too large; ask for fewer scopes.', 'token_too_large')
+}
+
+/** base64url without padding is 4/3 of what it encodes. */
+function encodedLength(part: object): number {
+  return Math.ceil((Buffer.byteLength(JSON.stringify(part)) * 4) / 3)
 }
 
 function tooLarge(description: string, reason: string): OAuthError {

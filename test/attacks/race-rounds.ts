@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
+import { agentSubject } from '../../src/protocol/names.ts'
+import { workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
+import type { Database } from '../../src/server/store/schema.ts'
+import { forge } from '../protocol/forge.ts'
+import type { Answer } from './attempt.ts'
+import { thumbprint } from './given.ts'
+import { API, type Asked, type GateAgent, type NodeName, type Revoked, type TwoNodes } from './two-nodes.ts'
+
+const STEP = 'work'
+/** Rows a statement. */
+const BATCH = 200
+/** Seconds, longer than all rounds take. */
+const LIFE = 900
+
+type Mint = (node: NodeName) => Promise<Answer>
+
+/** What a revoke covers, and mints that it races: `mint` prepares one more. */
+export type Race = {
+  readonly name: string
+  readonly revoke: Revoked
+  /** Tokens that are there for sure: every second round has one. */
+  readonly before: readonly string[]
+  readonly mint: () => Mint
+}
+
+type Of = 'plain' | 'recorded' | 'delegated' | 'delegated in an execution'
+type Kind = 'agent' | 'initiator' | 'token' | 'execution' | 'workflow'
+
+/** What is minted, and by what it is revoked: round after round another. */
+const RACES: readonly (readonly [Of, Kind])[] = [
+  ['plain', 'agent'],
+  ['recorded', 'execution'],
+  ['delegated', 'token'],
+  ['recorded', 'workflow'],
+  ['delegated in an execution', 'execution'],
+  ['plain', 'initiator'],
+  ['delegated', 'agent'],
+  ['recorded', 'initiator'],
+  ['delegated in an execution', 'token'],
+  ['recorded', 'agent'],
+  ['delegated', 'initiator'],
+]
+
+/** Whose race this round is. Each agent has a workflow and an open execution; what it delegates goes to `helper`. */
+export async function prepareRace(nodes: TwoNodes, agent: GateAgent, helper: GateAgent, round: number): Promise<Race> {
+  const [of, kind] = RACES[round % RACES.length] ?? ['plain', 'agent']
+  const inExecution = of === 'recorded' || of === 'delegated in an execution'
+  const { workflow_id, execution_id, parent_jti } = namesOf(agent, inExecution)
+  const ids = {
+    agent: `app/${agent.agent_id}`,
+    initiator: agentSubject('app', agent.agent_id),
+    token: parent_jti,
+    execution: execution_id,
+    workflow: `app/${workflow_id}`,
+  }
+  const opens: Asked = inExecution ? { workflow_id, workflow_step: STEP } : {}
+  const joins: Asked = inExecution ? { ...opens, execution_id } : {}
+  const mint = await minting(nodes, { of, kind, agent, helper, opens, joins, parent_jti })
+  const before = round % 2 === 0 ? [tokenOf(await mint()('two'))] : []
+  return { name: `${of}, revoked by ${kind}`, revoke: { kind, id: ids[kind] }, before, mint }
+}
+
+type Minting = {
+  readonly of: Of
+  readonly kind: Kind
+  readonly agent: GateAgent
+  readonly helper: GateAgent
+  readonly opens: Asked
+  readonly joins: Asked
+  readonly parent_jti: string
+}
+
+async function minting(
+  nodes: TwoNodes,
+  { of, kind, agent, helper, opens, joins, parent_jti }: Minting,
+): Promise<() => Mint> {
+  if (of === 'plain') return () => nodes.prepareMint(agent)
+  if (of === 'recorded') {
+    // What revokes more than one execution races also what opens another.
+    let joined = false
+    return () => {
+      joined = !joined || kind === 'execution'
+      return nodes.prepareMint(agent, joined ? joins : opens)
+    }
+  }
+  const { issuer } = nodes
+  const delegation_assertion = await assertionFor(issuer, { agent, helper, parent_jti, ...joins })
+  return () => nodes.prepareMint(helper, { ...joins, delegation_assertion })
+}
+
+function tokenOf(answer: Answer): string {
+  assert.equal(answer.status, 200, answer.text)
+  return String(answer.body.access_token)
+}
+
+async function assertionFor(
+  issuer: string,
+  of: Pick<Minting, 'agent' | 'helper' | 'parent_jti'> & { readonly execution_id?: string },
+): Promise<string> {
+  const { agent, helper, parent_jti, execution_id } = of
+  const iat = Math.floor(Date.now() / 1000)
+  const { alg, jwk } = agent.key
+  const claims = {
+    ...{ iss: agentSubject('app', agent.agent_id), sub: agentSubject('app', helper.agent_id), aud: issuer },
+    ...{ parent_jti, jkt: await thumbprint(helper.key), scope: 'read', resource: [API] },
+    ...(execution_id !== undefined && { execution_id }),
+    ...{ iat, exp: iat + 600, jti: randomUUID() },
+  }
+  return forge({ typ: 'delegation+jwt', alg, jwk }, claims, agent.key)
+}
+
+function namesOf({ agent_id }: GateAgent, inExecution: boolean) {
+  const suffix = Buffer.from(agent_id.padStart(16, '-')).toString('base64url')
+  return {
+    workflow_id: `flow-of-${agent_id}`,
+    execution_id: `exe_${suffix}`,
+    parent_jti: `${inExecution ? 'in-execution' : 'plain'}-token-of-${agent_id}`,
+  }
+}
+
+/**
+ * For each agent a workflow of one step, an open execution that has entered it, and two tokens to delegate from, in the
+ * execution and outside, as if each had been registered and minted.
+ */
+export async function insertRaces(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
+  for (let at = 0; at < agents.length; at += BATCH) {
+    const batch = agents.slice(at, at + BATCH)
+    await insertWorkflows(db, batch)
+    await insertExecutions(db, batch)
+    await insertParents(db, batch)
+  }
+}
+
+async function insertWorkflows(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
+  const now = new Date()
+  const made = { client_id: 'app', version: 1, status: 'active' as const }
+  const by = { registered_at: now, registered_by: 'test', registered_owner: 'user:local:app' }
+  const flows = agents.map(agent => ({ ...made, workflow_id: namesOf(agent, true).workflow_id, created_at: now }))
+  await db.insertInto('workflow').values(flows).execute()
+  const versions = agents.map(agent => {
+    const { agent_id } = agent
+    const { workflow_id } = namesOf(agent, true)
+    const { steps } = workflowRegistrationSchema.parse({ workflow_id, steps: [{ step_id: STEP, agent_id }] })
+    return {
+      ...{ ...made, ...by, workflow_id, definition_digest: Buffer.alloc(32), approved_at: null, approved_by: null },
+      ...{ definition: JSON.stringify({ steps }), agent_ids: JSON.stringify([agent_id]) },
+    }
+  })
+  await db.insertInto('workflow_version').values(versions).execute()
+}
+
+async function insertExecutions(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
+  const now = new Date()
+  const executions = agents.map(agent => {
+    const { workflow_id, execution_id } = namesOf(agent, true)
+    const initiated_by = agentSubject('app', agent.agent_id)
+    return {
+      ...{ execution_id, client_id: 'app', workflow_id, workflow_version: 1, initiated_by, opened_by: initiated_by },
+      ...{ access: null, intent_digest: null, limits: JSON.stringify(LIMITS_DEFAULT), opening: null, tokens: 1 },
+      ...{ opened_at: now, expires_at: new Date(now.getTime() + LIFE * 1000), status: 'open' as const },
+    }
+  })
+  await db.insertInto('execution').values(executions).execute()
+  const entered = { step_id: STEP, state: 'entered' as const, entries: 1, tokens: 1, entered_at: now, left_at: null }
+  await db
+    .insertInto('execution_step')
+    .values(executions.map(({ execution_id }) => ({ execution_id, ...entered })))
+    .execute()
+}
+
+async function insertParents(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
+  const now = new Date()
+  const jkts = await Promise.all(agents.map(({ key }) => thumbprint(key)))
+  const tokens = agents.flatMap((agent, n) =>
+    [true, false].map(inExecution => {
+      const { workflow_id, execution_id, parent_jti: jti } = namesOf(agent, inExecution)
+      const { agent_id } = agent
+      const sub = agentSubject('app', agent_id)
+      return {
+        ...{ jti, client_id: 'app', sub, resource: API, scope: 'read', token_profile: 'interop' as const, kid: 'k' },
+        ...{ token_type: 'DPoP' as const, jkt: jkts[n] ?? '', agent_id, registration_id: `reg_${agent_id}` },
+        workflow_id: inExecution ? workflow_id : null,
+        workflow_version: inExecution ? 1 : null,
+        workflow_step: inExecution ? STEP : null,
+        workflow_state: inExecution ? ('recorded' as const) : ('none' as const),
+        execution_id: inExecution ? execution_id : null,
+        ...{ parent_jti: null, delegation_id: null, initiated_by: sub, issued_at: now },
+        expires_at: new Date(now.getTime() + LIFE * 1000),
+      }
+    }),
+  )
+  await db.insertInto('token').values(tokens).execute()
+}
