@@ -23,7 +23,10 @@ export function addAgentSuspendCommands(agent: Command): void {
     .description('let a suspended agent mint again; not by the owner who suspended it')
     .argument('<client_id>')
     .argument('<agent_id>')
-    .addHelpText('after', '\nIts own tokens that have not expired are active again, and what it delegated may be presented again.')
+    .addHelpText(
+      'after',
+      '\nIts own tokens that have not expired are active again, and what it delegated may be presented again.',
+    )
     .action(async (client_id: string, agent_id: string, _options, command: Command) => {
       const session = openSession(command)
       const api = await adminClient(session, 'approve:agents')

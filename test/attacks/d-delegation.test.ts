@@ -42,7 +42,12 @@ const CASES: readonly Case[] = [
   },
   { row: 51, name: 'an actor token', params: { actor_token: 'a.b.c' }, expect: actor },
   { row: 52, name: 'subject and actor token', params: { subject_token: 'a', actor_token: 'b' }, expect: actor },
-  { row: 62, name: 'a delegation assertion that is none', params: { delegation_assertion: 'a.b.c' }, expect: undelegated },
+  {
+    row: 62,
+    name: 'a delegation assertion that is none',
+    params: { delegation_assertion: 'a.b.c' },
+    expect: undelegated,
+  },
   { row: 132, name: 'an execution of no form', params: { execution_id: 'exe_1' }, expect: badRequest },
   { row: 132, name: 'an execution and no step', params: { execution_id: `exe_${'A'.repeat(22)}` }, expect: half },
   { row: 56, name: 'a scope outside the grant', params: { scope: 'write' }, expect: tooMuch },

@@ -9,18 +9,18 @@ const CLIENT = 'test/attacks/b-client-authentication.test.ts'
 const DPOP = 'test/attacks/c-dpop.test.ts'
 const PROOF = `${DPOP}#a DPoP proof is refused for`
 const DELEGATION = 'test/attacks/d-delegation.test.ts'
-const GRANT = `${DELEGATION}#the agent grant refuses`
-const WORKFLOW = 'test/attacks/e-workflow.test.ts'
+const ASSERTION = 'test/token/delegation.test.ts'
+const LIMITS = 'test/token/delegation-limits.test.ts'
+const EXCHANGE = 'test/token/token-exchange.test.ts'
+const STEPS = 'test/attacks/recorded-steps.test.ts'
+const SCOPES = 'test/attacks/recorded-scopes.test.ts'
+const EXECUTIONS = 'test/attacks/recorded-executions.test.ts'
 const CHECKSUM = 'test/attacks/f-checksum.test.ts'
 const INPUT = 'test/attacks/g-input.test.ts'
 const BODY = `${INPUT}#the token endpoints refuse`
 const REVOKE = 'test/attacks/h-introspection-revocation.test.ts'
 const REVIEW = 'test/attacks/i-review.test.ts'
 
-const EXCHANGE = 'Waits for token exchange and trusted issuers; until then its parameters are refused.'
-const SIGNED = 'Waits for signed delegation (delegation assertions); until then they are refused.'
-const EXECUTIONS = 'Waits for recorded executions; until then only the asserted rules exist.'
-const APPROVALS = 'Waits for approvals; until then a scope that needs one is refused.'
 const SHIM = 'Waits for the shim, the library in the agent’s process.'
 const FEED = 'Waits for the signed revocation feed.'
 const ROUTE_RULES = 'Waits for the route rules of the verifier.'
@@ -57,10 +57,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
   25: { test: `${CLIENT}#client authentication refuses` },
   26: { test: `${CLIENT}#client authentication refuses` },
   27: { test: `${CLIENT}#client authentication refuses` },
-  28: {
-    test: `${CLIENT}#a revoked client, a removed key`,
-    later: 'A disabled trusted issuer waits for trusted issuers.',
-  },
+  28: { test: `${CLIENT}#a revoked client, a removed key` },
   29: { test: `${CLIENT}#after 20 wrong secrets` },
   30: { test: `${CLIENT}#forwarded headers of a peer that is not trusted` },
   31: { test: PROOF },
@@ -82,37 +79,37 @@ export const attacks: Readonly<Record<number, Covered>> = {
   47: { test: `${DPOP}#two Authorization headers are refused` },
   48: { test: `${DPOP}#gets nothing for a proof made ahead` },
   49: { test: `${DPOP}#a jwk with more members` },
-  50: { test: GRANT, later: EXCHANGE },
-  51: { test: GRANT, later: EXCHANGE },
-  52: { test: GRANT, later: EXCHANGE },
-  53: { test: `${DELEGATION}#act, may_act, intent, sub and the like` },
-  54: { test: `${DELEGATION}#an asserted chain that is too long`, later: SIGNED },
-  55: { test: `${DELEGATION}#an asserted chain that is too long`, later: SIGNED },
-  56: { test: GRANT },
-  57: { test: GRANT },
-  58: { test: GRANT },
-  59: { not_yet: SIGNED },
-  60: { not_yet: SIGNED },
-  61: { test: `${DELEGATION}#act, may_act, intent, sub and the like` },
-  62: { test: GRANT, later: SIGNED },
-  63: { not_yet: SIGNED },
-  64: { test: `${DELEGATION}#an asserted chain that is too long`, later: SIGNED },
-  65: { not_yet: EXECUTIONS },
-  66: { not_yet: SIGNED },
+  50: { test: 'test/token/subject-token.test.ts#a subject token of another issuer, client, purpose or state' },
+  51: { test: `${EXCHANGE}#an actor_token is refused` },
+  52: { test: `${EXCHANGE}#an actor_token is refused` },
+  53: { test: `${SCOPES}#what a request says of subject, actors or intent` },
+  54: { test: `${LIMITS}#a chain has at most 5 hops` },
+  55: { test: `${LIMITS}#an agent occurs once in a chain` },
+  56: { test: `${LIMITS}#it grants less than the parent has, never more` },
+  57: { test: `${SCOPES}#scope texts that are none` },
+  58: { test: `${LIMITS}#it grants less than the parent has, never more` },
+  59: { test: `${ASSERTION}#each token ends at the delegation at the latest` },
+  60: { test: `${LIMITS}#a mint without a proof has no delegation` },
+  61: { test: `${SCOPES}#what a request says of subject, actors or intent` },
+  62: { test: `${ASSERTION}#a hop of one chain is not spliced onto another` },
+  63: { test: `${ASSERTION}#prev, parent and execution are those of the record` },
+  64: { test: `${LIMITS}#an agent occurs once in a chain` },
+  65: { test: 'test/token/delegation-steps.test.ts#an assertion is for its step and its execution alone' },
+  66: { test: 'test/token/revoked-above.test.ts#below a revoked token of the middle nothing is minted' },
   67: { test: 'test/protocol/names.test.ts#ids have no pipe' },
-  68: { test: `${DELEGATION}#a chain on the caller’s word is said to be one`, later: EXECUTIONS },
-  69: { not_yet: EXECUTIONS },
-  70: { not_yet: SIGNED },
-  71: { test: `${WORKFLOW}#a skipped required step is named` },
-  72: { test: `${WORKFLOW}#a step that is said to be completed`, later: EXECUTIONS },
-  73: { test: `${WORKFLOW}#a step of the future is not completed` },
-  74: { not_yet: EXECUTIONS },
-  75: { test: `${WORKFLOW}#workflow_enabled is a boolean` },
-  76: { test: `${WORKFLOW}#wrong agent, unknown workflow or step` },
-  77: { test: 'test/registry/workflow-life.test.ts#the same id again is a new version', later: EXECUTIONS },
-  78: { test: 'test/registry/workflow-definition.test.ts#a definition that cannot be kept' },
-  79: { not_yet: APPROVALS },
-  80: { not_yet: EXECUTIONS },
+  68: { test: `${STEPS}#a chain or completed_steps that disagree with the record` },
+  69: { test: 'test/token/delegation-record.test.ts#one token is delegated from at most max_children times' },
+  70: { test: 'test/verifier/delegation-proofs.test.ts#more than 3 hops are refused before any signature' },
+  71: { test: `${STEPS}#a skipped required step is named` },
+  72: { test: `${STEPS}#a step that was left is not minted for again` },
+  73: { test: `${STEPS}#out of order is refused` },
+  74: { test: 'test/attacks/parallel-entry.test.ts#1,000 rounds: two nodes that enter one step at once' },
+  75: { test: `${SCOPES}#a scope marked workflow needs a recorded step` },
+  76: { test: `${STEPS}#a wrong agent, a twin of a step’s name` },
+  77: { test: `${EXECUTIONS}#a workflow that is redefined is a new version` },
+  78: { test: 'test/attacks/recorded-definitions.test.ts#a definition that cannot be kept is 400' },
+  79: { test: 'test/registry/approvals.test.ts#neither an app, a service nor a workload decides' },
+  80: { test: `${EXECUTIONS}#another client’s execution, a guessed id and none at all` },
   81: { test: `${CHECKSUM}#a copied checksum and a stolen client token` },
   82: { test: `${CHECKSUM}#the checksum of an older version` },
   83: { test: 'test/registry/stated-keys.test.ts#a statement by another key is 401' },
@@ -142,7 +139,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
   107: { test: `${INPUT}#two lengths, a length and chunks, or two Hosts` },
   108: {
     test: 'test/fetch/guarded-fetch.test.ts#an address that is not public is not even dialled',
-    later: 'Only jwks_uri is fetched; CIMD, logos and webhooks are not built.',
+    later: 'CIMD and logos are not built.',
   },
   109: { test: 'test/registry/cursor.test.ts#a forged, changed, foreign or empty cursor' },
   110: { test: `${INPUT}#stands in one JSON line of the log` },
@@ -150,7 +147,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
   112: { test: 'test/protocol/json.test.ts#deep, wide and adversarial texts' },
   113: { test: 'test/console/guard.test.ts#a request that the page did not send' },
   114: { test: `${REVOKE}#the API’s own client learns of its tokens` },
-  115: { test: `${REVOKE}#a revoked token and all that descends from it` },
+  115: { test: 'test/attacks/cascade.test.ts#1,000 tokens that descend from one' },
   116: { test: 'test/attacks/gate.test.ts#1,000 rounds' },
   117: {
     test: 'test/attacks/gate-kinds.test.ts#signs nothing with it',
@@ -162,7 +159,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
     test: `${REVOKE}#while storage is away`,
     later: 'Fail-over, full disk and clock jumps come with the fault tests.',
   },
-  121: { test: `${REVIEW}#a marked scope is refused to everybody` },
+  121: { test: `${SCOPES}#a marked scope is not had without a workflow` },
   122: { not_yet: ROUTE_RULES },
   123: { test: `${REVIEW}#an agent named like a user` },
   124: { test: `${DELEGATION}#access is pairs` },
@@ -172,6 +169,6 @@ export const attacks: Readonly<Record<number, Covered>> = {
   128: { not_yet: FEED },
   129: { test: 'test/registry/bootstrap.test.ts#' },
   130: { test: `${REVIEW}#one proof has one place in the replay table` },
-  131: { not_yet: EXCHANGE },
-  132: { test: GRANT, later: EXECUTIONS },
+  131: { test: 'test/token/subject-token.test.ts#of an issuer that many tenants share' },
+  132: { test: `${EXECUTIONS}#another user’s token does not join an execution` },
 }

@@ -33,11 +33,10 @@ const { db } = nodes
 const [agent] = nodes.agents
 assert.ok(agent)
 const rounds = Array.from({ length: ROUNDS }, (_, n): Round => {
-  const execution_id = `exe_${randomBytes(16).toString('base64url')}`
-  return { execution_id, step: n % 2 === 0 ? 'once' : 'often', first: n % 4 < 2 ? 'one' : 'two', answers: [] }
+  return { execution_id: newId(), step: n % 2 === 0 ? 'once' : 'often', first: n % 4 < 2 ? 'one' : 'two', answers: [] }
 })
 await insertWorkflow()
-await insertExecutions()
+await insertExecutions(rounds.map(round => round.execution_id))
 
 test('[attack 74] 1,000 rounds: two nodes that enter one step at once make one entry, and of what cannot be undone one token (section 6)', async t => {
   const started = performance.now()
@@ -64,6 +63,16 @@ test('[attack 74] 1,000 rounds: two nodes that enter one step at once make one e
   t.diagnostic(`${ROUNDS} rounds, ${2 * ROUNDS} mints, ${milliseconds} ms; of ${ROUNDS / 2} node one won ${wins}`)
 })
 
+test('[attack 72] [attack 120] PoC: what was registered and entered is known after kill -9 of the node that knew it (section 6)', async () => {
+  assert.ok(agent)
+  const execution_id = newId()
+  await insertExecutions([execution_id])
+  const ask = () => nodes.prepareMint(agent, { workflow_id: 'race', workflow_step: 'once', execution_id })
+  assert.equal(outcomeOf(await ask()('two')), '200')
+  await nodes.killAndRestart('two')
+  for (const node of ['two', 'one'] as const) assert.equal(outcomeOf(await ask()(node)), 'limit_exceeded')
+})
+
 /** @returns what node one was answered, and what node two: 200, or why not */
 async function playRound({ execution_id, step, first }: Round): Promise<readonly string[]> {
   assert.ok(agent)
@@ -77,6 +86,10 @@ async function playRound({ execution_id, step, first }: Round): Promise<readonly
 
 function outcomeOf({ status, body, text }: Answer): string {
   return status === 200 ? '200' : String(body.ajwt_error ?? text)
+}
+
+function newId(): string {
+  return `exe_${randomBytes(16).toString('base64url')}`
 }
 
 async function entriesOf(): Promise<ReadonlyMap<string, string>> {
@@ -117,15 +130,15 @@ async function insertWorkflow(): Promise<void> {
 }
 
 /** Opened ahead, as POST /intent/executions does. */
-async function insertExecutions(): Promise<void> {
+async function insertExecutions(ids: readonly string[]): Promise<void> {
   const opened_at = new Date()
   const execution = {
     ...{ client_id: 'app', workflow_id: 'race', workflow_version: 1, initiated_by: 'app', opened_by: 'app' },
     ...{ access: null, intent_digest: null, opening: null, limits: JSON.stringify(LIMITS_DEFAULT), opened_at },
     ...{ expires_at: new Date(opened_at.getTime() + HOUR), status: 'open' as const, ended_at: null, tokens: 0 },
   }
-  for (let at = 0; at < rounds.length; at += BATCH) {
-    const batch = rounds.slice(at, at + BATCH).map(({ execution_id }) => ({ execution_id, ...execution }))
+  for (let at = 0; at < ids.length; at += BATCH) {
+    const batch = ids.slice(at, at + BATCH).map(execution_id => ({ execution_id, ...execution }))
     await db.insertInto('execution').values(batch).execute()
   }
 }

@@ -9,7 +9,7 @@ import { generateKey, signJws } from '../support/dpop.ts'
 import { accessToken, givenAdmin, givenClient as givenBearer } from '../support/given.ts'
 import { type Answer, agentGrant, send } from './attempt.ts'
 import { givenAgent, givenClient, givenResource, givenWorkflow, givenWorld, READ_API, WRITE_API } from './given.ts'
-import { callAs, ENDPOINTS, type Endpoint, givenCrew, minted, stepAttempt, stepRefused } from './recorded.ts'
+import { callAs, ENDPOINTS, type Endpoint, givenCrew, minted, stepAttempt, stepRefused, stepRows } from './recorded.ts'
 import { refused } from './refused.ts'
 
 /* What the draft's own proof of concept got wrong (attacks.md, end of the catalogue), each once. */
@@ -26,7 +26,8 @@ await givenWorkflow(ctx, client, 'flow', [
 
 function payloadOf(answer: Answer): { readonly exp: number; readonly iat: number; readonly jti: string } {
   assert.equal(answer.status, 200, answer.text)
-  return JSON.parse(Buffer.from(String(answer.body.access_token).split('.')[1], 'base64url').toString())
+  const [, payload = ''] = String(answer.body.access_token).split('.')
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
 }
 
 /** How long a token lives: what it says itself, and what the answer says of it. */
@@ -115,8 +116,10 @@ test('PoC: a proof is fresh, of this method, and taken once, also for a recorded
     const once = attempt(path)
     assert.equal((await send(world, once)).status, 200)
     const again = { ...attempt(path), proof: once.proof }
-    await refused(world, again, { ...bad, reason: 'proof_replayed', audited: true }, good())
+    await refused(world, again, { ...bad, reason: 'dpop_replayed', audited: true }, good())
   }
+  // What was refused has entered nothing and counts for nothing.
+  assert.deepEqual(await stepRows(world, execution_id), [{ step_id: 'plan', state: 'entered', entries: 1, tokens: 3 }])
 })
 
 test('PoC: a refused approval answers 403 at every turn, and never 500 (section 6)', async () => {

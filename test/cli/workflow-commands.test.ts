@@ -103,9 +103,12 @@ describe('workflows, revocation and introspection by the command line', async ()
     assert.equal((await mintFor(['--workflow', 'one', '--step', 'look'])).code, 0)
   })
 
-  test('workflow deregister ends one, and again', async () => {
-    for (const _ of [1, 2]) {
-      const ended = await remitJson(cwd, ['workflow', 'deregister', 'two', ...asApp])
+  test('workflow deregister ends one, and again; open executions forbid it without --close', async () => {
+    const refused = await remitJson(cwd, ['workflow', 'deregister', 'one', ...asApp])
+    assert.deepEqual([refused.code, refused.value.error], [1, 'invalid_request'])
+    assert.match(refused.value.message, /open executions/)
+    for (const options of [['--close'], []]) {
+      const ended = await remitJson(cwd, ['workflow', 'deregister', 'two', ...options, ...asApp])
       assert.deepEqual(ended.value, { status: 'deregistered', workflow_id: 'two', version: 1, closed: 0 })
     }
     const listed = await remitJson(cwd, ['workflow', 'list', 'app'])

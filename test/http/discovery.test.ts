@@ -98,7 +98,9 @@ test('both own resources have their metadata on the public listener (RFC 9728 se
   assert.deepEqual(await jsonOf(administration), {
     ...common,
     resource: `${issuer}/admin`,
-    scopes_supported: 'admin:clients admin:resources admin:keys approve:agents approve:steps revoke audit:read'.split(' '),
+    scopes_supported: 'admin:clients admin:resources admin:keys approve:agents approve:steps revoke audit:read'.split(
+      ' ',
+    ),
     resource_name: 'Remit administration API',
     dpop_bound_access_tokens_required: true,
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import type { TokenHolder } from '../../src/server/store/revocation-coverage.ts'
 import { startTestApp } from '../support/app.ts'
 import { givenDelegated, givenDelegationFrom, givenTokenUnder } from '../support/delegated.ts'
@@ -176,6 +177,25 @@ test('a token of one presentation ends what was delegated from it, not what anot
   assert.deepEqual(await ended([shared]), [false])
 })
 
+test('what other agents, versions and initiators of the same client delegated goes on (section 9)', async () => {
+  const own = await scene()
+  const { client_id, registration_id } = own
+  const other = { agent_id: 'other', registration_id: 'reg_other', initiated_by: 'user:corp:other' }
+  const root = await givenToken(ctx, client_id, other)
+  const kept = await givenDelegationFrom(ctx, root)
+  const child = await givenTokenUnder(ctx, kept)
+  for (const [kind, id] of [
+    ['agent', `${client_id}/planner`],
+    ['registration', registration_id],
+    ['initiator', `agent:${client_id}:planner`],
+    ['workflow', `${client_id}/w`],
+    ['key', Buffer.alloc(32, 255).toString('base64url')],
+  ] as const) {
+    assert.deepEqual([(await revoke(kind, id)).delegations, await ended([kept])], [0, [false]])
+  }
+  assert.deepEqual(await killed([root, child]), [MATCHED, MATCHED])
+})
+
 test('an execution is revoked for good, also closed or expired; its entry covers its tokens (section 9)', async () => {
   const own = await scene()
   const { client_id } = own
@@ -276,7 +296,7 @@ test('the audit row of a revocation counts executions, tokens and delegations (s
     .selectFrom('audit_event')
     .select(['client_id', 'details'])
     .where('action', '=', 'revocation.create')
-    .orderBy('id', 'desc')
+    .where(sql<boolean>`details ->> 'id' = ${client_id}`)
     .executeTakeFirstOrThrow()
   const said = { caller: 'admin', acting_owner: 'user:local:root', kind: 'client', id: client_id, reason: 'test' }
   const revoked = { ...NONE, client: 1, execution: 1 }

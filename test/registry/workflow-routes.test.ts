@@ -4,6 +4,7 @@ import { openDatabase } from '../../src/server/store/database.ts'
 import { enterGateShared } from '../../src/server/store/gate.ts'
 import { startTestApp } from '../support/app.ts'
 import { accessToken, boundHeaders, type GivenClient, givenAdmin, givenAgent, givenClient } from '../support/given.ts'
+import { givenExecution } from './given-execution.ts'
 
 const app = await startTestApp()
 const { issuer, adminUrl } = app
@@ -143,6 +144,30 @@ test('a workflow is deregistered by the query, without a body; unknown members a
     assert.deepEqual([status, body.error], [400, 'invalid_request'])
   }
   assert.equal((await audited('workflow.deregister')).filter(row => row.outcome === 'success').length, 2)
+})
+
+test('[attack 77] a workflow with open executions answers 409 and stays; close=true ends them, and says how many (section 5)', async () => {
+  const path = '/intent/deregister/workflow?workflow_id=runs'
+  await asClient('/intent/register/workflow', { ...FIRST, workflow_id: 'runs' })
+  for (const _ of [1, 2]) await givenExecution(app.ctx, client_id, 'runs')
+  const refused = await asClient(path)
+  assert.deepEqual(
+    [refused.status, refused.body],
+    [
+      409,
+      {
+        error: 'invalid_request',
+        error_description: 'The workflow has open executions; close=true ends them.',
+        error_uri: `${issuer}/errors/invalid_request`,
+      },
+    ],
+  )
+  assert.equal((await audited('workflow.deregister')).at(-1)?.reason, 'open_executions')
+  const ended = await asClient(`${path}&close=true`)
+  const answer = { status: 'deregistered', workflow_id: 'runs', version: 1, closed: 2 }
+  assert.deepEqual([ended.status, ended.body], [200, answer])
+  const rows = await app.ctx.db.selectFrom('execution').select('status').where('workflow_id', '=', 'runs').execute()
+  assert.deepEqual(rows, [{ status: 'closed' }, { status: 'closed' }])
 })
 
 test('revocations are listed to whoever holds the scope revoke, and to nobody else (section 11)', async () => {

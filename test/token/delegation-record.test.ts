@@ -7,7 +7,7 @@ import { proveDelegation, recordDelegation } from '../../src/server/token/delega
 import { send } from '../attacks/attempt.ts'
 import { thumbprint } from '../attacks/given.ts'
 import { startNode } from '../attacks/node.ts'
-import { forge } from '../protocol/forge.ts'
+import { forge, refusal as isRefusal } from '../protocol/forge.ts'
 import { givenDelegationFrom, givenSiblings, givenTokenUnder } from '../support/delegated.ts'
 import {
   assertionClaims,
@@ -116,7 +116,11 @@ test('[attack 62] the same claims with another signature that holds are another 
   const first = signedByA(claims)
   const twins = [signedByA(claims), withOtherS(first)]
   await mint(world, b, first)
-  for (const twin of twins) await refusedUnder(world, b, twin, because('delegation_twin'))
+  const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
+  for (const twin of twins) {
+    await assert.rejects(proveDelegation(ctx, twin, asked), isRefusal('delegation_unauthorized', 'delegation_twin'))
+    await refusedUnder(world, b, twin, because('delegation_twin'))
+  }
 })
 
 test('of twins at once one is taken (section 6)', async () => {
@@ -142,6 +146,9 @@ test('a delegation that ends before its write is refused there (section 6)', asy
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const exp = clock.seconds() + 5
   const proven = await proveDelegation(ctx, await delegate(world, root, b, { exp }), asked)
+  const ended = await delegate(world, root, b, { iat: clock.seconds() - 1, exp: clock.seconds() })
+  const expired = isRefusal('delegation_unauthorized', 'delegation_expired')
+  await assert.rejects(proveDelegation(ctx, ended, asked), expired)
   const rules = (seconds: number) => ({ limits: LIMITS, now: new Date(seconds * 1000) })
   assert.equal((await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp))))?.reason, 'delegation_expired')
   assert.equal(await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp - 1))), undefined)

@@ -7,6 +7,7 @@ import { proveDelegation, recordDelegation } from '../../src/server/token/delega
 import { agentGrant, send, tokenRequest } from '../attacks/attempt.ts'
 import { givenAgent, givenClient, givenResource, thumbprint } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
+import { refusal } from '../protocol/forge.ts'
 import { ACCESS, because, delegate, givenCrew, type Minted, mint, mintChain, refusedUnder } from './delegating.ts'
 
 const { world, agents } = await givenCrew()
@@ -119,6 +120,8 @@ for (const { name, reason, make, undo } of CASES) {
     const [known, fresh] = [await delegate(world, above.middle, c), await delegate(world, above.middle, c)]
     await mint(world, c, known)
     await make(above)
+    const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
+    await assert.rejects(proveDelegation(ctx, fresh, asked), refusal('delegation_unauthorized', reason))
     await refusedUnder(world, c, fresh, because(reason))
     await refusedUnder(world, c, known, because(reason))
     await undo(above)
@@ -152,8 +155,8 @@ test('a delegation that was itself revoked is over, also for who presented it be
   await mint(world, c, assertion)
   await ctx.db.updateTable('delegation').set({ revoked_at: ctx.now() }).where('delegate', '=', 'agent:crew:c').execute()
   await refusedUnder(world, c, assertion, because('delegation_revoked'))
-  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
-  assert.equal(refusal?.reason, 'delegation_revoked')
+  const answer = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  assert.equal(answer?.reason, 'delegation_revoked')
 })
 
 test('[attack 66] a superseded version, and a key that was only removed, take back nothing that they signed (section 6)', async () => {
@@ -216,14 +219,15 @@ test('an entry that ended between signing and presenting still counts: it covere
   const assertion = await delegate(world, root, next)
   clock.advance(62)
   assert.equal(await standingRevocation(ctx, [entry], ctx.now()), false)
+  const asked = { client_id: 'long', agent_id: 'next', jkt: await thumbprint(next.key) }
+  await assert.rejects(proveDelegation(ctx, assertion, asked), refusal('delegation_unauthorized'))
   await refusedUnder(world, next, assertion, because('delegation_above_revoked'), { resource })
   await ctx.db.deleteFrom('revocation').execute()
-  const asked = { client_id: 'long', agent_id: 'next', jkt: await thumbprint(next.key) }
   const proven = await proveDelegation(ctx, assertion, asked)
   const act = { reason: 'test', revoked_by: 'test', now: new Date(ctx.now().getTime() - 961_000) }
   await insertRevocations(ctx, [entry], act)
-  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
-  assert.equal(refusal?.reason, 'delegation_above_revoked')
+  const answer = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  assert.equal(answer?.reason, 'delegation_above_revoked')
   await ctx.db.deleteFrom('revocation').execute()
 })
 

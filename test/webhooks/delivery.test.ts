@@ -285,7 +285,7 @@ test('a secret that does not open stands in the way of its own webhook alone', a
   assert.equal((await deliveryOf(ctx, lost)).last_result, 'secret_unreadable')
 })
 
-test('maintenance delivers what is due, and after a week forgets it', async () => {
+test('maintenance delivers what is due, and after a week forgets it', { timeout: 20_000 }, async () => {
   const arrived = Promise.withResolvers<void>()
   const { url } = await givenReceiver(response => {
     response.writeHead(200).end()

@@ -48,7 +48,9 @@ export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Prom
       ...{ body, answer: executionSummarySchema, before: enterGateShared },
     }
     const initiator = await readInitiator(ctx, caller, body)
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => openExecution(tx, caller, body, initiator)))
+    const opened = await act(ctx, caller, event, asked, tx => openExecution(tx, caller, body, initiator))
+    reply.code(opened.status === 201 ? 201 : 200)
+    return answerAct(reply, opened)
   })
   const show = {
     summary: "One execution of the caller's own client: steps, tokens, delegations and approvals",

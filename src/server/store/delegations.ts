@@ -2,87 +2,98 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
+import type { TokenTable } from './schema.ts'
 import type { DelegationTable } from './schema-execution.ts'
 
-const TOKEN_COLUMNS = [
-  'token.jti',
-  'token.client_id',
-  'token.agent_id',
-  'token.registration_id',
-  'token.sub',
-  'token.initiated_by',
-  'token.kid',
-  'token.jkt',
-  'token.resource',
-  'token.scope',
-  'token.workflow_id',
-  'token.workflow_step',
-  'token.execution_id',
-  'token.parent_jti',
-  'token.delegation_id',
-  'token.issued_at',
-  'token.expires_at',
-  'token.revoked_at',
-] as const
-
-/** A token with what it rests on now, and the delegation under which it was minted. Absent rows are null. */
-export type TokenAbove = Awaited<ReturnType<typeof tokensAbove>>[number]
+/** A token from which was delegated, and the delegation under which it was itself minted: null for a root. */
+export type TokenAbove = Pick<
+  Selectable<TokenTable>,
+  | 'jti'
+  | 'client_id'
+  | 'agent_id'
+  | 'registration_id'
+  | 'sub'
+  | 'initiated_by'
+  | 'kid'
+  | 'jkt'
+  | 'resource'
+  | 'scope'
+  | 'workflow_id'
+  | 'workflow_step'
+  | 'execution_id'
+  | 'parent_jti'
+  | 'delegation_id'
+  | 'issued_at'
+  | 'expires_at'
+> & {
+  readonly assertion: string | null
+  readonly delegated_step: string | null
+  readonly delegated_scope: string | null
+  readonly delegated_resource: string | null
+  readonly delegation_expires_at: Date | null
+  readonly execution_expires_at: Date | null
+}
 
 /** So many tokens stand above the last hop that may be; one more tells a chain that is too long. */
 const MOST_ABOVE = MAX_HOPS + 1
 
 /**
  * A token and those from which it was delegated, itself first and the root last, as far as one hop past the longest
- * chain (primary keys). A key that is not the agent's any more, or never was, is null.
+ * chain (primary keys). What they rest on is `standingAbove`: one statement of all joins takes longer to plan.
  */
-export async function tokensAbove(ctx: Context, jti: string) {
-  return await ctx.db
-    .withRecursive('above', db =>
-      db
-        .selectFrom('token')
-        .select([...TOKEN_COLUMNS, sql<number>`0`.as('height')])
-        .where('token.jti', '=', jti)
-        .unionAll(
-          db
-            .selectFrom('above')
-            .innerJoin('token', 'token.jti', 'above.parent_jti')
-            .select([...TOKEN_COLUMNS, sql<number>`above.height + 1`.as('height')])
-            .where('above.height', '<', MOST_ABOVE - 1),
-        ),
+export async function tokensAbove(ctx: Context, jti: string): Promise<readonly TokenAbove[]> {
+  const { rows } = await sql<TokenAbove>`
+    with recursive above(jti, parent_jti, height) as (
+      select jti, parent_jti, 0 from token where jti = ${jti}
+      union all
+      select token.jti, token.parent_jti, above.height + 1 from above join token on token.jti = above.parent_jti
+        where above.height < ${MOST_ABOVE - 1}
     )
-    .selectFrom('above')
-    .leftJoin('registration', 'registration.registration_id', 'above.registration_id')
-    .leftJoin('agent', join =>
-      join.onRef('agent.client_id', '=', 'above.client_id').onRef('agent.agent_id', '=', 'above.agent_id'),
-    )
-    .leftJoin('agent_key', join =>
-      join
-        .onRef('agent_key.jkt', '=', 'above.jkt')
-        .onRef('agent_key.client_id', '=', 'above.client_id')
-        .onRef('agent_key.agent_id', '=', 'above.agent_id'),
-    )
-    .leftJoin('execution', 'execution.execution_id', 'above.execution_id')
-    .leftJoin('delegation', 'delegation.delegation_id', 'above.delegation_id')
-    .selectAll('above')
-    .select([
-      'registration.status as registration_status',
-      'agent.status as agent_status',
-      'agent_key.source as key_source',
-      'agent_key.removed_at as key_removed_at',
-      'agent_key.revoked_at as key_revoked_at',
-      'execution.status as execution_status',
-      'execution.expires_at as execution_expires_at',
-      'delegation.assertion as assertion',
-      'delegation.workflow_step as delegated_step',
-      'delegation.scope as delegated_scope',
-      'delegation.resource as delegated_resource',
-      'delegation.issued_at as delegation_issued_at',
-      'delegation.expires_at as delegation_expires_at',
-      'delegation.revoked_at as delegation_revoked_at',
-    ])
-    .orderBy('above.height')
-    .limit(MOST_ABOVE)
-    .execute()
+    select token.jti, token.client_id, token.agent_id, token.registration_id, token.sub, token.initiated_by, token.kid,
+        token.jkt, token.resource, token.scope, token.workflow_id, token.workflow_step, token.execution_id,
+        token.parent_jti, token.delegation_id, token.issued_at, token.expires_at,
+        delegation.assertion, delegation.workflow_step as delegated_step, delegation.scope as delegated_scope,
+        delegation.resource as delegated_resource, delegation.expires_at as delegation_expires_at,
+        (select execution.expires_at from execution where execution.execution_id = token.execution_id)
+          as execution_expires_at
+      from above join token on token.jti = above.jti
+        left join delegation on delegation.delegation_id = token.delegation_id
+      order by above.height limit ${MOST_ABOVE}`.execute(ctx.db)
+  return rows
+}
+
+/** What everything above rests on now. */
+export type StandingAbove = {
+  /** How many of the tokens are recorded. */
+  readonly tokens: number
+  /** A token, a delegation, a version, an agent, a key or the execution was revoked. */
+  readonly is_revoked: boolean
+  readonly is_suspended: boolean
+  /** How many of the keys are registered for their agents and were not removed. */
+  readonly registered_keys: number
+}
+
+/** Whether anything above was revoked or suspended, by what stays for good and not by entries (primary keys). */
+export async function standingAbove(ctx: Context, above: readonly TokenAbove[]): Promise<StandingAbove> {
+  const of = (column: 'jti' | 'delegation_id' | 'registration_id' | 'agent_id' | 'jkt' | 'execution_id') =>
+    sql`any(${above.flatMap(token => token[column] ?? [])}::text[])`
+  const client_id = above[0]?.client_id ?? ''
+  const { rows } = await sql<StandingAbove>`
+    select (select count(*)::int from token where jti = ${of('jti')}) as tokens,
+      exists (select 1 from token where jti = ${of('jti')} and revoked_at is not null)
+        or exists (select 1 from delegation where delegation_id = ${of('delegation_id')} and revoked_at is not null)
+        or exists (select 1 from registration where registration_id = ${of('registration_id')} and status = 'revoked')
+        or exists (select 1 from agent
+          where client_id = ${client_id} and agent_id = ${of('agent_id')} and status = 'revoked')
+        or exists (select 1 from agent_key where jkt = ${of('jkt')} and revoked_at is not null)
+        or exists (select 1 from execution where execution_id = ${of('execution_id')} and status = 'revoked')
+        as is_revoked,
+      exists (select 1 from agent
+        where client_id = ${client_id} and agent_id = ${of('agent_id')} and status = 'suspended') as is_suspended,
+      (select count(*)::int from agent_key
+        where jkt = ${of('jkt')} and client_id = ${client_id} and agent_id = ${of('agent_id')}
+          and source = 'registered' and removed_at is null) as registered_keys`.execute(ctx.db)
+  return rows[0] ?? { tokens: 0, is_revoked: false, is_suspended: false, registered_keys: 0 }
 }
 
 export type PresentedDelegation = Pick<Selectable<DelegationTable>, 'delegation_id' | 'revoked_at'>

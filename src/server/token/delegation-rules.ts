@@ -3,7 +3,7 @@ import { type Delegation, delegationRefused, MAX_HOPS } from '../../protocol/del
 import { equalConstantTime } from '../../protocol/digest.ts'
 import { agentSubject } from '../../protocol/names.ts'
 import { CLOCK_SKEW, DELEGATION_FIRST_WINDOW, DELEGATION_LIFETIME_DEFAULT, epochSeconds } from '../../protocol/time.ts'
-import type { PresentedDelegation, TokenAbove } from '../store/delegations.ts'
+import type { PresentedDelegation, StandingAbove, TokenAbove } from '../store/delegations.ts'
 
 export type DelegationFacts = {
   readonly claims: Delegation
@@ -36,30 +36,28 @@ export function judgeDelegation(facts: DelegationFacts): JudgedDelegation {
   checkRecord(facts)
   checkTimes(facts, parent)
   const chain = chainOf(facts)
-  const lapse = lapseAbove(facts)
-  if (lapse) throw delegationRefused(lapse)
   return { parent, chain, ...limitsOf(facts, parent) }
 }
 
-export type LapseReason = 'delegation_revoked' | 'delegation_above_revoked' | 'delegation_above_suspended'
+export type LapseReason =
+  | 'delegation_revoked'
+  | 'delegation_above_revoked'
+  | 'delegation_above_suspended'
+  | 'delegation_parent_unknown'
 
-/** Why nothing may be delegated from these tokens, or under this delegation, any more; undefined where it may. */
-export function lapseAbove({
-  above,
-  presented,
-}: Pick<DelegationFacts, 'above' | 'presented'>): LapseReason | undefined {
+/**
+ * Why nothing may be delegated from these tokens, or under this delegation, any more; undefined where it may. A version
+ * that was superseded or retired takes nothing from what it had signed (attacks.md 66).
+ */
+export function lapseAbove(
+  above: readonly TokenAbove[],
+  standing: StandingAbove,
+  presented: PresentedDelegation | undefined,
+): LapseReason | undefined {
   if (presented && presented.revoked_at !== null) return 'delegation_revoked'
-  for (const token of above) {
-    const { revoked_at, delegation_revoked_at, key_revoked_at } = token
-    if (revoked_at !== null || delegation_revoked_at !== null || key_revoked_at !== null) {
-      return 'delegation_above_revoked'
-    }
-    // A version that was superseded or retired takes nothing from what it had signed (attacks.md 66).
-    const { agent_status, registration_status, execution_status } = token
-    if ([agent_status, registration_status, execution_status].includes('revoked')) return 'delegation_above_revoked'
-    if (agent_status !== 'active') return 'delegation_above_suspended'
-  }
-  return undefined
+  if (standing.tokens < above.length) return 'delegation_parent_unknown'
+  if (standing.is_revoked) return 'delegation_above_revoked'
+  return standing.is_suspended ? 'delegation_above_suspended' : undefined
 }
 
 /** Who delegates with which token and key, who may present it with which key, and under what the parent was minted. */

@@ -11,6 +11,7 @@ import {
   insertDelegation,
   lockParent,
   type PresentedDelegation,
+  standingAbove,
   type TokenAbove,
   tokensAbove,
 } from '../store/delegations.ts'
@@ -46,6 +47,8 @@ export type ProvenDelegation = {
   /** Pairs within which the token must lie: this assertion's, and those of the hops of the same step. */
   readonly ceilings: readonly Access[]
   readonly expires_at: Date
+  /** The parent token first, the root last. */
+  readonly above: readonly TokenAbove[]
   /** Everything by which a revocation could match one of the tokens above. */
   readonly refs: readonly RevocationRef[]
 }
@@ -66,16 +69,19 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
   const now = epochSeconds(ctx.now())
   const { notBefore } = ctx
   const judged = judgeDelegation({ claims, asked: { ...asked, jkt }, above, presented, now, notBefore })
+  const standing = await standingAbove(ctx, above)
+  const lapse = lapseAbove(above, standing, presented)
+  if (lapse) throw delegationRefused(lapse)
   const refs = refsOf(above)
   const from = since(claims, presented, ctx.now())
   if (await standingRevocation(ctx, refs, from)) throw delegationRefused('delegation_above_revoked')
   const { parent, workflow_step, within_step, chain, ceilings } = judged
   const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id } = parent
   return {
-    ...{ assertion, claims, client_id, workflow_step, within_step, chain, ceilings, refs },
+    ...{ assertion, claims, client_id, workflow_step, within_step, chain, ceilings, above, refs },
     parent: { jti, workflow_id, workflow_step: parent.workflow_step, execution_id, initiated_by, delegation_id },
     proofs: [...above.flatMap(token => token.assertion ?? []).toReversed(), assertion],
-    registered_keys: above.every(token => token.key_source === 'registered' && token.key_removed_at === null),
+    registered_keys: standing.registered_keys === above.length,
     expires_at: new Date(claims.exp * 1000),
   }
 }
@@ -89,12 +95,10 @@ export async function recordDelegation(
   proven: ProvenDelegation,
   { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
 ): Promise<OAuthError | undefined> {
-  const { claims, parent, refs } = proven
-  const above = await tokensAbove(tx, parent.jti)
-  const presented = await findPresented(tx, claims.iss, claims.jti)
-  if (above.length === 0) return delegationRefused('delegation_parent_unknown')
+  const { claims, above, refs } = proven
   if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
-  const lapse = lapseAbove({ above, presented })
+  const presented = await findPresented(tx, claims.iss, claims.jti)
+  const lapse = lapseAbove(above, await standingAbove(tx, above), presented)
   if (lapse) return delegationRefused(lapse)
   const from = since(claims, presented, now)
   if (await standingRevocation(tx, refs, from)) return delegationRefused('delegation_above_revoked')
