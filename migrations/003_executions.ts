@@ -106,7 +106,7 @@ const STATEMENTS = [
     delegate text not null,
     jti text not null,
     parent_jti text not null,
-    parent_delegation_id text references delegation,
+    parent_delegation_id text,
     execution_id text,
     workflow_step text,
     delegator_jkt text not null,
@@ -126,13 +126,6 @@ const STATEMENTS = [
   `create index delegation_by_client on delegation (client_id, expires_at)`,
   `create index delegation_by_expiry on delegation (expires_at)`,
   `create index delegation_by_execution on delegation (execution_id) where execution_id is not null`,
-
-  `alter table token
-    add column delegation_id text,
-    add column approval_id text,
-    add column revoked_at timestamptz`,
-  `create index token_by_execution on token (execution_id, issued_at) where execution_id is not null`,
-  `create index token_by_delegation on token (delegation_id) where delegation_id is not null`,
 
   // Where approvers are told (Standard Webhooks); what is due is an outbox, written with what it tells.
   `create table webhook (
@@ -159,6 +152,14 @@ const STATEMENTS = [
     where delivered_at is null and failed_at is null`,
   `create index webhook_delivery_by_webhook on webhook_delivery (webhook_id, created_at, delivery_id)`,
   `create index webhook_delivery_by_time on webhook_delivery (created_at)`,
+
+  // Last, because from here on nobody reads tokens until the migration is done.
+  `create index token_by_execution on token (execution_id, issued_at) where execution_id is not null`,
+  `alter table token
+    add column delegation_id text,
+    add column approval_id text,
+    add column revoked_at timestamptz`,
+  `create index token_by_delegation on token (delegation_id) where delegation_id is not null`,
 ]
 
 export async function up(db: Kysely<unknown>): Promise<void> {

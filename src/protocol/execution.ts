@@ -20,7 +20,10 @@ export const LIMITS_DEFAULT: ExecutionLimits = { max_tokens: 16, max_children: 1
 /** An opaque hash of what the user asked for; base64url or hex, never the request itself. */
 const intentDigestSchema = z.string().regex(/^[A-Za-z0-9_-]{16,128}$/, 'must be a digest in base64url or hex')
 
-/** Body of POST /intent/executions. `expires_in` in seconds; `limits` only lower those of the client. */
+/**
+ * Body of POST /intent/executions. `expires_in` in seconds; `limits` only lower those of the client; a subject token
+ * without its type is a JWT.
+ */
 export const executionOpenSchema = z.strictObject({
   workflow_id: workflowIdSchema,
   subject_token: z.string().min(1).max(16_384).optional(),

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
-import { send } from './attempt.ts'
+import { agentGrant } from './attempt.ts'
 import { givenAgent, givenClient, givenWorkflow, givenWorld, READ_API } from './given.ts'
 import { comparable, ENDPOINTS, givenCrew, minted, stepAttempt, stepRefused, stepRows } from './recorded.ts'
+import { refused } from './refused.ts'
 
 const world = await givenWorld()
 const { ctx, app } = world
@@ -35,9 +36,11 @@ test('[attack 71] only an entry step opens an execution, whatever is said to be 
   const { planner, worker } = await scene()
   const named = { reason: 'completed_step_not_recorded', missing_steps: ['plan', 'test'] }
   await stepRefused(world, worker, { step: 'patch', completed_steps: ['plan', 'test'] }, named)
+  const notAnEntry = { reason: 'not_an_entry_step', missing_steps: ['plan', 'test'] }
   for (const path of ENDPOINTS) {
-    const answer = await send(world, stepAttempt(world, path, worker, { step: 'patch' }))
-    assert.deepEqual([answer.status >= 400, answer.body.missing_steps], [true, ['plan', 'test']])
+    const attempt = stepAttempt(world, path, worker, { step: 'patch' })
+    const expected = { status: 400, error: 'invalid_request', audited: true, ...notAnEntry }
+    await refused(world, attempt, expected, agentGrant(world, '/oauth/token', world.solo))
   }
   await minted(world, planner, { step: 'plan' })
 })

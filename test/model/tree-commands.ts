@@ -11,6 +11,7 @@ export const LIES = [
   'holder',
   'jkt',
   'iss',
+  'sub',
   'parent',
   'execution',
   'stale',
@@ -68,7 +69,7 @@ const repeat: fc.Arbitrary<TreeCommand> = fc.record({
 
 const wait: fc.Arbitrary<TreeCommand> = fc.record({
   kind: fc.constant('wait' as const),
-  seconds: fc.constantFrom(1, 30, 59, 121, 301),
+  seconds: fc.constantFrom(1, 59, 121, 121, 301),
 })
 
 export const treeCommands: fc.Arbitrary<readonly TreeCommand[]> = fc.array(
@@ -76,7 +77,7 @@ export const treeCommands: fc.Arbitrary<readonly TreeCommand[]> = fc.array(
     { arbitrary: delegate, weight: 14 },
     { arbitrary: root, weight: 2 },
     { arbitrary: repeat, weight: 3 },
-    { arbitrary: wait, weight: 1 },
+    { arbitrary: wait, weight: 2 },
   ),
   { minLength: 20, maxLength: 32, size: 'max' },
 )

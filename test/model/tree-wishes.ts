@@ -34,7 +34,9 @@ export function wishOf(
   // Mostly those from which something may be delegated.
   const fertile = held.filter(one => one.exp > now && chainOf(one).length <= 5)
   const among = fertile.length > 0 && pick % 8 > 0 ? fertile : held
-  const parent = command.parent === 'newest' ? among.at(-1) : choose(among, pick)
+  const old = held.filter(one => one.iat < now - 120 && one.exp > now - 121)
+  const any = command.parent === 'newest' ? among.at(-1) : choose(among, pick)
+  const parent = (lie === 'late' ? choose(old, pick) : undefined) ?? any
   if (!parent) return undefined
   const chain = chainOf(parent)
   const others = Object.keys(standing.jkts).filter(id => !chain.includes(id))
@@ -65,6 +67,7 @@ export function wishOf(
     exp: Math.max(now + 1, Math.min(now + command.seconds, latest)),
     jti: randomUUID(),
   }
+  const own = STEPS.find(one => one.agent_id === agent)?.step_id
   const stranger = choose(others, pick + 1) ?? 'a6'
   const other = choose(held, pick * 7 + 3) ?? parent
   const twin = hops.find(hop => hop.claims.iss === honest.iss)
@@ -73,6 +76,9 @@ export function wishOf(
     'other prev': { prev: digest(hops.at(pick % Math.max(1, hops.length))?.assertion ?? 'none') },
     jkt: { jkt: standing.jkts[stranger] ?? '' },
     iss: { iss: name(standing, stranger) },
+    sub: { sub: name(standing, stranger) },
+    // Handed over without an execution, to the agent of a step.
+    step: parent.step === null && own ? { workflow_step: own } : {},
     parent: { parent_jti: other.jti },
     execution: { execution_id: `exe_${'A'.repeat(22)}` },
     stale: { iat: parent.exp, exp: Math.max(honest.exp, parent.exp + 1) },
@@ -89,7 +95,7 @@ export function wishOf(
     signer: lie === 'signer' ? stranger : parent.agent,
     wanted: {
       agent: presenter,
-      step: lie === 'step' ? (choose(STEPS, pick + 1)?.step_id ?? null) : step,
+      step: lie === 'step' ? ((parent.step === null ? own : choose(STEPS, pick + 1)?.step_id) ?? null) : step,
       execution_id: parent.execution_id,
       resource: lie === 'audience' ? (RESOURCES.find(one => one !== resource) ?? resource) : resource,
       scope:

@@ -125,12 +125,15 @@ test('steps that merely follow each other are no delegation (section 6)', async 
 })
 
 test('[attack 65] an assertion is for its step and its execution alone (section 6)', async () => {
+  await givenWorkflow(ctx, client, 'twin', [{ step_id: 'plan', agent_id: 'lead' }])
   const root = await mint(world, lead, undefined, PLAN)
   const other = await mint(world, lead, undefined, PLAN)
   const assertion = await delegate(world, root, helper)
   await refusedUnder(world, helper, assertion, because('delegation_of_other_execution'), at('plan', other))
   await refusedUnder(world, helper, assertion, because('delegation_of_other_step'), at('patch', root))
   await refusedUnder(world, helper, assertion, because('delegation_of_other_step'))
+  const twin = { params: { workflow_id: 'twin', workflow_step: 'plan' } }
+  await refusedUnder(world, helper, assertion, notItsStep('execution_of_other_workflow'), twin)
   const { execution_id } = other.claims.intent ?? {}
   const grafted = await delegate(world, root, helper, { execution_id })
   await refusedUnder(world, helper, grafted, because('delegation_execution'), at('plan', other))

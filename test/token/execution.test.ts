@@ -32,10 +32,7 @@ test('an entry step opens an execution; the record, not the caller, says what ca
   await givenWorkflow(app, client, 'flow', PLAN_PATCH)
   const ask = { resource: API, scope: 'write', workflow_id: 'flow' }
   const early = await mint(app, client, patcher, { ...ask, step: 'patch' })
-  assert.deepEqual(
-    [early.status, early.body.error, early.body.missing_steps],
-    [403, 'workflow_step_unauthorized', ['plan']],
-  )
+  assert.deepEqual([early.status, early.body.error, early.body.missing_steps], [400, 'invalid_request', ['plan']])
   const plan = await mint(app, client, planner, { ...ask, step: 'plan' })
   assert.equal(plan.status, 200, JSON.stringify(plan.body))
   const { execution_id } = plan.body

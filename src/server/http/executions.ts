@@ -67,18 +67,16 @@ export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Prom
   })
 }
 
+/** What a subject token is taken for that comes without its type. */
+const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
+
 /** Asked before the transaction, because keys may have to be fetched; a refusal is the act's to record. */
 async function readInitiator(
   ctx: Context,
   { client_id }: Caller,
-  { subject_token: token, subject_token_type: type }: ExecutionOpen,
+  { subject_token: token, subject_token_type: type = JWT_TYPE }: ExecutionOpen,
 ): Promise<ForeignSubject | OAuthError | undefined> {
-  if (token === undefined && type === undefined) return undefined
-  if (token === undefined || type === undefined) {
-    return new OAuthError('invalid_request', 'subject_token and subject_token_type go together.', {
-      reason: 'malformed_parameter',
-    })
-  }
+  if (token === undefined) return undefined
   try {
     // A token that is bound to a key needs the agent's mint, which proves that key; here the proof is the client's.
     return await readForeignSubject(ctx, { token, type }, { client_id, purposes: ['user'], proof: undefined })

@@ -18,7 +18,7 @@ export async function versionOfApproval(ctx: Context, approval: ListedApproval):
 }
 
 /**
- * Who may not decide about an approval (protocol.md section 6): whoever began the execution, owns the client that runs
+ * Who may not decide about an approval (protocol.md section 6): whoever began or opened the execution, owns the client that runs
  * it, registered its workflow or the agent that asks, or owns the client that did.
  */
 export async function excludedOwners(
@@ -26,9 +26,10 @@ export async function excludedOwners(
   approval: ListedApproval,
   { registered_by, registered_owner }: WorkflowVersionRow,
 ): Promise<readonly string[]> {
-  const { client_id, agent_id, initiated_by } = approval
+  const { client_id, agent_id, initiated_by, opened_by } = approval
   const owners = [
     await personBehind(ctx, initiated_by),
+    await personBehind(ctx, opened_by),
     await ownerOf(ctx, client_id),
     registered_owner,
     await personBehind(ctx, registered_by),

@@ -48,8 +48,6 @@ export type JudgedStep = {
   readonly sequence: readonly string[]
   /** The step needs one: the one it has, or `missing`. */
   readonly approval?: StepApproval | 'missing'
-  /** Set beside a missing approval that waits already, or that would be opened by the refusal. */
-  readonly pending_approval_id?: string
 }
 
 /**
@@ -64,7 +62,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
   checkCompletedSteps(asked)
   const missing_steps = missingBefore(asked)
   if (asked.opens && graph.prerequisites(workflow_step).size > 0) {
-    throw new OAuthError('workflow_step_unauthorized', 'Only an entry step opens an execution; name execution_id.', {
+    throw new OAuthError('invalid_request', 'Only an entry step opens an execution; name execution_id.', {
       reason: 'not_an_entry_step',
       missing_steps: inOrder(graph, graph.prerequisites(workflow_step)),
     })
@@ -156,11 +154,7 @@ function sequenceOf({ graph, record, workflow_step }: AskedStep): readonly strin
 }
 
 /** Whether the step is protected, and by what approval it may be entered or, within `entry`, minted for again. */
-function approvalOf(
-  asked: AskedStep,
-  step: WorkflowStep,
-  entry: number | undefined,
-): Pick<JudgedStep, 'approval' | 'pending_approval_id'> {
+function approvalOf(asked: AskedStep, step: WorkflowStep, entry: number | undefined): Pick<JudgedStep, 'approval'> {
   const { graph, record, workflow_step, approvals, arguments_digest, has_arguments } = asked
   const consumed = approvals.filter(approval => approval.entry !== null && approval.entry === entry)
   const isProtected = step.requires_approval || graph.gates(workflow_step).some(gate => !record.has(gate))
@@ -187,8 +181,7 @@ function approvalOf(
       ajwt_error: 'approval_denied',
     })
   }
-  const pending = same.find(approval => approval.status === 'pending')
-  return { approval: 'missing', ...(pending && { pending_approval_id: pending.approval_id }) }
+  return { approval: 'missing' }
 }
 
 function refusal(description: string, reason: string): OAuthError {

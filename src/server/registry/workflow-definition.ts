@@ -22,7 +22,10 @@ export function validateDefinition(
       throw refusal('A step is assigned to an agent that the client does not have; register it first.', 'unknown_agent')
     }
     if (recorded && agent_id === undefined && !approval_gate) {
-      throw refusal('A step that is no gate needs an agent_id where the server records executions.', 'step_without_agent')
+      throw refusal(
+        'A step that is no gate needs an agent_id where the server records executions.',
+        'step_without_agent',
+      )
     }
     if (new Set(dependencies).size !== dependencies.length) {
       throw refusal('A step names a dependency twice.', 'duplicate_dependency')

@@ -57,7 +57,7 @@ export async function consumeApproval(tx: Context, approval_id: string, entry: n
 
 /** An approval with what its execution says of it; never the arguments. */
 export type ListedApproval = Omit<ApprovalRow, 'arguments_sealed' | 'decided_owner'> &
-  Pick<ExecutionRow, 'initiated_by' | 'workflow_version' | 'expires_at'> & {
+  Pick<ExecutionRow, 'initiated_by' | 'opened_by' | 'workflow_version' | 'expires_at'> & {
     readonly execution_status: ExecutionRow['status']
   }
 
@@ -152,6 +152,7 @@ function listed(ctx: Context) {
       'approval.entry',
       'approval.consumed_at',
       'execution.initiated_by',
+      'execution.opened_by',
       'execution.workflow_version',
       'execution.expires_at',
       'execution.status as execution_status',

@@ -86,7 +86,13 @@ export async function findExecutionSteps(ctx: Context, execution_id: string): Pr
 /** One mint in a step: counts it, enters the step where it is `entered` anew, leaves others. Behind the lock. */
 export async function recordEntry(
   tx: Context,
-  entry: { execution_id: string; step_id: string; entry: number; how: 'entered' | 'renewed'; leaves: readonly string[] },
+  entry: {
+    execution_id: string
+    step_id: string
+    entry: number
+    how: 'entered' | 'renewed'
+    leaves: readonly string[]
+  },
   now: Date,
 ): Promise<void> {
   const { execution_id, step_id } = entry

@@ -1,7 +1,7 @@
 import { grants } from '../../protocol/access.ts'
 import type { DpopProof } from '../../protocol/dpop.ts'
 import { OAuthError } from '../../protocol/errors.ts'
-import { CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
+import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../protocol/grant-types.ts'
 import { agentIdSchema } from '../../protocol/names.ts'
 import {
   formAsJson,
@@ -81,7 +81,9 @@ function checkClientMayAsk(
   { client }: AuthenticatedClient,
   proof: DpopProof | undefined,
 ): void {
-  if (!client.grant_types.includes(request.grant_type)) {
+  // Exchange with an agent_id is the agent grant, and needs both.
+  const due = isAgentRequest(request) ? [request.grant_type, AGENT_GRANT] : [request.grant_type]
+  if (!due.every(grant_type => client.grant_types.some(held => held === grant_type))) {
     throw new OAuthError('unauthorized_client', 'The client is not registered for this grant.')
   }
   if (isAgentRequest(request) && !grants(client.access, ctx.config.issuer, 'generate:intent-token')) {

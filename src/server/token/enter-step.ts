@@ -5,6 +5,7 @@ import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { consumeApproval } from '../store/approvals.ts'
 import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
+import { lapseRefusal } from './lapse-refusal.ts'
 import { endedExecution, readRecord, type StepEntry } from './step-entry.ts'
 
 type Asked = {
@@ -29,6 +30,7 @@ export async function enterStep(tx: Context, entry: StepEntry, asked: Asked): Pr
   }
   // Another mint with the same user token opened it meanwhile.
   const execution_id = entry.opening ? await sameOpening(tx, entry.opening) : entry.execution_id
+  if (execution_id instanceof OAuthError) return execution_id
   const judged = await judgeAgain(tx, execution_id, entry, asked)
   if (judged instanceof OAuthError) return judged
   if (judged.approval === 'missing') return await awaitApproval(tx, execution_id, entry, asked)
@@ -45,7 +47,7 @@ async function judgeAgain(
   if (!execution) throw new Error('An execution vanished.')
   const ended = endedExecution(execution, now)
   if (ended) return ended
-  const record = await readRecord(tx, execution_id, workflow.workflow_step)
+  const record = await readRecord(tx, execution_id, workflow)
   try {
     return judgeStep({ ...entry.asked, ...record, opens: false, nodes: execution.tokens })
   } catch (error) {
@@ -69,10 +71,16 @@ async function record(
   return { execution_id, judged }
 }
 
-async function sameOpening(tx: Context, { client_id, opening }: NonNullable<StepEntry['opening']>): Promise<string> {
+/** The execution that the same user token opened meanwhile, where this mint was judged by the version it is pinned to. */
+async function sameOpening(
+  tx: Context,
+  { client_id, opening, workflow_version }: NonNullable<StepEntry['opening']>,
+): Promise<string | OAuthError> {
   const execution = opening && (await findExecutionByOpening(tx, client_id, opening))
   if (!execution) throw new Error('An execution could not be opened.')
-  return execution.execution_id
+  return execution.workflow_version === workflow_version
+    ? execution.execution_id
+    : (lapseRefusal('workflow_replaced', true) ?? execution.execution_id)
 }
 
 /** Said last of all (protocol.md section 6): everything else that the mint needs is there. */

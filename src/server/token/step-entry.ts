@@ -55,19 +55,19 @@ export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry>
   if (!execution) return await prepareOpening(ctx, sent)
   const { workflow, initiator } = sent
   if (execution.client_id !== sent.client.client_id) throw unknownExecution()
+  if (initiator && initiator.sub !== execution.initiated_by) throw delegationRefused('other_initiator')
   if (execution.workflow_id !== workflow.workflow_id) {
     throw refusal('The execution is one of another workflow.', 'execution_of_other_workflow')
   }
   const ended = endedExecution(execution, ctx.now())
   if (ended) throw ended
-  if (initiator && initiator.sub !== execution.initiated_by) throw delegationRefused('other_initiator')
   const { execution_id, workflow_version, limits, expires_at, initiated_by, access, intent_digest } = execution
   const asked: AskedStep = {
     ...askedOf(sent, false),
     graph: stepGraph(execution.steps),
     limits,
     nodes: execution.tokens,
-    ...(await readRecord(ctx, execution_id, workflow.workflow_step)),
+    ...(await readRecord(ctx, execution_id, workflow)),
   }
   return {
     ...{ execution_id, workflow_version, limits, expires_at, initiated_by, access, intent_digest, asked },
@@ -80,9 +80,12 @@ export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry>
 export async function readRecord(
   ctx: Context,
   execution_id: string,
-  step_id: string,
+  { workflow_step: step_id, arguments_digest }: WorkflowRequest,
 ): Promise<Pick<AskedStep, 'approvals'> & { readonly record: ExecutionRecord }> {
-  const { steps, approvals } = await findExecutionRecord(ctx, execution_id, step_id)
+  const { steps, approvals } = await findExecutionRecord(ctx, execution_id, {
+    step_id,
+    arguments_digest: arguments_digest ?? null,
+  })
   return { record: new Map(steps.map(step => [step.step_id, step])), approvals }
 }
 
@@ -99,9 +102,7 @@ export function endedExecution(
 
 async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution | undefined> {
   const { client, agent_id, initiator, workflow, delegation } = sent
-  const delegated = delegation?.parent.execution_id ?? undefined
-  const { execution_id = delegated } = workflow
-  if (delegation && execution_id !== delegated) throw delegationRefused('delegation_of_other_execution')
+  const { execution_id = delegation?.parent.execution_id ?? undefined } = workflow
   if (execution_id !== undefined) {
     const execution = await findExecution(ctx, execution_id)
     if (!execution) throw unknownExecution()
@@ -151,7 +152,11 @@ async function prepareOpening(ctx: Context, sent: Sent): Promise<StepEntry> {
 
 function askedOf(sent: Sent, opens: boolean): Omit<AskedStep, 'graph' | 'limits' | 'nodes' | 'record' | 'approvals'> {
   const { request, workflow, agent_id, delegation } = sent
-  const within_step = delegation?.within_step === true && delegation.workflow_step === workflow.workflow_step
+  const { execution_id = delegation?.parent.execution_id } = workflow
+  const within_step =
+    delegation?.within_step === true &&
+    delegation.workflow_step === workflow.workflow_step &&
+    delegation.parent.execution_id === execution_id
   return {
     ...{ workflow_step: workflow.workflow_step, agent_id, within_step, opens },
     completed_steps: request.completed_steps ?? [],

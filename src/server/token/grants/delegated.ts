@@ -1,7 +1,9 @@
+import { delegationRefused } from '../../../protocol/delegation.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
 import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
+import type { StepAuthorization } from './workflow.ts'
 
 export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly refused?: OAuthError }
 
@@ -28,4 +30,14 @@ export function refusedOver(refused: OAuthError | undefined): (error: unknown) =
   return error => {
     throw refused && error instanceof OAuthError && error.reason === 'step_of_other_agent' ? refused : error
   }
+}
+
+/** Whether a delegation is one of what was asked for: step, execution, workflow. Throws `delegation_unauthorized`. */
+export function checkDelegationFits(
+  { parent, workflow_step }: ProvenDelegation,
+  { workflow, entry }: StepAuthorization,
+): void {
+  if ((workflow?.workflow_step ?? null) !== workflow_step) throw delegationRefused('delegation_of_other_step')
+  if (workflow && workflow.workflow_id !== parent.workflow_id) throw delegationRefused('delegation_of_other_workflow')
+  if ((entry?.execution_id ?? null) !== parent.execution_id) throw delegationRefused('delegation_of_other_execution')
 }

@@ -1,5 +1,4 @@
 import type { Access } from '../../../protocol/access.ts'
-import { delegationRefused } from '../../../protocol/delegation.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { WorkflowRequest } from '../../../protocol/workflow-request.ts'
@@ -36,9 +35,6 @@ type Asked = {
 export async function authorizeStep(ctx: Context, asked: Asked): Promise<StepAuthorization> {
   const { request, client, agent, initiator, delegation } = asked
   const { workflow } = request
-  if (delegation && (workflow?.workflow_step ?? null) !== delegation.workflow_step) {
-    throw delegationRefused('delegation_of_other_step')
-  }
   if (!workflow) {
     await checkMayGoWithout(ctx, client, agent)
     return {}
@@ -81,8 +77,6 @@ async function assertedStep(
       },
     )
   }
-  if (delegation && delegation.parent.workflow_id !== workflow_id)
-    throw delegationRefused('delegation_of_other_workflow')
   const active = await findActiveWorkflow(ctx, client.client_id, workflow_id)
   if (!active) {
     throw new OAuthError('workflow_step_unauthorized', 'The client has no workflow of this workflow_id.', {
@@ -93,7 +87,7 @@ async function assertedStep(
     steps: active.steps,
     workflow_step,
     agent_id: agent.agent_id,
-    lent: delegation !== undefined,
+    lent: delegation?.parent.workflow_id === workflow_id && delegation.workflow_step === workflow_step,
     completed_steps: request.completed_steps ?? [],
   })
   return { workflow: { ...workflow, version: active.version }, ...(access && { access }) }
