@@ -44,11 +44,11 @@ const figures = { sequences: 0, mints: 0, minted: 0, together: 0, lost: 0, decis
 
 for (const [at, shape] of shapes.entries()) {
   test(`[attack 74] answers and records are the model's for some order of what ran at once: piece ${at + 1} (protocol.md section 6)`, async () => {
-    const bench = fc.constantFrom(...benches)
     await fc.assert(
-      fc.asyncProperty(workflows(shape), rounds, bench, percent(60), async (steps, sequence, one, ahead) =>
-        runReally(one, steps, sequence, ahead),
-      ),
+      fc.asyncProperty(workflows(shape), rounds, fc.nat(99), percent(60), async (steps, sequence, pick, ahead) => {
+        const bench = benches[pick % benches.length]
+        if (bench) await runReally(bench, steps, sequence, ahead)
+      }),
       // What ran at once does not run so again: there is nothing to shrink.
       { numRuns: 40, endOnFailure: true },
     )

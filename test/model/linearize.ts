@@ -2,7 +2,7 @@ import { OPEN_APPROVALS_MAX } from '../../src/protocol/approval.ts'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
 import type { Minted } from '../support/recorded.ts'
 import type { Stored } from './real-execution.ts'
-import { decided, judge, type Mint, minted, opened, type Verdict, type World } from './reference-model.ts'
+import { decided, judge, type Mint, minted, opened, type Rule, type Verdict, type World } from './reference-model.ts'
 
 /** What was done at the same time as others, and what was answered. */
 export type Done =
@@ -60,11 +60,13 @@ export function isAnswer(verdict: Verdict, { status, body, claims }: Minted, app
       (approval?.arguments_digest ?? null) === (verdict.approval?.digest ?? null)
     )
   }
-  if (status !== 403 || broken.size === 0) return false
   const { ajwt_error, missing_steps } = body
-  if (Array.isArray(missing_steps)) {
-    return (['lie', 'entry', 'missing'] as const).some(rule => broken.has(rule) && isSame(missing_steps, told[rule]))
-  }
+  const tells = (rule: Rule) =>
+    broken.has(rule) && Array.isArray(missing_steps) && isSame(missing_steps, told[rule] ?? new Set())
+  // Only where no execution is named: the request itself is wrong (protocol.md section 6).
+  if (status === 400) return body.error === 'invalid_request' && tells('entry')
+  if (status !== 403 || broken.size === 0) return false
+  if (missing_steps !== undefined) return tells('lie') || tells('missing')
   if (ajwt_error === 'limit_exceeded') {
     return broken.has('max_tokens') || broken.has('max_nodes') || (broken.has('approval') && approval_id === 'full')
   }
@@ -75,8 +77,8 @@ export function isAnswer(verdict: Verdict, { status, body, claims }: Minted, app
   return ajwt_error === undefined && plain.some(rule => broken.has(rule))
 }
 
-function isSame(told: readonly unknown[], expected: ReadonlySet<unknown> | undefined): boolean {
-  return expected !== undefined && new Set(told).size === expected.size && told.every(id => expected.has(id))
+function isSame(told: readonly unknown[], expected: ReadonlySet<unknown>): boolean {
+  return new Set(told).size === expected.size && told.every(id => expected.has(id))
 }
 
 function isStored(world: World, { marks, approvals, nodes }: Stored): boolean {

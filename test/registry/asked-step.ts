@@ -37,7 +37,7 @@ export function judged(steps: readonly WorkflowStep[], workflow_step: string, as
   })
 }
 
-/** Why it is refused, with the steps that are told as missing; undefined where it is not. */
+/** Why it is refused, behind any code but the usual one, with the steps told as missing; undefined where it is not. */
 export function refusedFor(
   steps: readonly WorkflowStep[],
   workflow_step: string,
@@ -47,7 +47,9 @@ export function refusedFor(
     judged(steps, workflow_step, asked)
     return undefined
   } catch (error) {
-    if (!(error instanceof OAuthError) || error.code !== 'workflow_step_unauthorized') throw error
-    return [error.reason, ...(error.details.missing_steps ?? [])]
+    if (!(error instanceof OAuthError)) throw error
+    const { code, reason, details } = error
+    const why = code === 'workflow_step_unauthorized' ? reason : `${code} ${reason}`
+    return [why, ...(details.missing_steps ?? [])]
   }
 }

@@ -84,8 +84,8 @@ test('[attack 80] a step is not done because its caller says so (protocol.md sec
 
 test('only an entry step opens an execution; others name what comes before, gates too (protocol.md section 6)', () => {
   const steps = stepsOf({ a: {}, gate: { ...GATE, required: true }, b: {}, c: { dependencies: ['a'] } })
-  assert.deepEqual(refusedFor(steps, 'c', { opens: true }), ['not_an_entry_step', 'a', 'gate'])
-  assert.deepEqual(refusedFor(steps, 'b', { opens: true }), ['not_an_entry_step', 'gate'])
+  assert.deepEqual(refusedFor(steps, 'c', { opens: true }), ['invalid_request not_an_entry_step', 'a', 'gate'])
+  assert.deepEqual(refusedFor(steps, 'b', { opens: true }), ['invalid_request not_an_entry_step', 'gate'])
   assert.equal(judged(steps, 'a', { opens: true }).how, 'entered')
 })
 

@@ -7,8 +7,20 @@ import { proveDelegation, recordDelegation } from '../../src/server/token/delega
 import { agentGrant, send, tokenRequest } from '../attacks/attempt.ts'
 import { givenAgent, givenClient, givenResource, thumbprint } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
-import { refusal } from '../protocol/forge.ts'
-import { ACCESS, because, delegate, givenCrew, type Minted, mint, mintChain, refusedUnder } from './delegating.ts'
+import { refusal, testKey } from '../protocol/forge.ts'
+import { revoke } from '../registry/given-revocation.ts'
+import {
+  ACCESS,
+  because,
+  delegate,
+  givenCrew,
+  givenCrewAgent,
+  type Minted,
+  mint,
+  mintChain,
+  refusedUnder,
+} from './delegating.ts'
+import { byAgent, statementFor } from './statement.ts'
 
 const { world, agents } = await givenCrew()
 const [a, b, c] = agents
@@ -241,4 +253,24 @@ test('and no more once it was presented: what an entry ended for good is marked 
   await refusedUnder(world, b, known, because('delegation_above_revoked'))
   clock.advance(1)
   await mint(world, b, known)
+})
+
+test('[attack 66] what an endorsed key delegated ends with its endorser, also long after its statement was over (sections 4 and 9)', async () => {
+  const endorser = await givenCrewAgent(world, a.client, 'endorser')
+  const other = await givenCrewAgent(world, a.client, 'bystander')
+  const delegated = async (by: typeof endorser) => {
+    const holder = testKey('ES256')
+    const statement = await statementFor(world, by, holder, byAgent(by), { exp: clock.seconds() + 60 })
+    const root = await mint(world, by, undefined, { key: holder, params: { key_statement: statement } })
+    const known = await delegate(world, root, b, { exp: clock.seconds() + 3_500 })
+    await mint(world, b, known)
+    return known
+  }
+  const [ending, lasting] = [await delegated(endorser), await delegated(other)]
+  clock.advance(1_200)
+  await mint(world, b, ending)
+  const { revoked } = await revoke(ctx, 'key', await thumbprint(endorser.key))
+  assert.equal(revoked.key, 2)
+  await refusedUnder(world, b, ending, because('delegation_revoked'))
+  await mint(world, b, lasting)
 })

@@ -133,7 +133,7 @@ test('[attack 65] an assertion is for its step and its execution alone (section 
   await refusedUnder(world, helper, assertion, because('delegation_of_other_step'), at('patch', root))
   await refusedUnder(world, helper, assertion, because('delegation_of_other_step'))
   const twin = { params: { workflow_id: 'twin', workflow_step: 'plan' } }
-  await refusedUnder(world, helper, assertion, notItsStep('execution_of_other_workflow'), twin)
+  await refusedUnder(world, helper, assertion, because('delegation_of_other_workflow'), twin)
   const { execution_id } = other.claims.intent ?? {}
   const grafted = await delegate(world, root, helper, { execution_id })
   await refusedUnder(world, helper, grafted, because('delegation_execution'), at('plan', other))

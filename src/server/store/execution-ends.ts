@@ -47,7 +47,10 @@ export async function revokeExecution(
     .executeTakeFirst()
 }
 
-/** All of them, because all must end (indexes execution_by_workflow, execution_open_by_initiator). */
+/**
+ * All of them, because all must end (indexes execution_by_workflow, execution_open_by_client,
+ * execution_open_by_initiator).
+ */
 async function openExecutions(tx: Context, of: Of, now: Date): Promise<readonly string[]> {
   let query = tx.db
     .selectFrom('execution')

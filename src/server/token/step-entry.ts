@@ -152,13 +152,8 @@ async function prepareOpening(ctx: Context, sent: Sent): Promise<StepEntry> {
 
 function askedOf(sent: Sent, opens: boolean): Omit<AskedStep, 'graph' | 'limits' | 'nodes' | 'record' | 'approvals'> {
   const { request, workflow, agent_id, delegation } = sent
-  const { execution_id = delegation?.parent.execution_id } = workflow
-  const within_step =
-    delegation?.within_step === true &&
-    delegation.workflow_step === workflow.workflow_step &&
-    delegation.parent.execution_id === execution_id
   return {
-    ...{ workflow_step: workflow.workflow_step, agent_id, within_step, opens },
+    ...{ workflow_step: workflow.workflow_step, agent_id, within_step: delegation?.within_step === true, opens },
     completed_steps: request.completed_steps ?? [],
     arguments_digest: workflow.arguments_digest,
     has_arguments: workflow.arguments !== undefined,

@@ -16,7 +16,7 @@ import { intentOf } from '../intent.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
 import { assertedChain, bareId, recordedChain } from './chain.ts'
-import { checkDelegationFits, type ReadDelegation, readDelegation, refusedOver } from './delegated.ts'
+import { type ReadDelegation, readDelegation, refusedOver } from './delegated.ts'
 import { authorizeStep, type StepAuthorization } from './workflow.ts'
 
 type Sent = { readonly proof: DpopProof | undefined; readonly shim: string | undefined }
@@ -42,7 +42,7 @@ export async function agentGrant(
   const step = await authorizeStep(ctx, { request, client, agent, initiator: initiation?.user, ...read }).catch(
     refusedOver(read.refused),
   )
-  const delegation = delegationOf(read, initiation, step)
+  const delegation = delegationOf(read, initiation)
   const chain = recordedChain(request, delegation?.chain ?? [agentSubject(client_id, agent_id)], policies)
   const believed = policies.workflow_state === 'asserted' && !delegation
   const ids = believed ? await assertedChain(ctx, request, client_id) : chain.map(bareId)
@@ -112,10 +112,8 @@ async function provenAgent(
 function delegationOf(
   { delegation, refused }: ReadDelegation,
   initiation: Initiation | undefined,
-  step: StepAuthorization,
 ): ProvenDelegation | undefined {
   if (refused) throw refused
-  if (delegation) checkDelegationFits(delegation, step)
   const parent_jti = initiation?.parent_jti
   if (parent_jti !== undefined && delegation?.parent.jti !== parent_jti) {
     throw new OAuthError('invalid_request', 'An intent token is exchanged only with an assertion of its delegation.', {

@@ -3,19 +3,20 @@ import { OAuthError } from '../../../protocol/errors.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
 import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
-import type { StepAuthorization } from './workflow.ts'
 
 export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly refused?: OAuthError }
 
 /** What a request's assertion proves, or why it does not: that is answered in its own row (protocol.md section 6). */
 export async function readDelegation(
   ctx: Context,
-  { delegation_assertion }: AgentGrantRequest,
+  { delegation_assertion, workflow }: AgentGrantRequest,
   asked: { readonly client_id: string; readonly agent_id: string; readonly jkt: string | undefined },
 ): Promise<ReadDelegation> {
   if (delegation_assertion === undefined) return {}
   try {
-    return { delegation: await proveDelegation(ctx, delegation_assertion, asked) }
+    const delegation = await proveDelegation(ctx, delegation_assertion, asked)
+    const refused = misfitOf(delegation, workflow)
+    return refused ? { refused } : { delegation }
   } catch (error) {
     if (error instanceof OAuthError && error.code === 'delegation_unauthorized') return { refused: error }
     throw error
@@ -32,12 +33,16 @@ export function refusedOver(refused: OAuthError | undefined): (error: unknown) =
   }
 }
 
-/** Whether a delegation is one of what was asked for: step, execution, workflow. Throws `delegation_unauthorized`. */
-export function checkDelegationFits(
+/** Why a delegation is none of what was asked for: another step, workflow or execution. */
+function misfitOf(
   { parent, workflow_step }: ProvenDelegation,
-  { workflow, entry }: StepAuthorization,
-): void {
-  if ((workflow?.workflow_step ?? null) !== workflow_step) throw delegationRefused('delegation_of_other_step')
-  if (workflow && workflow.workflow_id !== parent.workflow_id) throw delegationRefused('delegation_of_other_workflow')
-  if ((entry?.execution_id ?? null) !== parent.execution_id) throw delegationRefused('delegation_of_other_execution')
+  workflow: AgentGrantRequest['workflow'],
+): OAuthError | undefined {
+  const { execution_id = parent.execution_id } = workflow ?? {}
+  if (execution_id !== parent.execution_id) return delegationRefused('delegation_of_other_execution')
+  if ((workflow?.workflow_step ?? null) !== workflow_step) return delegationRefused('delegation_of_other_step')
+  if (workflow && workflow.workflow_id !== parent.workflow_id) {
+    return delegationRefused('delegation_of_other_workflow')
+  }
+  return undefined
 }

@@ -87,7 +87,7 @@ async function assertedStep(
     steps: active.steps,
     workflow_step,
     agent_id: agent.agent_id,
-    lent: delegation?.parent.workflow_id === workflow_id && delegation.workflow_step === workflow_step,
+    lent: delegation !== undefined,
     completed_steps: request.completed_steps ?? [],
   })
   return { workflow: { ...workflow, version: active.version }, ...(access && { access }) }
