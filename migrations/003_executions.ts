@@ -56,6 +56,7 @@ const STATEMENTS = [
   `create index execution_by_time on execution (opened_at, execution_id)`,
   `create index execution_by_client on execution (client_id, opened_at, execution_id)`,
   `create index execution_by_initiator on execution (initiated_by, opened_at, execution_id)`,
+  `create index execution_ended on execution (status, opened_at, execution_id) where status in ('closed', 'revoked')`,
   `create index execution_by_expiry on execution (expires_at)`,
 
   // A gate is in the record (granted) from the moment an approval it guards is granted; no agent ever enters it.
@@ -132,10 +133,11 @@ const STATEMENTS = [
   `create table webhook (
     webhook_id text primary key,
     url text not null,
-    secret_sealed bytea not null,
+    secret_sealed bytea,
     status text not null check (status in ('active', 'gone', 'deleted')),
     created_at timestamptz not null,
-    created_by text not null
+    created_by text not null,
+    check ((status = 'active') = (secret_sealed is not null))
   )`,
   `create table webhook_delivery (
     delivery_id text primary key,
@@ -159,6 +161,7 @@ const STATEMENTS = [
   `alter table token
     add column delegation_id text,
     add column approval_id text,
+    add column step_entry integer,
     add column revoked_at timestamptz`,
   `create index token_by_delegation on token (delegation_id) where delegation_id is not null`,
 ]

@@ -93,6 +93,7 @@ export async function readApproval(api: ProtectedClient, approval_id: string): P
   throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
 }
 
+/** The digest as `--digest` takes it. */
 export function digestText({ arguments_digest }: ApprovalDetail): string {
   return arguments_digest ?? NO_ARGUMENTS
 }

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
+import { EXECUTION_STATUSES } from '../protocol/execution.ts'
 import { adminClient, readPage } from './admin-client.ts'
+import { wrongUsage } from './failure.ts'
 import { tableText } from './output.ts'
 import { openSession } from './session.ts'
 
@@ -15,7 +17,6 @@ const COLUMNS = [
   'expires_at',
   'tokens_minted',
 ]
-const STATUSES = ['open', 'closed', 'revoked']
 
 const text = z.string().optional()
 const listOptions = z.object({ client: text, workflow: text, initiator: text, status: text, limit: z.int() })
@@ -26,13 +27,16 @@ export function addExecutionListCommand(execution: Command): void {
     .command('list')
     .description('list the newest executions')
     .option('--client <id>', 'only those of this client')
-    .option('--workflow <id>', 'only those of this workflow')
+    .option('--workflow <id>', 'only those of this workflow; needs --client')
     .option('--initiator <name>', 'only those that this subject began, as user:corp:42')
-    .addOption(new Option('--status <status>', 'only those in this state').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only those in this state').choices(EXECUTION_STATUSES))
     .option('--limit <n>', 'how many, up to 200', readLimit, 50)
     .action(async (_options, command: Command) => {
       const session = openSession(command)
       const { client, workflow, initiator, status, limit } = listOptions.parse(command.opts())
+      if (workflow !== undefined && client === undefined) {
+        throw wrongUsage('Give --client ID, whose workflow this is.')
+      }
       const query = {
         ...(client !== undefined && { client_id: client }),
         ...(workflow !== undefined && { workflow_id: workflow }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import { type ExecutionLimits, executionLimitsSchema } from '../protocol/execution.ts'
 import { readRecord } from './admin-client.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { wrongUsage } from './failure.ts'
@@ -22,6 +23,7 @@ const startOptions = z.object({
   subjectTokenType: z.string().optional(),
   intentDigest: z.string().optional(),
   expiresIn: z.int().optional(),
+  limits: executionLimitsSchema.partial().optional(),
 })
 
 /** `remit execution start` */
@@ -36,13 +38,18 @@ export function addExecutionStartCommand(execution: Command): void {
     .option('--subject-token-type <uri>', `what that token is (default: ${JWT_TYPE})`)
     .option('--intent-digest <digest>', 'a hash of what was asked for; it goes into every token')
     .option('--expires-in <seconds>', 'how long it is open (default: an hour; at most a day)', readSeconds)
+    .option(
+      '--limits <limits>',
+      'lower than those of the client, as max_tokens=8,max_children=0,max_nodes=64',
+      readLimits,
+    )
     .addHelpText('after', HELP)
     .action(startExecution)
 }
 
 async function startExecution(workflow_id: string, _options: unknown, command: Command): Promise<void> {
   const session = openSession(command)
-  const { subjectTokenFile, subjectTokenType, intentDigest, expiresIn } = startOptions.parse(command.opts())
+  const { subjectTokenFile, subjectTokenType, intentDigest, expiresIn, limits } = startOptions.parse(command.opts())
   if (subjectTokenType !== undefined && subjectTokenFile === undefined) {
     throw wrongUsage('Give --subject-token-file FILE, whose type this is.')
   }
@@ -54,6 +61,7 @@ async function startExecution(workflow_id: string, _options: unknown, command: C
     }),
     ...(intentDigest !== undefined && { intent_digest: intentDigest }),
     ...(expiresIn !== undefined && { expires_in: expiresIn }),
+    ...(limits !== undefined && { limits }),
   }
   const api = await registrationClient(session, await readCredential(command), 'generate:intent-token')
   const record = readRecord(await api.post('/intent/executions', body))
@@ -64,4 +72,13 @@ function readSeconds(text: string): number {
   const seconds = Number(text)
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 86_400) return seconds
   throw new InvalidArgumentError('It is a number of seconds from 1 to 86400.')
+}
+
+function readLimits(text: string): Partial<ExecutionLimits> {
+  const pairs = text.split(',').map(pair => pair.split('='))
+  const isWhole = pairs.every(pair => pair.length === 2 && /^[0-9]{1,5}$/.test(pair[1] ?? ''))
+  const sent = Object.fromEntries(pairs.map(([name = '', value = '']) => [name.trim(), Number(value)]))
+  const limits = executionLimitsSchema.partial().safeParse(sent)
+  if (isWhole && limits.success && Object.keys(sent).length === pairs.length) return limits.data
+  throw new InvalidArgumentError('It is a list as max_tokens=8,max_children=0,max_nodes=64, each at most once.')
 }

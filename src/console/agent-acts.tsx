@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import type { AgentDetail } from '../protocol/agent-views.ts'
 import { act } from './api.ts'
 import { saidOfRevocation } from './revocation-answer.ts'
+import { revocationAnswerShape } from './revocation-shapes.ts'
 import { ActButton } from './scope.tsx'
-import { revocationAnswerShape } from './shapes.ts'
 import { useAct } from './use-act.tsx'
 
 /** What can be done to an agent as a whole. */

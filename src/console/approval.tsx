@@ -3,6 +3,7 @@ import type { ApprovalDetail, ApprovalView } from '../protocol/approval.ts'
 import type { Act } from './act-dialog.tsx'
 import { act, get, query } from './api.ts'
 import { ArgumentsView, visibleLines } from './approval-arguments.tsx'
+import { ApprovalFacts } from './approval-facts.tsx'
 import { Badge, Id } from './badge.tsx'
 import { type DigestCheck, useDigestCheck } from './digest-check.ts'
 import { approvalDetailShape, approvalShape } from './execution-shapes.ts'
@@ -12,7 +13,7 @@ import { ForeignText } from './marked-text.tsx'
 import { EVERY, usePoll } from './poll.ts'
 import { href } from './route.ts'
 import { ActButton, ForScope } from './scope.tsx'
-import { useHolds, useSession } from './session.ts'
+import { useSession } from './session.ts'
 import { Countdown, Moment } from './time.tsx'
 import { useAct } from './use-act.tsx'
 
@@ -64,7 +65,7 @@ function OneApproval({ path, detail, reload }: { path: string; detail: ApprovalD
         )}
         <Digest detail={detail} check={check} />
       </section>
-      <Facts detail={detail} />
+      <ApprovalFacts detail={detail} />
     </>
   )
 }
@@ -106,7 +107,7 @@ function doubts({ excluded_owners, arguments: text }: ApprovalDetail, acting_own
 }
 
 function decision(path: string, detail: ApprovalDetail, decided: 'grant' | 'deny'): Act {
-  const { agent_id, workflow_step, arguments_digest, scope, resource } = detail
+  const { agent_id, workflow_step, arguments_digest } = detail
   const grants = decided === 'grant'
   const what = arguments_digest === null ? 'without arguments' : 'with exactly the arguments shown'
   return {
@@ -114,7 +115,7 @@ function decision(path: string, detail: ApprovalDetail, decided: 'grant' | 'deny
     effect: (
       <>
         {grants
-          ? `${agent_id} may enter this step once, ${what}, with the rights ${scope} at ${resource}.`
+          ? `${agent_id} may enter this step once, ${what}, with any right that the step opens.`
           : `${agent_id} does not get this step with these arguments in this execution.`}
         {arguments_digest !== null && (
           <>
@@ -202,66 +203,5 @@ function Digest({ detail: { arguments_digest }, check }: { detail: ApprovalDetai
         </p>
       </dd>
     </dl>
-  )
-}
-
-function Facts({ detail }: { detail: ApprovalDetail }) {
-  const { client_id, workflow_id, workflow_step, action, scope, resource, execution_id, initiated_by } = detail
-  return (
-    <dl class="card">
-      <dt>Client and workflow</dt>
-      <dd>
-        <Id id={client_id} />
-        <span class="quiet"> / </span>
-        <a href={href(['workflows', client_id, workflow_id])}>
-          <Id id={workflow_id} />
-        </a>
-      </dd>
-      <dt>Step</dt>
-      <dd>
-        <Id id={workflow_step} />
-        {action !== null && (
-          <>
-            {': '}
-            <ForeignText text={action} />
-          </>
-        )}
-      </dd>
-      <dt>May do</dt>
-      <dd>
-        <Id id={scope} /> <span class="quiet">at</span> <Id id={resource} />
-      </dd>
-      <dt>Execution</dt>
-      <dd>
-        <ExecutionLink execution_id={execution_id} />
-      </dd>
-      <dt>Initiated by</dt>
-      <dd>
-        <Id id={initiated_by} />
-      </dd>
-      <dt>Asked</dt>
-      <dd>
-        <Moment at={detail.opened_at} />
-      </dd>
-      <dt>Ends</dt>
-      <dd>
-        <Moment at={detail.expires_at} />, with the execution
-      </dd>
-      <dt>May not decide</dt>
-      <dd class="ids">
-        {detail.excluded_owners.map(owner => (
-          <Id key={owner} id={owner} />
-        ))}
-      </dd>
-    </dl>
-  )
-}
-
-function ExecutionLink({ execution_id }: { execution_id: string }) {
-  if (!useHolds('audit:read')) return <Id id={execution_id} />
-  return (
-    <a href={href(['executions', execution_id])}>
-      <Id id={execution_id} />
-    </a>
   )
 }

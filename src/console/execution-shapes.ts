@@ -124,6 +124,7 @@ export const approvalDetailShape = exactly<ApprovalDetail>()(
     arguments: maybeText,
     hidden_characters: flag,
     action: maybeText,
+    step_access: z.nullable(z.array(z.object({ resource: text, scope: text }))),
     excluded_owners: z.array(text),
   }),
 )

@@ -15,7 +15,7 @@ import { Moment } from './time.tsx'
 
 const NAMES = ['client_id', 'workflow_id', 'initiated_by', 'status'] as const
 type Filter = Readonly<Record<(typeof NAMES)[number], string>>
-const STATUSES = ['open', 'closed', 'revoked'] as const
+const STATUSES = ['open', 'closed', 'revoked', 'expired'] as const
 const COLUMNS = [
   ['Opened'],
   ['Execution'],
@@ -40,11 +40,13 @@ export function ExecutionsPage({ search }: { search: URLSearchParams }) {
   )
 }
 
+/** The filter that the address names. A workflow's name means nothing without its client's. */
 function readFilter(search: URLSearchParams): Filter {
   const value = (name: keyof Filter) => (search.get(name) ?? '').trim()
   const status = STATUSES.find(name => name === value('status')) ?? ''
-  const [client_id, workflow_id, initiated_by] = [value('client_id'), value('workflow_id'), value('initiated_by')]
-  return { client_id, workflow_id, initiated_by, status }
+  const client_id = value('client_id')
+  const workflow_id = client_id === '' ? '' : value('workflow_id')
+  return { client_id, workflow_id, initiated_by: value('initiated_by'), status }
 }
 
 function Executions({ search }: { search: URLSearchParams }) {
@@ -81,10 +83,11 @@ function Executions({ search }: { search: URLSearchParams }) {
 
 function Filters({ search }: { search: URLSearchParams }) {
   const filter = useFilterDraft('executions', search, readFilter)
+  const needs = filter.draft.client_id.trim() === '' ? 'needs a client' : ''
   return (
     <form class="bar" onSubmit={event => event.preventDefault()}>
       <FilterField filter={filter} name="client_id" label="Client" />
-      <FilterField filter={filter} name="workflow_id" label="Workflow" />
+      <FilterField filter={filter} name="workflow_id" label="Workflow" needs={needs} />
       <FilterField filter={filter} name="initiated_by" label="Initiated by" example="e.g. user:corp:42" />
       <label class="filter">
         <span>Status</span>

@@ -12,7 +12,6 @@ import type {
 } from '../protocol/agent-views.ts'
 import type { AuditRowView, Explanation } from '../protocol/audit-views.ts'
 import type { ConsoleSession, ConsoleSignInAnswer } from '../protocol/console-session.ts'
-import type { RevocationAnswer, RevocationView } from '../protocol/revocation.ts'
 import type { StepView, WorkflowDetail } from '../protocol/workflow-views.ts'
 import type { ClientView } from './client-view.ts'
 
@@ -214,41 +213,5 @@ export const clientShape = exactly<ClientView>()(
     secrets: z.array(z.object({ created_at: text, expires_at: maybeText })),
     status: text,
     created_at: text,
-  }),
-)
-
-export const revocable = z.enum([
-  'token',
-  'registration',
-  'agent',
-  'client',
-  'execution',
-  'workflow',
-  'initiator',
-  'key',
-])
-export const revocationAnswerShape = exactly<RevocationAnswer>()(
-  z.object({
-    kind: revocable,
-    id: text,
-    revoked: z.record(revocable, z.number()),
-    delegations: z.number(),
-    live_tokens: z.number(),
-    live_tokens_at_least: z.boolean(),
-    revoked_at: text,
-    ends_at: text,
-    final: z.boolean(),
-    note: z.optional(text),
-  }),
-)
-export const revocationShape = exactly<RevocationView>()(
-  z.object({
-    kind: text,
-    id: text,
-    reason: text,
-    revoked_by: text,
-    at: text,
-    ends_at: text,
-    lifted_at: maybeText,
   }),
 )

@@ -4,8 +4,9 @@ import { hasCounted } from '../protocol/rollback-target.ts'
 import type { Act } from './act-dialog.tsx'
 import { act } from './api.ts'
 import { saidOfRevocation } from './revocation-answer.ts'
+import { revocationAnswerShape } from './revocation-shapes.ts'
 import { ActButton } from './scope.tsx'
-import { registrationAnswerShape, revocationAnswerShape } from './shapes.ts'
+import { registrationAnswerShape } from './shapes.ts'
 import { useAct } from './use-act.tsx'
 
 /** What can be done to one version, by its state. */

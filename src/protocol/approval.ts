@@ -27,6 +27,7 @@ export const approvalSchema = z.object({
   workflow_step: z.string(),
   agent_id: z.string(),
   initiated_by: z.string(),
+  /** First asked for; what is granted is the step. */
   resource: z.string(),
   scope: z.string(),
   arguments_digest: z.string().nullable(),
@@ -50,6 +51,8 @@ export const approvalDetailSchema = approvalSchema.extend({
   /** The arguments have text that does not show as it is (protocol.md section 4). */
   hidden_characters: z.boolean(),
   action: z.string().nullable(),
+  /** The ceiling of the step, all of which an approval opens; null: it has none of its own. */
+  step_access: z.array(z.object({ resource: z.string(), scope: z.string() })).nullable(),
   excluded_owners: z.array(z.string()),
 })
 export type ApprovalDetail = z.output<typeof approvalDetailSchema>

@@ -81,6 +81,7 @@ export async function verifyDelegation(assertion: string, issuer: string): Promi
   }
 }
 
+/** One refusal for whatever a delegation lacks: `reason` is for the audit trail alone. */
 export function delegationRefused(reason: string, cause?: unknown): OAuthError {
   return new OAuthError('delegation_unauthorized', 'The delegation does not allow this token.', { reason, cause })
 }

@@ -127,11 +127,16 @@ export const executionViewSchema = executionSummarySchema.extend({
 })
 export type ExecutionView = z.output<typeof executionViewSchema>
 
-/** Query of GET /admin/v1/executions. */
-export const executionFilterSchema = z.strictObject({
-  client_id: clientIdSchema.optional(),
-  workflow_id: workflowIdSchema.optional(),
-  initiated_by: z.string().max(336).optional(),
-  status: z.enum(['open', 'closed', 'revoked']).optional(),
-})
+/** Query of GET /admin/v1/executions. A workflow_id is a name within a client. */
+export const executionFilterSchema = z
+  .strictObject({
+    client_id: clientIdSchema.optional(),
+    workflow_id: workflowIdSchema.optional(),
+    initiated_by: z.string().max(336).optional(),
+    status: z.enum(EXECUTION_STATUSES).optional(),
+  })
+  .refine(filter => filter.workflow_id === undefined || filter.client_id !== undefined, {
+    path: ['client_id'],
+    message: 'workflow_id goes with the client_id of its client.',
+  })
 export type ExecutionFilter = z.output<typeof executionFilterSchema>

@@ -44,6 +44,11 @@ export function parseSubjectName(name: string): SubjectName | undefined {
   return undefined
 }
 
+/** The agent_id in an agent's subject name. */
+export function bareId(subject: string): string {
+  return subject.slice(subject.lastIndexOf(':') + 1)
+}
+
 function refusal(): OAuthError {
   return new OAuthError('invalid_request', 'A subject name has a form that is not accepted.', {
     reason: 'subject_name',

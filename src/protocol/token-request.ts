@@ -4,8 +4,10 @@ import { parseChecksum } from './checksum.ts'
 import { OAuthError } from './errors.ts'
 import { executionIdSchema } from './execution.ts'
 import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANGE_GRANT } from './grant-types.ts'
-import { isJsonObject, type JsonValue, parseStrictJsonText } from './json.ts'
+import { type JsonValue, parseStrictJsonText } from './json.ts'
 import { isScopeToken, parseScope } from './scope.ts'
+import { readSubjectToken, type SubjectToken } from './subject-token-parameter.ts'
+import { type TokenRequestBody as Body, malformed, parse, TEXT } from './token-parameter.ts'
 import { readWorkflowRequest, type WorkflowRequest } from './workflow-request.ts'
 
 /** What a request says of its client, beside the Authorization header (RFC 6749 section 2.3, RFC 7521 section 4.2). */
@@ -22,9 +24,6 @@ export type ClientCredentialsRequest = {
   readonly scope: readonly string[]
   readonly resource?: string
 }
-
-/** Somebody's token and what it is said to be (RFC 8693 section 2.1). */
-export type SubjectToken = { readonly token: string; readonly type: string }
 
 export type AgentGrantRequest = {
   /** Token exchange with an `agent_id` is this grant with a subject token (protocol.md section 6). */
@@ -70,20 +69,12 @@ const AGENT_ONLY = [
   'delegation_context',
   'computed_checksum',
 ] as const
-const EXCHANGE_ONLY = ['requested_token_type'] as const
-const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 
-const TEXT = z.string().min(1).max(2048)
 const credentialsSchema = z.object({
   client_id: z.string().min(1).max(64).optional(),
   client_secret: z.string().min(1).max(512).optional(),
   client_assertion: z.string().min(1).max(16_384).optional(),
   client_assertion_type: TEXT.optional(),
-})
-const subjectTokenSchema = z.object({
-  subject_token: z.string().min(1).max(16_384).optional(),
-  subject_token_type: TEXT.optional(),
 })
 /** An array of one audience is that audience ([D] section 4). */
 const audienceSchema = z.union([TEXT, z.tuple([TEXT]).transform(([audience]) => audience)])
@@ -107,15 +98,13 @@ const agentGrantSchema = z.object({
   }).optional(),
 })
 
-type Body = Readonly<Record<string, JsonValue>>
-
 /** Parameters whose value is a JSON array or object; in a form they are JSON text (protocol.md section 2). */
 const JSON_IN_FORM = ['requested_scopes', 'delegation_context', 'authorization_details', 'workflow_enabled'] as const
 
 /**
  * Reads a form body (`/oauth/token`): text becomes what `/intent/token` sends as JSON. Throws `invalid_request`.
  */
-export function formAsJson(form: Body): Body {
+export function formAsJson(form: TokenRequestBody): TokenRequestBody {
   const body: Record<string, JsonValue> = { ...form }
   for (const name of JSON_IN_FORM) {
     const text = form[name]
@@ -131,7 +120,7 @@ export function formAsJson(form: Body): Body {
  * Row 1 of protocol.md section 6. Throws `invalid_request`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`,
  * `invalid_authorization_details`.
  */
-export function parseTokenRequest(body: Body, accepted: readonly string[]): TokenRequest {
+export function parseTokenRequest(body: TokenRequestBody, accepted: readonly string[]): TokenRequest {
   const { grant_type } = body
   if (typeof grant_type !== 'string') throw malformed('grant_type')
   if (!accepted.includes(grant_type)) {
@@ -188,25 +177,7 @@ export function parseTokenRequest(body: Body, accepted: readonly string[]): Toke
   }
 }
 
-/** RFC 8693 section 2.1: both or none, both with exchange; what is asked for is an access token. */
-function readSubjectToken(body: Body, grant_type: string): SubjectToken | undefined {
-  const { subject_token, subject_token_type } = parse(subjectTokenSchema, body)
-  if (grant_type !== TOKEN_EXCHANGE_GRANT && EXCHANGE_ONLY.some(name => body[name] !== undefined)) {
-    throw malformed('requested_token_type')
-  }
-  const { requested_token_type = ACCESS_TOKEN_TYPE } = body
-  if (requested_token_type !== ACCESS_TOKEN_TYPE && requested_token_type !== JWT_TYPE) {
-    throw malformed('requested_token_type')
-  }
-  if (subject_token === undefined && subject_token_type === undefined && grant_type !== TOKEN_EXCHANGE_GRANT) {
-    return undefined
-  }
-  if (subject_token === undefined) throw malformed('subject_token')
-  if (subject_token_type === undefined) throw malformed('subject_token_type')
-  return { token: subject_token, type: subject_token_type }
-}
-
-function checkWithoutAgent(body: Body, what: string): void {
+function checkWithoutAgent(body: TokenRequestBody, what: string): void {
   if (AGENT_ONLY.every(name => body[name] === undefined)) return
   if (body.authorization_details !== undefined) {
     throw new OAuthError('invalid_authorization_details', 'authorization_details go with the agent grant only.', {
@@ -227,7 +198,7 @@ export const OAUTH_GRANTS: readonly string[] = [
 ]
 export const INTENT_GRANTS: readonly string[] = [AGENT_GRANT, AGENT_GRANT_SHORT]
 
-function readScope(body: Body): readonly string[] {
+function readScope(body: TokenRequestBody): readonly string[] {
   const { scope, requested_scopes } = body
   if (scope !== undefined && requested_scopes !== undefined) throw malformed('scope')
   if (scope !== undefined) return typeof scope === 'string' ? parseScope(scope) : fail('scope')
@@ -238,7 +209,7 @@ function readScope(body: Body): readonly string[] {
     : fail('requested_scopes')
 }
 
-function readResource(body: Body): string | undefined {
+function readResource(body: TokenRequestBody): string | undefined {
   const { resource, audience } = body
   if (resource !== undefined && audience !== undefined && resource !== audience) throw malformed('resource')
   const sent = resource ?? audience
@@ -250,19 +221,6 @@ function readResource(body: Body): string | undefined {
   return sent === undefined ? undefined : parse(z.object({ resource: audienceSchema }), { resource: sent }).resource
 }
 
-function parse<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(isJsonObject(body) ? body : {})
-  if (result.success) return result.data
-  throw malformed(String(result.error.issues[0]?.path[0] ?? 'body'))
-}
-
 function fail(parameter: string): never {
   throw malformed(parameter)
-}
-
-/** `parameter` is a name from a schema, never input. */
-function malformed(parameter: string): OAuthError {
-  return new OAuthError('invalid_request', `The parameter ${parameter} is missing or malformed.`, {
-    reason: 'malformed_parameter',
-  })
 }

@@ -4,7 +4,7 @@ import { type Delegation, MAX_PROOFS, verifyDelegation } from '../protocol/deleg
 import { equalConstantTime } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
-import { agentSubject, parseSubjectName } from '../protocol/names.ts'
+import { agentSubject, bareId, parseSubjectName } from '../protocol/names.ts'
 import { chainCommitment, sequenceHash } from '../protocol/sequence-hash.ts'
 import { epochSeconds } from '../protocol/time.ts'
 
@@ -134,11 +134,6 @@ function subOf(act: unknown): unknown {
 
 function actOf(act: unknown): unknown {
   return typeof act === 'object' && act !== null && 'act' in act ? act.act : undefined
-}
-
-function bareId(name: string): string {
-  const agent = parseSubjectName(name)
-  return agent?.kind === 'agent' ? agent.agent_id : ''
 }
 
 /** One code for whatever is wrong with the token; the reason stays. */

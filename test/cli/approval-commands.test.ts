@@ -63,7 +63,13 @@ describe('approvals and webhooks by the command line', async () => {
     const steps = [
       { step_id: 'plan', agent_id: 'payer', required: true },
       { step_id: 'gate', approval_gate: true },
-      { step_id: 'pay', agent_id: 'payer', requires_approval: true },
+      {
+        ...{ step_id: 'pay', agent_id: 'payer', requires_approval: true },
+        access: [
+          { resource: API, scope: 'pay' },
+          { resource: issuer, scope: 'generate:intent-token' },
+        ],
+      },
     ]
     const files: Readonly<Record<string, unknown>> = {
       'client.json': client,
@@ -97,6 +103,8 @@ describe('approvals and webhooks by the command line', async () => {
     assert.match(shown.stdout, /\nWarning: the arguments have characters that do not show as they are/)
     assert.match(shown.stdout, new RegExp(`\narguments_digest +${digest}\n`))
     assert.match(shown.stdout, /\nexcluded_owners +user:local:anna\n/)
+    assert.match(shown.stdout, /\nfirst_asked_for +pay at https:\/\/bank\.example\.test\n/)
+    assert.match(shown.stdout, /\nstep_opens +pay at https:\/\/bank\.example\.test; generate:intent-token at http/)
     assert.doesNotMatch(shown.stdout, /\u200b|\u202e/)
     assert.match(shown.stderr, new RegExp(`remit approval grant ${id} --digest ${digest} --reason`))
     const { value } = await remitJson(cwd, ['approval', 'show', id, ...asBen])

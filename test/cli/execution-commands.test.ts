@@ -63,11 +63,17 @@ describe('executions by the command line', async () => {
     const digest = 'd'.repeat(43)
     const started = await remitJson(cwd, [
       ...['execution', 'start', 'patch', ...asApp, '--intent-digest', digest, '--expires-in', '600'],
+      ...['--limits', 'max_tokens=8,max_nodes=64'],
     ])
     assert.equal(started.code, 0, started.stderr)
-    const { workflow_id, intent_digest, initiated_by, status, opened_at, expires_at } = started.value
+    const { workflow_id, intent_digest, initiated_by, status, limits, opened_at, expires_at } = started.value
     assert.deepEqual([workflow_id, intent_digest, initiated_by, status], ['patch', digest, 'app', 'open'])
     assert.equal(Date.parse(expires_at) - Date.parse(opened_at), 600_000)
+    assert.deepEqual(limits, { max_tokens: 8, max_children: 16, max_nodes: 64 })
+    for (const wrong of ['max_tokens', 'max_tokens=', 'max_tokens=0', 'max_nodes=1,max_nodes=2', 'other=1', '']) {
+      const refused = await remit(cwd, ['execution', 'start', 'patch', ...asApp, '--limits', wrong])
+      assert.deepEqual([refused.code, /It is a list as max_tokens=8/.test(refused.stderr)], [2, true], wrong)
+    }
     execution_id = started.value.execution_id
     const wrong = await remitJson(cwd, ['execution', 'start', 'nothing', ...asApp])
     assert.deepEqual([wrong.code, wrong.value.error], [1, 'invalid_request'])
@@ -89,7 +95,7 @@ describe('executions by the command line', async () => {
   test('execution show: steps with their states, what they wait for, tokens and approvals, and what to do', async () => {
     const shown = await remit(cwd, ['execution', 'show', execution_id])
     assert.match(shown.stdout, /^workflow_id +patch$/m)
-    assert.match(shown.stdout, /^limits +16 tokens a step, 16 children, 256 tokens in all$/m)
+    assert.match(shown.stdout, /^limits +8 tokens a step, 16 children, 64 tokens in all$/m)
     assert.match(shown.stdout, /^scan +patcher +entered +- +1 +1 +\d{4}-\S+ +-$/m)
     assert.match(shown.stdout, /^check +- +open +is a gate +0 +0 +- +scan$/m)
     assert.match(shown.stdout, /^apply +patcher +open +approval +0 +0 +- +check$/m)
@@ -128,7 +134,10 @@ describe('executions by the command line', async () => {
     assert.deepEqual(await ids('--status', 'revoked'), [opened.value.execution_id])
     assert.deepEqual(await ids('--client', 'app', '--workflow', 'patch', '--initiator', 'app'), [execution_id])
     assert.deepEqual(await ids('--initiator', 'agent:app:patcher'), [opened.value.execution_id])
-    assert.deepEqual(await ids('--workflow', 'other'), [])
+    assert.deepEqual(await ids('--client', 'app', '--workflow', 'other'), [])
+    assert.deepEqual(await ids('--status', 'expired'), [])
+    const bare = await remit(cwd, ['execution', 'list', '--workflow', 'patch'])
+    assert.deepEqual([bare.code, /Give --client ID, whose workflow this is/.test(bare.stderr)], [2, true])
     const one = await remit(cwd, ['execution', 'list', '--limit', '1'])
     assert.match(one.stderr, /There are more/)
     assert.match(one.stdout, /^execution_id +client_id +workflow_id/)

@@ -74,6 +74,11 @@ test(
     await shows(page, String(run.arguments_digest))
     await shows(page, 'This page computed the same')
     for (const owner of ['user:corp:42', ANNA]) await shows(page, owner)
+    await shows(page, 'First asked for')
+    assert.deepEqual(await texts(page, 'dl .access li'), [
+      'https://crm.example/apireadwrite',
+      'https://mail.example/apisend',
+    ])
     await letLook(page, 3)
     assert.deepEqual((await reads(run.approval_id)).length, 1, 'each read of arguments is audited, so there is one')
     await press(page, 'Grant…')

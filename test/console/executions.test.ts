@@ -36,6 +36,12 @@ test(
     await shows(page, 'No execution matches.')
     await open(page, `#/executions?client_id=${client.client_id}&initiated_by=user:corp:42&workflow_id=auto-patch`)
     await become(page, 'tbody a', [second.execution_id, first.execution_id])
+    await open(page, '#/executions')
+    await shows(page, other.execution_id)
+    const fields = await page.$$eval('.filter input', inputs =>
+      inputs.map(input => [input.disabled, input.getAttribute('placeholder')]),
+    )
+    assert.deepEqual(fields[1], [true, 'needs a client'], 'a workflow has its name within a client')
     assert.deepEqual(clean(who), CLEAN)
   },
 )

@@ -14,7 +14,13 @@ export async function givenRunningClient(app: TestApp, action = 'applies the pat
   const steps = [
     { step_id: 'scan', agent_id: 'scanner', required: true },
     { step_id: 'check', approval_gate: true, required: true, dependencies: ['scan'] },
-    { step_id: 'apply', agent_id: 'patcher', requires_approval: true, dependencies: ['check'], action },
+    {
+      ...{ step_id: 'apply', agent_id: 'patcher', requires_approval: true, dependencies: ['check'], action },
+      access: [
+        { resource: 'https://crm.example/api', scope: 'read write' },
+        { resource: 'https://mail.example/api', scope: 'send' },
+      ],
+    },
     { step_id: 'tell', agent_id: 'planner', dependencies: ['apply'] },
   ]
   await registerFlow(app.ctx, caller({ client_id, sub: client_id, acting_owner: 'user:local:anna' }), steps, RUN)

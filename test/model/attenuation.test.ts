@@ -101,14 +101,16 @@ async function delegate(tree: Tree, command: TreeCommand & { kind: 'delegate' | 
       ? repeated(tree.forest, standing, command)
       : await signed(grove, wishOf({ issuer: app.issuer, now }, standing, tree.forest, command))
   if (!prepared) return
-  const { parent, wanted } = prepared
+  const { parent, subject, wanted } = prepared
   const step = prepared.signed.claims.workflow_step ?? claimed(tree, prepared.signed)?.step ?? null
   const within = step === (claimed(tree, prepared.signed)?.step ?? null)
-  const exchanged = command.exchange ? { exchanged: parent.token } : {}
+  const exchanged = command.exchange ? { exchanged: subject.token } : {}
   const broken = [
     ...brokenBy(standing, tree.forest, { ...wanted, signed: prepared.signed, now }),
     ...stepRules(tree, wanted, within),
-    ...(command.exchange && (parent.exp <= now || parent.jti !== prepared.signed.claims.parent_jti) ? ['subject'] : []),
+    ...(command.exchange && (subject.exp <= now || subject.jti !== prepared.signed.claims.parent_jti)
+      ? ['subject']
+      : []),
     ...ended(tree),
   ]
   const got = await answered({ ...wanted, ...exchanged, assertion: prepared.signed.assertion }, broken)
@@ -125,9 +127,9 @@ function claimed({ forest }: Tree, { claims }: Signed): Held | undefined {
 async function signed({ agents }: Grove, wish: ReturnType<typeof wishOf>) {
   const key = wish && agents[wish.signer]?.key
   if (!wish || !key) return undefined
-  const { parent, wanted, claims, signer } = wish
+  const { parent, subject, wanted, claims, signer } = wish
   const assertion = await signedDelegation(key, claims)
-  return { parent, wanted, signed: { assertion, claims, signer: grove.standing.jkts[signer] ?? '' } }
+  return { parent, subject, wanted, signed: { assertion, claims, signer: grove.standing.jkts[signer] ?? '' } }
 }
 
 /** Asks for real: refused where a rule is broken, else a token. */

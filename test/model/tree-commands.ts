@@ -12,6 +12,7 @@ export const LIES = [
   'jkt',
   'iss',
   'sub',
+  'subject',
   'parent',
   'execution',
   'stale',

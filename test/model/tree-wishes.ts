@@ -21,6 +21,8 @@ export type Wish = {
   readonly signer: string
   readonly wanted: Wanted
   readonly parent: Held
+  /** Whose token is sent where this is an exchange. */
+  readonly subject: Held
 }
 
 /** What a command wants of this forest; where it lies, one thing of an honest wish is otherwise. */
@@ -91,6 +93,7 @@ export function wishOf(
   const whole = [...chain, presenter]
   return {
     parent,
+    subject: lie === 'subject' ? other : parent,
     claims,
     signer: lie === 'signer' ? stranger : parent.agent,
     wanted: {
@@ -125,7 +128,12 @@ export function repeated({ hops }: Forest, standing: Standing, command: TreeComm
   const [resource] = claims.resource
   const scope = asked(standing, { agent, step, resource, scope: claims.scope.split(' ') }, command.asks)
   const signed: Signed = hop
-  return { parent, signed, wanted: { agent, step, execution_id: parent.execution_id, resource, scope } }
+  return {
+    parent,
+    subject: parent,
+    signed,
+    wanted: { agent, step, execution_id: parent.execution_id, resource, scope },
+  }
 }
 
 /** Some of what agent and step may have of it; all of it where they may have none. */

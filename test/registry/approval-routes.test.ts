@@ -5,7 +5,7 @@ import { startTestApp } from '../support/app.ts'
 import { givenAdmin, givenClient } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
 import { adminCalls, lastAudited } from './admin-call.ts'
-import { givenResources } from './given.ts'
+import { CRM, givenResources } from './given.ts'
 import { DIGEST, givenExecution, givenPayments, opened, TRANSFER } from './given-approval.ts'
 
 const app = await startTestApp()
@@ -27,13 +27,15 @@ function body(decision = 'grant', over: object = {}) {
   return { decision, arguments_digest: DIGEST, reason: 'as agreed', ...over }
 }
 
-test('an approval is listed, read and granted over HTTP; the read and the act are audited (section 11)', async () => {
+test('an approval is listed, read and granted over HTTP; the read and the act are audited, the ceiling is whole (section 11)', async () => {
   const { execution_id, approval_id } = await asked()
   const list = await asEve('GET', `/approvals?execution_id=${execution_id}`)
   assert.deepEqual([list.status, list.body.items.length, list.body.next_cursor], [200, 1, null])
   const shown = await asEve('GET', `/approvals/${approval_id}`)
   assert.deepEqual([shown.status, shown.body.arguments], [200, TRANSFER])
-  const { arguments: _, hidden_characters: __, action: ___, excluded_owners: ____, ...view } = shown.body
+  const { arguments: _, hidden_characters: __, action: ___, step_access, excluded_owners: ____, ...view } = shown.body
+  const asked_for = [view.resource, view.scope]
+  assert.deepEqual([asked_for, step_access], [[CRM, 'write'], [{ resource: CRM, scope: 'read write' }]])
   assert.deepEqual(list.body.items, [view])
   const read = { approval_id, arguments_digest: DIGEST }
   const row = { outcome: 'success', reason: null, client_id: 'shop' }

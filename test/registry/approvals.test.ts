@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { approvalDecisionSchema, approvalFilterSchema, approvalSchema } from '../../src/protocol/approval.ts'
-import { sha256Base64url } from '../../src/protocol/digest.ts'
+import { sha256, sha256Base64url } from '../../src/protocol/digest.ts'
+import { executionOpenSchema } from '../../src/protocol/execution.ts'
 import { ADMIN_SCOPES } from '../../src/protocol/own-resources.ts'
 import type { Caller } from '../../src/server/caller.ts'
 import { act } from '../../src/server/registry/act.ts'
 import { decideApproval } from '../../src/server/registry/approval-decision.ts'
 import { approvalEvent, getApproval, getApprovals } from '../../src/server/registry/approvals.ts'
+import { openExecution } from '../../src/server/registry/executions.ts'
 import { isOnlyAdministrator } from '../../src/server/registry/only-administrator.ts'
 import { createWebhook } from '../../src/server/registry/webhooks.ts'
 import { consumeApproval } from '../../src/server/store/approvals.ts'
@@ -149,6 +151,25 @@ test('[attack 79] an execution that an agent or a client began has its owner beh
   for (const initiated_by of ['agent:bob-app:planner', 'bob-app']) {
     const { approval_id } = await asked({ initiated_by })
     assert.deepEqual(await refused(decide(bob, approval_id)), FORBIDDEN)
+  }
+})
+
+test('[attack 79] who opened an execution does not decide in it, though another began it or nobody did (section 6)', async () => {
+  await givenIssuer(ctx, 'staff', 'operator')
+  const eve = caller({ client_id: 'shop', sub: 'user:staff:eve', acting_owner: 'user:staff:eve' })
+  const body = executionOpenSchema.parse({ workflow_id: 'w' })
+  const initiator = { sub: PEOPLE['the initiator'], access: null, digest: sha256('a token') }
+  for (const by of [initiator, undefined]) {
+    const { execution_id } = await run(ctx, tx => openExecution(tx, eve, body, by))
+    const approval_id = await opened(ctx, 'shop', execution_id)
+    for (const decision of ['grant', 'deny'] as const) {
+      assert.deepEqual(await refused(decide(person('user:staff:eve'), approval_id, { decision })), FORBIDDEN)
+    }
+    const itsOperator = { ...EVE, acting_owner: 'user:corp-staff:eve' }
+    assert.deepEqual(await refused(decide(itsOperator, approval_id)), FORBIDDEN, 'by another record of her issuer')
+    assert.deepEqual([await statusOf(approval_id), await recorded(execution_id)], ['pending', []])
+    assert.ok((await getApproval(ctx, approval_id)).body.excluded_owners.includes('user:staff:eve'))
+    assert.equal((await decide(person('user:staff:zoe'), approval_id)).status, 'granted')
   }
 })
 

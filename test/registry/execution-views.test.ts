@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import { transaction } from '../../src/server/context.ts'
 import { insertRevocations } from '../../src/server/store/revocations.ts'
 import type { RevocationKind } from '../../src/server/store/schema.ts'
@@ -289,6 +290,7 @@ test('the list shows the newest first, page by page, by client, workflow, initia
   assert.deepEqual(await ids('&status=closed'), [third])
   assert.deepEqual(await ids('&status=revoked'), [fourth])
   assert.deepEqual(await ids('&status=open'), [second, first], 'what ran out is not open')
+  assert.deepEqual(await ids('&status=expired'), [fifth])
   assert.deepEqual((await asAdmin(`/${fifth}`)).body.status, 'expired')
   const paged: string[] = []
   for (let cursor = '', pages = 0; pages < 5; pages += 1) {
@@ -302,8 +304,29 @@ test('the list shows the newest first, page by page, by client, workflow, initia
     (item: { client_id: string }) => item.client_id,
   )
   assert.ok(everyone.includes(client_id) && everyone.includes(other.client_id))
-  for (const wrong of ['?status=expired', '?client_id=a/b', '?agent_id=x', '?limit=0', '?cursor=x']) {
+  const bare = await asAdmin('?workflow_id=two')
+  assert.equal(bare.status, 400, 'a workflow_id alone names nothing, and no index finds it')
+  assert.match(bare.body.detail, /workflow_id goes with the client_id of its client/)
+  for (const wrong of ['?status=ended', '?client_id=a/b', '?agent_id=x', '?limit=0', '?cursor=x']) {
     assert.equal((await asAdmin(wrong)).status, 400, wrong)
+  }
+})
+
+test('executions that ended are found by an index of their own, however many others there are (index execution_ended)', async () => {
+  for (const status of ['closed', 'revoked'] as const) {
+    const plan = await transaction(ctx, async tx => {
+      await sql`set local enable_seqscan = off`.execute(tx.db)
+      await sql`set local enable_sort = off`.execute(tx.db)
+      const query = tx.db
+        .selectFrom('execution')
+        .select('execution_id')
+        .where('status', '=', status)
+        .orderBy('opened_at', 'desc')
+        .orderBy('execution_id', 'desc')
+        .limit(50)
+      return JSON.stringify(await query.explain('json'))
+    })
+    assert.match(plan, /"Index Name":"execution_ended"/, status)
   }
 })
 

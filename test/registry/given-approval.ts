@@ -14,7 +14,10 @@ export const DIGEST = sha256Base64url(TRANSFER)
 const STEPS = [
   { step_id: 'plan', agent_id: 'planner', required: true },
   { step_id: 'gate', approval_gate: true },
-  { step_id: 'pay', agent_id: 'payer', requires_approval: true, action: 'Transfers money.' },
+  {
+    ...{ step_id: 'pay', agent_id: 'payer', requires_approval: true, action: 'Transfers money.' },
+    access: [{ resource: CRM, scope: 'read write' }],
+  },
 ]
 
 /** Who has a part in what is asked: each of them another person. */

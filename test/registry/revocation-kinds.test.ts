@@ -117,8 +117,8 @@ test('an agent’s key goes for good with all that it endorsed (section 4)', asy
   const at = (seconds: number) => new Date(ctx.now().getTime() + seconds * 1000)
   const rows = [
     { jkt: 'endorsed-live', expires_at: at(60), endorsed_by: key.jkt },
-    { jkt: 'endorsed-lately', expires_at: at(-60), endorsed_by: key.jkt },
-    { jkt: 'endorsed-long-ago', expires_at: at(-DAY), endorsed_by: key.jkt },
+    { jkt: 'endorsed-lately', expires_at: at(-DAY), endorsed_by: key.jkt },
+    { jkt: 'endorsed-long-ago', expires_at: at(-2 * DAY), endorsed_by: key.jkt },
     { jkt: 'endorsed-by-other', expires_at: at(60), endorsed_by: second.jkt },
   ]
   await ctx.db

@@ -34,10 +34,12 @@ test('a webhook is made with a secret that is shown once and kept sealed (sectio
   const list = await call('GET', '/webhooks')
   assert.deepEqual(list.body, { items: [view], next_cursor: null })
   const row = await ctx.db.selectFrom('webhook').select('secret_sealed').executeTakeFirstOrThrow()
-  const opened = openWebhookSecret(ctx, webhook_id, row.secret_sealed)
+  const sealed = row.secret_sealed
+  assert.ok(sealed)
+  const opened = openWebhookSecret(ctx, webhook_id, sealed)
   assert.equal(`whsec_${opened.toString('base64')}`, secret)
   assert.equal(opened.length, 32)
-  assert.throws(() => openWebhookSecret(ctx, `whk_${'A'.repeat(22)}`, row.secret_sealed))
+  assert.throws(() => openWebhookSecret(ctx, `whk_${'A'.repeat(22)}`, sealed))
   const audited = await lastAudited(app, 'webhook.create')
   assert.deepEqual(audited.details, { webhook_id, host: 'hooks.example.test' })
   const everything = JSON.stringify(await ctx.db.selectFrom('audit_event').selectAll().execute()) + app.log.join('')
@@ -65,7 +67,7 @@ test('[attack 108] a URL that would never be called is refused at once', async (
   }
 })
 
-test('a deleted webhook is told nothing more, and what it had to be told fails', async () => {
+test('a deleted webhook is told nothing more, what it had to be told fails, and its secret is erased', async () => {
   const { webhook_id, secret: _, ...rest } = await made()
   const delivery_id = await givenDue(ctx, webhook_id)
   const deleted = await call('DELETE', `/webhooks/${webhook_id}`)
@@ -79,6 +81,12 @@ test('a deleted webhook is told nothing more, and what it had to be told fails',
   )
   const { items } = (await call('GET', '/webhooks')).body
   assert.ok(!items.some((item: { webhook_id: string }) => item.webhook_id === webhook_id))
+  const row = await ctx.db
+    .selectFrom('webhook')
+    .select('secret_sealed')
+    .where('webhook_id', '=', webhook_id)
+    .executeTakeFirstOrThrow()
+  assert.equal(row.secret_sealed, null)
   assert.equal((await call('DELETE', `/webhooks/${webhook_id}`)).status, 404)
   assert.equal((await lastAudited(app, 'webhook.delete')).reason, 'not_found')
 })
@@ -121,6 +129,6 @@ test('at most 16 are active, however many are made at the same time', async () =
   const outcomes = await Promise.allSettled(Array.from({ length: 24 }, make))
   assert.equal(outcomes.filter(outcome => outcome.status === 'fulfilled').length, 16)
   assert.deepEqual(await refused(make()), { code: 'conflict', reason: 'too_many_webhooks' })
-  await other.ctx.db.updateTable('webhook').set({ status: 'gone' }).execute()
+  await other.ctx.db.updateTable('webhook').set({ status: 'gone', secret_sealed: null }).execute()
   assert.ok((await make()).secret)
 })

@@ -8,6 +8,7 @@ import { writeBackup } from '../../src/server/store/backup.ts'
 import { BACKED_UP_TABLES, NOT_BACKED_UP } from '../../src/server/store/backup-format.ts'
 import type { Connection } from '../../src/server/store/database.ts'
 import { restoreBackup } from '../../src/server/store/restore.ts'
+import { givenDelegation } from '../registry/given-execution.ts'
 import { startTestApp } from '../support/app.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { givenAgent, givenClient, givenResource } from '../support/given.ts'
@@ -157,6 +158,34 @@ test('nothing is restored over a database in use, nor under another key-encrypti
     await assert.rejects(restoreInto(empty.connection, text, other), /key-encryption key is not the one/)
     const { rows } = await sql`select id from sealing_canary limit 1`.execute(empty.db)
     assert.equal(rows.length, 0)
+  } finally {
+    await empty.drop()
+  }
+})
+
+test('delegations come back in whatever order their rows lie: a parent that was changed lies behind its children (reliability.md R18)', async () => {
+  const app = await startTestApp()
+  const { ctx } = app
+  const { client_id } = await givenClient(app)
+  const of = { client_id, workflow_id: 'flow', execution_id: '' }
+  const loose = { execution_id: null }
+  const parent_delegation_id = await givenDelegation(ctx, of, ['a', 'b'], loose)
+  // More than one statement of a restore takes.
+  for (let n = 0; n < 1_100; n += 1) {
+    await givenDelegation(ctx, of, ['a', 'b', 'c'], { ...loose, parent_delegation_id })
+  }
+  const parent = ctx.db.updateTable('delegation').where('delegation_id', '=', parent_delegation_id)
+  await parent.set({ revoked_at: NOT_BEFORE }).execute()
+  const text = await backupOf(app.database.connection)
+  const rows = text.split('\n').filter(line => line.includes('"delegation_id":') && line.includes('"parent_jti":'))
+  assert.ok(rows.at(-1)?.includes(`"delegation_id":"${parent_delegation_id}"`), 'the parent is the last row')
+  const empty = await createEmptyDatabase()
+  try {
+    await restoreInto(empty.connection, text)
+    const { rows: counted } = await sql<{ n: number }>`select count(*)::int as n from delegation child
+      join delegation parent on parent.delegation_id = child.parent_delegation_id
+      where parent.revoked_at is not null`.execute(empty.db)
+    assert.deepEqual(counted, [{ n: 1_100 }])
   } finally {
     await empty.drop()
   }

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { type Insertable, sql } from 'kysely'
 import type { Context } from '../../src/server/context.ts'
 import { insertDelegation } from '../../src/server/store/delegations.ts'
-import type { TokenTable } from '../../src/server/store/schema.ts'
+import type { TokenTable } from '../../src/server/store/schema-token.ts'
 import type { DelegationTable } from '../../src/server/store/schema-execution.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
 

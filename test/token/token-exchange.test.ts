@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TOKEN_EXCHANGE_GRANT } from '../../src/protocol/grant-types.ts'
+import { AGENT_GRANT, TOKEN_EXCHANGE_GRANT } from '../../src/protocol/grant-types.ts'
 import { transaction } from '../../src/server/context.ts'
 import { changeTrustedIssuer } from '../../src/server/registry/trusted-issuer-changes.ts'
 import { caller } from '../registry/given.ts'
 import { generateKey, signAssertion, signProof } from '../support/dpop.ts'
 import { accessToken, type GivenClient, givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
+import { givenWorkflow } from '../support/recorded.ts'
 import { ACCESS_TOKEN_TYPE, catchUp, exchange, ID_TOKEN_TYPE } from './foreign.ts'
 import { API, APPROVES, givenForeignScene } from './foreign-scene.ts'
 
@@ -152,6 +153,41 @@ test('a client without the grant in its record exchanges nothing, whoever trusts
   await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), 'staff', { clients }))
   const { body } = await exchange(app, plain, { subject_token: await signIn('eve'), scope: 'approve:agents' })
   assert.equal(body.error, 'unauthorized_client')
+})
+
+test('an agent’s exchange needs both grants in the client’s record, a client’s own only its own (section 6, row 3)', async () => {
+  const given = async (grant_types: readonly string[]) => {
+    const client = await givenClient(app, {
+      grant_types,
+      access: [
+        { resource: issuer, scope: 'generate:intent-token register:intent register:workflow' },
+        { resource: API, scope: 'read' },
+      ],
+    })
+    const agent = await givenAgent(app, client, 'planner', { grant: { access: [{ resource: API, scope: 'read' }] } })
+    await givenWorkflow(app, client, 'flow', [{ step_id: 'plan', agent_id: 'planner' }])
+    return { client, agent }
+  }
+  const exchangesOnly = await given([TOKEN_EXCHANGE_GRANT])
+  const both = await given([TOKEN_EXCHANGE_GRANT, AGENT_GRANT])
+  const clients = [shop, exchangesOnly.client, both.client].map(client => client.client_id)
+  for (const name of ['corp', 'ci']) {
+    await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), name, { clients }))
+  }
+  const asAgent = async ({ client, agent }: typeof both) => {
+    const step = { agent_id: 'planner', computed_checksum: `sha256:${agent.checksum}` }
+    const named = { workflow_id: 'flow', workflow_step: 'plan', scope: 'read', resource: API }
+    const subject_token = await signIn('anna', 'shop')
+    return await exchange(app, client, { subject_token, ...step, ...named }, { proofKey: agent.key })
+  }
+  const { status, body } = await asAgent(exchangesOnly)
+  assert.deepEqual([status, body.error], [400, 'unauthorized_client'])
+  const { client_id, outcome, reason } = await lastMint()
+  assert.deepEqual([client_id, outcome, reason], [exchangesOnly.client.client_id, 'refused', 'unauthorized_client'])
+  const own = { subject_token: await job(), scope: 'register:intent' }
+  assert.equal((await exchange(app, exchangesOnly.client, own)).status, 200)
+  const good = await asAgent(both)
+  assert.deepEqual([good.status, good.claims?.sub], [200, 'user:corp:anna'], JSON.stringify(good.body))
 })
 
 test('a proof and an assertion serve one exchange; the subject token serves again while it lives', async () => {

@@ -113,7 +113,7 @@ test('[attack 108] a webhook reaches no private address, in whatever form, and n
   await deliverWebhooks(STRICT, { ...SYSTEM_NETWORK, lookup })
   for (const [id, reason] of expected) assert.equal((await deliveryOf(ctx, id)).last_result, reason)
   assert.equal(seen.connections, 0)
-  await ctx.db.updateTable('webhook').set({ status: 'deleted' }).execute()
+  await ctx.db.updateTable('webhook').set({ status: 'deleted', secret_sealed: null }).execute()
 })
 
 test('a receiver that never answers, or never ends its answer, costs at most 2.5 s and delays no other', async () => {
@@ -150,7 +150,7 @@ test('a receiver that never answers, or never ends its answer, costs at most 2.5
     [results.filter(result => result === 'fetch_timeout').length, results.filter(result => result === null).length],
     [4, 46],
   )
-  await ctx.db.updateTable('webhook').set({ status: 'deleted' }).execute()
+  await ctx.db.updateTable('webhook').set({ status: 'deleted', secret_sealed: null }).execute()
 })
 
 test('nothing is asked of a receiver inside a transaction (architecture.md)', async () => {
@@ -243,8 +243,12 @@ test('410 ends the webhook: what it still had to be told fails, nothing is added
     const { failed_at, last_result } = await deliveryOf(ctx, id)
     assert.deepEqual([failed_at !== null, last_result], [true, 'http_410'])
   }
-  const row = await ctx.db.selectFrom('webhook').select('status').where('webhook_id', '=', webhook_id).execute()
-  assert.deepEqual(row, [{ status: 'gone' }])
+  const row = await ctx.db
+    .selectFrom('webhook')
+    .select(['status', 'secret_sealed'])
+    .where('webhook_id', '=', webhook_id)
+    .execute()
+  assert.deepEqual(row, [{ status: 'gone', secret_sealed: null }], 'its secret is erased')
   const audited = await ctx.db
     .selectFrom('audit_event')
     .select(['outcome', 'actor', 'details'])

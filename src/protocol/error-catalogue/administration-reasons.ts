@@ -110,6 +110,11 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Nothing needs to be done.',
     command: 'remit workflow list {client_id}',
   },
+  own_client_asserted: {
+    check: 'workflow_state was to become asserted, and the acting owner owns the client.',
+    mend: 'Ask an administrator of another owner; from then on the client vouches for its own steps.',
+    command: 'remit client show {client_id}',
+  },
   open_executions: {
     check: 'The executions of the workflow were looked up; some are open (protocol.md section 5).',
     mend: 'Wait until they end, or end them with close=true: nothing more is minted in them, and what was minted expires by itself.',

@@ -27,7 +27,7 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   delegation_parent_unknown: {
     check: 'The parent_jti, and each token above it, was looked up in the record; one is unknown or of another client.',
-    mend: 'Delegate from a token of this server that is at most a day old; delegator and delegate have one client.',
+    mend: 'Delegate from a token of this server while it is live, which is minutes; delegator and delegate have one client.',
   },
   delegation_parent_not_agent: {
     check: 'The parent token is a token of a client and not of an agent.',

@@ -154,6 +154,15 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Send agent_id, or leave the parameter out.',
   },
   // Of the delegation beside a step.
+  delegation_of_earlier_entry: {
+    check: 'The entry of the step that the parent token belongs to was compared with the present one.',
+    mend: 'Let the agent of the step delegate again, from a token of the present entry.',
+    command: SHOW,
+  },
+  delegation_of_recorded: {
+    check: 'The client has workflow_state asserted; the parent token belongs to an execution, or to another step.',
+    mend: 'In asserted mode delegate within a step only, from a token that was minted in this mode.',
+  },
   delegation_of_other_execution: {
     check: 'The execution that was asked for was compared with that of the parent token.',
     mend: 'Ask in the execution in which was delegated, or leave execution_id out.',

@@ -48,7 +48,9 @@ export const ISSUER_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   subject_token_unproven: {
     check: 'The token has cnf: it needs a DPoP proof by the key of cnf.jkt, and no other member is understood.',
-    mend: 'Sign the proof of the request with the key that the token is bound to.',
+    mend:
+      'Sign the proof of the request with the key that the token is bound to. POST /intent/executions takes no bound ' +
+      'token: start the execution by a mint.',
   },
   issuer_keys_unavailable: {
     check: 'The jwks_uri of the issuer was asked, did not answer with keys, and none are kept from before.',

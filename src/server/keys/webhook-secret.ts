@@ -10,6 +10,7 @@ export function webhookSecretText(secret: Buffer): string {
   return `whsec_${secret.toString('base64')}`
 }
 
+/** Sealed for the row of this webhook: moved to another it does not open. */
 export function sealWebhookSecret({ sealer }: Pick<Context, 'sealer'>, webhook_id: string, secret: Buffer): Buffer {
   return sealer.seal(secret, placeOf(webhook_id))
 }

@@ -8,6 +8,7 @@ import { unsealArguments } from './approval-arguments.ts'
 import { excludedOwners, versionOfApproval } from './approval-excluded.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import { anyHiddenText } from './hidden-text.ts'
+import { timePlace, timePosition } from './time-cursor.ts'
 
 /** Approvals, the newest first; unless asked otherwise those that can be decided now. */
 export async function getApprovals(
@@ -16,10 +17,13 @@ export async function getApprovals(
 ): Promise<Page<ApprovalView>> {
   const { cursorKey } = ctx.keys
   const { cursor, limit, ...filter } = page
-  const before = cursor === undefined ? {} : { before: readPlace(decodeCursor(cursorKey, 'approvals', cursor)) }
+  const place = cursor === undefined ? undefined : timePlace(decodeCursor(cursorKey, 'approvals', cursor))
+  const before = place && { before: { opened_at: place.at, approval_id: place.id } }
   const now = ctx.now()
   const rows = await listApprovals(ctx, { ...filter, now }, { ...before, limit: limit + 1 })
-  const { items, next_cursor } = pageOf(cursorKey, 'approvals', rows, limit, placeOf)
+  const { items, next_cursor } = pageOf(cursorKey, 'approvals', rows, limit, row =>
+    timePosition(row.opened_at, row.approval_id),
+  )
   return { items: items.map(row => approvalView(row, now)), next_cursor }
 }
 
@@ -36,11 +40,13 @@ export async function getApproval(
   const version = await versionOfApproval(ctx, approval)
   const sealed = await findSealedArguments(ctx, approval_id)
   const text = sealed === null ? null : unsealArguments(ctx, approval_id, sealed)
+  const step = version.definition.steps.find(candidate => candidate.step_id === approval.step_id)
   const body: ApprovalDetail = {
     ...approvalView(approval, ctx.now()),
     arguments: text,
     hidden_characters: text !== null && anyHiddenText(parseStrictJsonText(text)),
-    action: version.definition.steps.find(step => step.step_id === approval.step_id)?.action ?? null,
+    action: step?.action ?? null,
+    step_access: step?.access ?? null,
     excluded_owners: [...(await excludedOwners(ctx, approval, version))],
   }
   return { body, details: { approval_id, arguments_digest: approval.arguments_digest } }
@@ -57,8 +63,9 @@ export async function approvalEvent(
   return { client_id, agent_id, execution_id, details: { approval_id } }
 }
 
+/** An approval as its list shows it; `expired` is one that waited when its execution ended. */
 export function approvalView(row: ListedApproval, now: Date): ApprovalView {
-  const { step_id: workflow_step, workflow_version: _, execution_status, entry: __, ...shown } = row
+  const { step_id: workflow_step, workflow_version: _, opened_by: __, execution_status, entry: ___, ...shown } = row
   const isOver = execution_status !== 'open' || row.expires_at <= now
   return {
     ...shown,
@@ -71,15 +78,7 @@ export function approvalView(row: ListedApproval, now: Date): ApprovalView {
   }
 }
 
+/** Problem `not_found`. */
 export function unknownApproval(): Problem {
   return new Problem('not_found', 'There is no approval of this id.')
-}
-
-function placeOf({ opened_at, approval_id }: ListedApproval): string {
-  return `${opened_at.toISOString()} ${approval_id}`
-}
-
-function readPlace(place: string): Pick<ListedApproval, 'opened_at' | 'approval_id'> {
-  const [opened_at = '', approval_id = ''] = place.split(' ')
-  return { opened_at: new Date(opened_at), approval_id }
 }

@@ -104,6 +104,7 @@ function unusable(cause: string, reason: string): Problem {
   return new Problem('invalid_client_metadata', `The jwks_uri ${cause}.`, reason)
 }
 
+/** Whether it is a key with which this server signs. */
 export function isOurs(ctx: Context, { jkt }: PublicKey): boolean {
   return ctx.keys.published().some(key => key.kid === jkt)
 }

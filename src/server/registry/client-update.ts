@@ -8,6 +8,7 @@ import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, updateClient } from '../store/clients.ts'
 import { endSessionsOfClients } from '../store/console-sessions.ts'
+import { hasOpenExecutions } from '../store/execution-ends.ts'
 import type { Outcome } from './act.ts'
 import {
   checkAccess,
@@ -20,6 +21,7 @@ import {
 import { clientJwks } from './client-keys.ts'
 import { type ClientChanged, viewOf } from './client-view.ts'
 import { endTokensOf } from './ended-tokens.ts'
+import { checkOtherOwner } from './four-eyes.ts'
 import { noteAdministrators } from './only-administrator.ts'
 import { checkNewOwner } from './owners.ts'
 import { keepAnAdministrator } from './revocation-subjects.ts'
@@ -85,6 +87,9 @@ async function checkChange(
   await checkRegistersFor(tx, next.registers_for, client.registers_for)
   checkApprovalPolicy(tx, next)
   checkWeakening(tx, caller, client, next)
+  if (client.policies.workflow_state === 'recorded' && next.policies.workflow_state === 'asserted') {
+    await checkMayAssert(tx, caller, client)
+  }
   if (next.owner !== client.owner) await checkNewOwner(tx, caller, next.owner)
   if (next.jwks !== client.jwks || next.jwks_uri !== client.jwks_uri) {
     checkMayActAs(tx, caller, client)
@@ -96,6 +101,23 @@ async function checkChange(
   const administers = ({ access, grant_types }: Client) =>
     grants(access, adminAudience, 'admin:clients') && grant_types.includes(CLIENT_CREDENTIALS_GRANT)
   if (administers(client) && !administers(next)) await keepAnAdministrator(tx, client.client_id)
+}
+
+/**
+ * From then on the client's word counts for its steps: that lifts every gate, and is not for its own owner to decide, nor
+ * while executions run by the record. Throws Problem `forbidden`, `conflict`.
+ */
+async function checkMayAssert(tx: Context, caller: Caller, { client_id, owner }: Client): Promise<void> {
+  await checkOtherOwner(tx, caller, [owner], {
+    detail: 'Somebody else must let a client vouch for its own steps: the acting owner owns it.',
+    reason: 'own_client_asserted',
+  })
+  if (!(await hasOpenExecutions(tx, { client_id }, tx.now()))) return
+  throw new Problem(
+    'conflict',
+    'The client has open executions; revoke them or wait until they end.',
+    'open_executions',
+  )
 }
 
 const MEMBERS = ['client_name', 'owner', 'grant_types', 'access', 'registers_for', 'jwks_uri'] as const

@@ -1,18 +1,7 @@
 import type { ExecutionView } from '../../protocol/execution.ts'
-import type { ExecutionRecord, StepGraph } from './step-record.ts'
+import type { StepGraph } from './step-record.ts'
 
 type Edge = ExecutionView['edges'][number]
-
-/**
- * Whether a step that is not in the record could be entered, or a gate granted, as far as steps before it are concerned:
- * its gates are not missing, an approval puts them in the record, but what comes before them is. The same rule as
- * `judgeStep`, which a property test holds it to.
- */
-export function isOpen({ prerequisites, gates }: StepGraph, record: ExecutionRecord, step_id: string): boolean {
-  const own = gates(step_id)
-  const due = [step_id, ...own.filter(gate => !record.has(gate))].flatMap(id => [...prerequisites(id)])
-  return due.every(id => record.has(id) || own.includes(id))
-}
 
 /**
  * What a drawing of the steps needs: every dependency, and from required steps to those behind them only what no other

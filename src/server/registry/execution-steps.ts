@@ -2,8 +2,7 @@ import type { ExecutionStepView } from '../../protocol/execution.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { ExecutionApprovalRow } from '../store/execution-reads.ts'
 import type { ExecutionStepRow } from '../store/executions.ts'
-import { isOpen } from './execution-graph.ts'
-import type { StepGraph } from './step-record.ts'
+import { isProtected, missingBefore, type StepGraph } from './step-record.ts'
 
 type Approval = Pick<ExecutionApprovalRow, 'step_id' | 'status' | 'entry'>
 
@@ -27,7 +26,7 @@ export function stepViews(
       reversible: step.reversible ?? true,
       dependencies: step.dependencies,
       action: step.action ?? null,
-      state: row?.state ?? (isOpen(graph, record, step.step_id) ? 'open' : 'waiting'),
+      state: row?.state ?? (missingBefore(graph, record, step.step_id).length === 0 ? 'open' : 'waiting'),
       protected: needsApproval(graph, record, step) && !hasApproval(row, ofStep),
       entries: row?.entries ?? 0,
       tokens: row?.tokens ?? 0,
@@ -41,7 +40,7 @@ export function stepViews(
 function needsApproval(graph: StepGraph, record: ReadonlyMap<string, ExecutionStepRow>, step: WorkflowStep): boolean {
   if (step.approval_gate) return false
   if (record.get(step.step_id)?.state === 'left' && step.repeatable !== true) return false
-  return step.requires_approval || graph.gates(step.step_id).some(gate => !record.has(gate))
+  return isProtected(graph, record, step)
 }
 
 /** One that was granted and not yet used, or the one by which the step is entered now. */

@@ -20,6 +20,7 @@ import { edgesOf } from './execution-graph.ts'
 import { stepViews } from './execution-steps.ts'
 import { delegationViews, tokenViews } from './execution-tokens.ts'
 import { stepGraph } from './step-record.ts'
+import { timePlace, timePosition } from './time-cursor.ts'
 
 /** Executions, the newest first, with the filters of `listExecutions`. Throws Problem `invalid_request`. */
 export async function getExecutions(
@@ -30,9 +31,12 @@ export async function getExecutions(
   const { cursorKey } = ctx.keys
   const { cursor, limit } = page
   const now = ctx.now()
-  const before = cursor === undefined ? {} : { before: placeOf(decodeCursor(cursorKey, 'executions', cursor)) }
+  const place = cursor === undefined ? undefined : timePlace(decodeCursor(cursorKey, 'executions', cursor))
+  const before = place && { before: { opened_at: place.at, execution_id: place.id } }
   const rows = await listExecutions(ctx, filter, { ...before, limit: limit + 1, now })
-  const { items, next_cursor } = pageOf(cursorKey, 'executions', rows, limit, positionOf)
+  const { items, next_cursor } = pageOf(cursorKey, 'executions', rows, limit, row =>
+    timePosition(row.opened_at, row.execution_id),
+  )
   return { items: items.map(row => summaryView(row, now)), next_cursor }
 }
 
@@ -104,13 +108,4 @@ function approvalView(row: ExecutionApprovalRow): ExecutionView['approvals'][num
     decided_by,
     consumed_at: consumed_at?.toISOString() ?? null,
   }
-}
-
-function positionOf({ opened_at, execution_id }: ExecutionRow): string {
-  return `${opened_at.getTime()} ${execution_id}`
-}
-
-function placeOf(position: string): { opened_at: Date; execution_id: string } {
-  const [milliseconds = '', execution_id = ''] = position.split(' ')
-  return { opened_at: new Date(Number(milliseconds)), execution_id }
 }

@@ -2,7 +2,7 @@ import type { Access } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { ExecutionLimits } from '../../protocol/execution.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
-import type { ExecutionRecord, StepGraph } from './step-record.ts'
+import { type ExecutionRecord, isProtected, missingBefore, type StepGraph } from './step-record.ts'
 
 /** An approval of the step as far as a mint must know it. */
 export type StepApproval = {
@@ -26,6 +26,8 @@ export type AskedStep = {
   readonly agent_id: string
   /** By an assertion whose parent token is of this step of this execution. */
   readonly within_step: boolean
+  /** Of that parent token: a delegation ends with the entry of the step in which it was given. */
+  readonly lent_entry?: number | undefined
   /** Whether the request names no execution: then only an entry step opens one. */
   readonly opens: boolean
   readonly completed_steps: readonly string[]
@@ -60,7 +62,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
   if (!step) throw refusal('The workflow has no step of this id.', 'unknown_step')
   checkWhoAsks(asked, step)
   checkCompletedSteps(asked)
-  const missing_steps = missingBefore(asked)
+  const missing_steps = missingBefore(graph, record, workflow_step)
   if (asked.opens && graph.prerequisites(workflow_step).size > 0) {
     throw new OAuthError('invalid_request', 'Only an entry step opens an execution; name execution_id.', {
       reason: 'not_an_entry_step',
@@ -79,6 +81,9 @@ export function judgeStep(asked: AskedStep): JudgedStep {
   }
   if (asked.within_step && known?.state !== 'entered') {
     throw refusal('The step is not entered now, so that nothing can be delegated in it.', 'step_not_entered')
+  }
+  if (asked.within_step && asked.lent_entry !== undefined && known?.entries !== asked.lent_entry) {
+    throw refusal('The step was left since it was delegated, and entered again.', 'delegation_of_earlier_entry')
   }
   const renews = known?.state === 'entered'
   const entry = renews ? known.entries : (known?.entries ?? 0) + 1
@@ -131,14 +136,6 @@ function checkCompletedSteps({ completed_steps, record }: AskedStep): void {
   })
 }
 
-/** Its gates are not missing, an approval of this step puts them in the record; but what comes before them is. */
-function missingBefore({ graph, record, workflow_step }: AskedStep): readonly string[] {
-  const gates = graph.gates(workflow_step)
-  const ungranted = gates.filter(gate => !record.has(gate))
-  const due = new Set([workflow_step, ...ungranted].flatMap(id => [...graph.prerequisites(id)]))
-  return inOrder(graph, due).filter(id => !record.has(id) && !gates.includes(id))
-}
-
 function inOrder({ steps }: StepGraph, ids: ReadonlySet<string>): readonly string[] {
   return steps.map(step => step.step_id).filter(id => ids.has(id))
 }
@@ -155,9 +152,8 @@ function sequenceOf({ graph, record, workflow_step }: AskedStep): readonly strin
 
 /** Whether the step is protected, and by what approval it may be entered or, within `entry`, minted for again. */
 function approvalOf(asked: AskedStep, step: WorkflowStep, entry: number | undefined): Pick<JudgedStep, 'approval'> {
-  const { graph, record, workflow_step, approvals, arguments_digest, has_arguments } = asked
+  const { graph, record, approvals, arguments_digest, has_arguments } = asked
   const consumed = approvals.filter(approval => approval.entry !== null && approval.entry === entry)
-  const isProtected = step.requires_approval || graph.gates(workflow_step).some(gate => !record.has(gate))
   // A renewal keeps what its entry was approved for: by its digest, or the one there is.
   const [only, ...others] = consumed
   const kept =
@@ -167,7 +163,7 @@ function approvalOf(asked: AskedStep, step: WorkflowStep, entry: number | undefi
   if (kept) return { approval: kept }
   const same = approvals.filter(approval => approval.arguments_digest === (arguments_digest ?? null))
   const granted = same.find(approval => approval.status === 'granted' && approval.entry === null)
-  if (!granted && !isProtected) return {}
+  if (!granted && !isProtected(graph, record, step)) return {}
   // A digest alone serves renewals only: neither opens an approval nor is the first to use one.
   if (arguments_digest !== undefined && !has_arguments) {
     throw new OAuthError('workflow_step_unauthorized', 'An approval needs the arguments themselves; send them.', {

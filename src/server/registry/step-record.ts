@@ -10,6 +10,7 @@ export type StepRecord = {
 }
 
 export type ExecutionRecord = ReadonlyMap<string, StepRecord>
+type Recorded = Pick<ExecutionRecord, 'has'>
 
 /** Steps by id, with what their order means. */
 export type StepGraph = {
@@ -41,6 +42,26 @@ export function stepGraph(steps: readonly WorkflowStep[]): StepGraph {
       return reaches(prerequisites, later, earlier)
     },
   }
+}
+
+/**
+ * Steps before this one that are not in the record. Its gates are not missing, an approval of this step puts them in the
+ * record; but what comes before them is.
+ */
+export function missingBefore(
+  { steps, prerequisites, gates }: StepGraph,
+  record: Recorded,
+  step_id: string,
+): readonly string[] {
+  const own = gates(step_id)
+  const due = [step_id, ...own.filter(gate => !record.has(gate))].map(prerequisites)
+  const ids = steps.map(step => step.step_id).filter(id => !record.has(id) && !own.includes(id))
+  return ids.filter(id => due.some(before => before.has(id)))
+}
+
+/** Whether nothing is minted for the step without an approval (protocol.md section 6). */
+export function isProtected({ gates }: StepGraph, record: Recorded, step: WorkflowStep): boolean {
+  return step.requires_approval || gates(step.step_id).some(gate => !record.has(gate))
 }
 
 function prerequisitesOf(steps: readonly WorkflowStep[], step: WorkflowStep, index: number): ReadonlySet<string> {

@@ -69,6 +69,7 @@ export async function getTrustedIssuers(
   return { items: items.map(issuerView), next_cursor }
 }
 
+/** Problem `not_found`. */
 export function unknownIssuer(): Problem {
   return new Problem('not_found', 'There is no trusted issuer of this name; "remit issuer list" shows those there are.')
 }

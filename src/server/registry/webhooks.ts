@@ -25,6 +25,7 @@ import {
 } from '../store/webhooks.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
+import { timePlace, timePosition } from './time-cursor.ts'
 
 /**
  * Makes a webhook, inside `act`; its secret is shown once and kept sealed. Throws Problem `invalid_request` for a URL
@@ -63,10 +64,10 @@ export async function getWebhooks(
   { cursor, limit }: { cursor?: string; limit: number },
 ): Promise<Page<WebhookView>> {
   const { cursorKey } = ctx.keys
-  const place = cursor === undefined ? undefined : readPlace(decodeCursor(cursorKey, 'webhooks', cursor))
+  const place = cursor === undefined ? undefined : timePlace(decodeCursor(cursorKey, 'webhooks', cursor))
   const before = place && { before: { created_at: place.at, webhook_id: place.id } }
   const rows = await listWebhooks(ctx, { ...before, limit: limit + 1 })
-  const positionOf = ({ created_at, webhook_id }: ListedWebhook) => placeText(created_at, webhook_id)
+  const positionOf = ({ created_at, webhook_id }: ListedWebhook) => timePosition(created_at, webhook_id)
   const { items, next_cursor } = pageOf(cursorKey, 'webhooks', rows, limit, positionOf)
   return { items: items.map(webhookView), next_cursor }
 }
@@ -80,10 +81,12 @@ export async function getDeliveries(
   if (!(await findWebhook(ctx, webhook_id))) throw unknownWebhook()
   const { cursorKey } = ctx.keys
   const list = `deliveries ${webhook_id}`
-  const place = cursor === undefined ? undefined : readPlace(decodeCursor(cursorKey, list, cursor))
+  const place = cursor === undefined ? undefined : timePlace(decodeCursor(cursorKey, list, cursor))
   const before = place && { before: { created_at: place.at, delivery_id: place.id } }
   const rows = await listDeliveries(ctx, webhook_id, { ...before, limit: limit + 1 })
-  const { items, next_cursor } = pageOf(cursorKey, list, rows, limit, row => placeText(row.created_at, row.delivery_id))
+  const { items, next_cursor } = pageOf(cursorKey, list, rows, limit, row =>
+    timePosition(row.created_at, row.delivery_id),
+  )
   return { items: items.map(deliveryView), next_cursor }
 }
 
@@ -120,13 +123,4 @@ function hostOf(url: string): string | undefined {
 
 function unknownWebhook(): Problem {
   return new Problem('not_found', 'There is no webhook of this id.')
-}
-
-function placeText(at: Date, id: string): string {
-  return `${at.toISOString()} ${id}`
-}
-
-function readPlace(place: string): { at: Date; id: string } {
-  const [at = '', id = ''] = place.split(' ')
-  return { at: new Date(at), id }
 }

@@ -3,7 +3,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import type { WorkflowDeregistration, workflowDeregisteredSchema } from '../../protocol/workflow.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { countOpenExecutions, endExecutions } from '../store/execution-ends.ts'
+import { endExecutions, hasOpenExecutions } from '../store/execution-ends.ts'
 import { enterGateExclusive } from '../store/gate.ts'
 import { deregisterWorkflow as deregister, lockWorkflow } from '../store/workflow-changes.ts'
 import { findWorkflow } from '../store/workflows.ts'
@@ -59,7 +59,7 @@ async function endOpenExecutions(
 ): Promise<number> {
   const now = tx.now()
   if (close) return (await endExecutions(tx, workflow, { status: 'closed', now })).length
-  if ((await countOpenExecutions(tx, workflow, now)) === 0) return 0
+  if (!(await hasOpenExecutions(tx, workflow, now))) return 0
   throw new OAuthError('invalid_request', 'The workflow has open executions; close=true ends them.', {
     reason: 'open_executions',
     status: 409,

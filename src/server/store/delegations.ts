@@ -2,8 +2,8 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import type { TokenTable } from './schema.ts'
 import type { DelegationTable } from './schema-execution.ts'
+import type { TokenTable } from './schema-token.ts'
 
 /** A token from which was delegated, and the delegation under which it was itself minted: null for a root. */
 export type TokenAbove = Pick<
@@ -23,6 +23,7 @@ export type TokenAbove = Pick<
   | 'execution_id'
   | 'parent_jti'
   | 'delegation_id'
+  | 'step_entry'
   | 'issued_at'
   | 'expires_at'
 > & {
@@ -51,7 +52,7 @@ export async function tokensAbove(ctx: Context, jti: string): Promise<readonly T
     )
     select token.jti, token.client_id, token.agent_id, token.registration_id, token.sub, token.initiated_by, token.kid,
         token.jkt, token.resource, token.scope, token.workflow_id, token.workflow_step, token.execution_id,
-        token.parent_jti, token.delegation_id, token.issued_at, token.expires_at,
+        token.parent_jti, token.delegation_id, token.step_entry, token.issued_at, token.expires_at,
         delegation.assertion, delegation.workflow_step as delegated_step, delegation.scope as delegated_scope,
         delegation.resource as delegated_resource, delegation.expires_at as delegation_expires_at,
         (select execution.expires_at from execution where execution.execution_id = token.execution_id)

@@ -8,9 +8,9 @@ const PIECE = 2_000
 type Workflow = { readonly client_id: string; readonly workflow_id: string }
 type Of = Workflow | { readonly client_id: string } | { readonly initiated_by: string }
 
-/** How many executions of a workflow are open (index execution_by_workflow). */
-export async function countOpenExecutions(tx: Context, of: Workflow, now: Date): Promise<number> {
-  return (await openExecutions(tx, of, now)).length
+/** Whether any execution of a workflow or a client is open. */
+export async function hasOpenExecutions(tx: Context, of: Of, now: Date): Promise<boolean> {
+  return (await openExecutions(tx, of, now).limit(1).execute()).length > 0
 }
 
 /**
@@ -22,7 +22,8 @@ export async function endExecutions(
   of: Of,
   { status, now }: { readonly status: 'closed' | 'revoked'; readonly now: Date },
 ): Promise<readonly string[]> {
-  const ids = await openExecutions(tx, of, now)
+  const open = await openExecutions(tx, of, now).orderBy('execution_id').execute()
+  const ids = open.map(row => row.execution_id)
   for (let at = 0; at < ids.length; at += PIECE) {
     await tx.db
       .updateTable('execution')
@@ -51,15 +52,14 @@ export async function revokeExecution(
  * All of them, because all must end (indexes execution_by_workflow, execution_open_by_client,
  * execution_open_by_initiator).
  */
-async function openExecutions(tx: Context, of: Of, now: Date): Promise<readonly string[]> {
+function openExecutions(tx: Context, of: Of, now: Date) {
   let query = tx.db
     .selectFrom('execution')
     .select('execution_id')
     .where('status', '=', 'open')
     .where('expires_at', '>', now)
-    .orderBy('execution_id')
   if ('initiated_by' in of) query = query.where('initiated_by', '=', of.initiated_by)
   if ('client_id' in of) query = query.where('client_id', '=', of.client_id)
   if ('workflow_id' in of) query = query.where('workflow_id', '=', of.workflow_id)
-  return (await query.execute()).map(row => row.execution_id)
+  return query
 }

@@ -1,10 +1,11 @@
 import { type Selectable, sql } from 'kysely'
 import type { ExecutionFilter } from '../../protocol/execution.ts'
+import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import { EXECUTION_COLUMNS, type ExecutionRow } from './executions.ts'
 import type { RevocationRef } from './revocations.ts'
-import type { TokenTable } from './schema.ts'
 import type { ApprovalTable, DelegationTable } from './schema-execution.ts'
+import type { TokenTable } from './schema-token.ts'
 
 /** Most tokens, delegations and approvals that are shown of one execution: the newest. */
 export const SHOWN_OF_EXECUTION = 1_000
@@ -14,8 +15,9 @@ export type ExecutionPlace = { readonly opened_at: Date; readonly execution_id: 
 
 /**
  * Executions, the newest first, those before `before`: all of them (index execution_by_time), those of a client (index
- * execution_by_client) or of an initiator (index execution_by_initiator). `workflow_id` and `status` have no index of
- * their own and narrow what these find; `open` is what has not expired at `now`.
+ * execution_by_client) or of an initiator (index execution_by_initiator); `workflow_id` narrows what a client has. By
+ * status: `closed` and `revoked` (index execution_ended); `open` is what has not expired at `now`, so that it was opened
+ * within a day (index execution_by_time); `expired` is what was never ended, most of what is older.
  */
 export async function listExecutions(
   ctx: Context,
@@ -34,8 +36,12 @@ export async function listExecutions(
     const value = equal[name]
     if (value !== undefined) query = query.where(name, '=', value)
   }
-  if (status !== undefined) query = query.where('status', '=', status)
-  if (status === 'open') query = query.where('expires_at', '>', now)
+  if (status === 'closed' || status === 'revoked') query = query.where('status', '=', status)
+  if (status === 'expired') query = query.where('status', '=', 'open').where('expires_at', '<=', now)
+  if (status === 'open') {
+    const since = new Date(now.getTime() - EXECUTION_LIFETIME_MAX * 1000)
+    query = query.where('status', '=', 'open').where('expires_at', '>', now).where('opened_at', '>', since)
+  }
   if (before) {
     const { opened_at, execution_id } = before
     query = query.where(eb => eb(eb.refTuple('opened_at', 'execution_id'), '<', eb.tuple(opened_at, execution_id)))

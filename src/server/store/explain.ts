@@ -1,7 +1,8 @@
 import type { Selectable } from 'kysely'
 import type { Context } from '../context.ts'
 import type { RevocationRef } from './revocations.ts'
-import type { RevocationTable, TokenTable } from './schema.ts'
+import type { RevocationTable } from './schema.ts'
+import type { TokenTable } from './schema-token.ts'
 
 const TOKEN_COLUMNS = [
   'jti',

@@ -114,7 +114,8 @@ export type DelegationTable = {
 export type WebhookTable = {
   webhook_id: string
   url: string
-  secret_sealed: Buffer
+  /** Null as soon as it is told nothing any more. */
+  secret_sealed: Buffer | null
   /** `gone`: its receiver answered 410, and is told nothing any more. */
   status: 'active' | 'gone' | 'deleted'
   created_at: Date

@@ -33,6 +33,7 @@ import type {
   ServerSecretTable,
   ShimReleaseTable,
 } from './schema-operation.ts'
+import type { TokenTable } from './schema-token.ts'
 
 export type PublicJwk = { kty: string; crv?: string; x?: string; y?: string; n?: string; e?: string }
 export type ClientJwk = PublicJwk & { kid?: string; alg?: string }
@@ -165,37 +166,6 @@ export type WorkflowVersionTable = {
   rejected_at: Later<Date>
   rejected_by: Later<string>
   reject_reason: Later<string>
-}
-
-export type WorkflowState = 'none' | 'asserted' | 'recorded'
-
-export type TokenTable = {
-  jti: string
-  client_id: string
-  sub: string
-  resource: string
-  scope: string
-  token_profile: TokenProfile
-  kid: string
-  token_type: 'DPoP' | 'Bearer'
-  /** Thumbprint of the key in `cnf`, proven at the mint or not. */
-  jkt: string | null
-  agent_id: string | null
-  registration_id: string | null
-  workflow_id: string | null
-  workflow_version: number | null
-  workflow_step: string | null
-  workflow_state: WorkflowState
-  execution_id: string | null
-  parent_jti: string | null
-  initiated_by: string | null
-  /** The delegation under which it was minted; `parent_jti` is its parent. */
-  delegation_id: Later<string>
-  approval_id: Later<string>
-  /** Set for good, by its own revocation or that of what it descends from. */
-  revoked_at: Later<Date>
-  issued_at: Date
-  expires_at: Date
 }
 
 export type ReplayKind = 'client_assertion' | 'dpop' | 'key_statement'

@@ -1,7 +1,7 @@
 import type { Insertable, Selectable } from 'kysely'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import type { TokenTable } from './schema.ts'
+import type { TokenTable } from './schema-token.ts'
 
 /** Records a token before it leaves (index: primary key). */
 export async function insertToken(tx: Context, token: Insertable<TokenTable>): Promise<void> {

@@ -43,26 +43,30 @@ export async function findWebhook(ctx: Context, webhook_id: string): Promise<Lis
   return await ctx.db.selectFrom('webhook').select(COLUMNS).where('webhook_id', '=', webhook_id).executeTakeFirst()
 }
 
+/** Writes a webhook with its sealed secret. */
 export async function insertWebhook(tx: Context, row: WebhookRow): Promise<void> {
   await tx.db.insertInto('webhook').values(row).execute()
 }
 
-/** @returns undefined where there is no such webhook, or it was deleted before (primary key) */
+/** Its secret goes too. @returns undefined where there is no such webhook, or it was deleted before (primary key) */
 export async function deleteWebhook(tx: Context, webhook_id: string): Promise<ListedWebhook | undefined> {
   return await tx.db
     .updateTable('webhook')
-    .set({ status: 'deleted' })
+    .set({ status: 'deleted', secret_sealed: null })
     .where('webhook_id', '=', webhook_id)
     .where('status', '<>', 'deleted')
     .returning(COLUMNS)
     .executeTakeFirst()
 }
 
-/** A receiver that is gone for good is told nothing any more. @returns false where it was not active (primary key) */
+/**
+ * A receiver that is gone for good is told nothing any more, and its secret goes. @returns false where it was not active
+ * (primary key)
+ */
 export async function endWebhook(tx: Context, webhook_id: string): Promise<boolean> {
   const ended = await tx.db
     .updateTable('webhook')
-    .set({ status: 'gone' })
+    .set({ status: 'gone', secret_sealed: null })
     .where('webhook_id', '=', webhook_id)
     .where('status', '=', 'active')
     .returning('webhook_id')

@@ -31,6 +31,8 @@ export type ProvenDelegation = {
     readonly workflow_step: string | null
     readonly execution_id: string | null
     readonly initiated_by: string | null
+    /** Number of the entry of its step that it was minted in. */
+    readonly step_entry: number | null
     /** Of the assertion under which it was minted. */
     readonly delegation_id: string | null
   }
@@ -76,10 +78,18 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
   const from = since(claims, presented, ctx.now())
   if (await standingRevocation(ctx, refs, from)) throw delegationRefused('delegation_above_revoked')
   const { parent, workflow_step, within_step, chain, ceilings } = judged
-  const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id } = parent
+  const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id, step_entry } = parent
   return {
     ...{ assertion, claims, client_id, workflow_step, within_step, chain, ceilings, above, refs },
-    parent: { jti, workflow_id, workflow_step: parent.workflow_step, execution_id, initiated_by, delegation_id },
+    parent: {
+      jti,
+      workflow_id,
+      workflow_step: parent.workflow_step,
+      execution_id,
+      initiated_by,
+      delegation_id,
+      step_entry,
+    },
     proofs: [...above.flatMap(token => token.assertion ?? []).toReversed(), assertion],
     registered_keys: standing.registered_keys === above.length,
     expires_at: new Date(claims.exp * 1000),
@@ -116,7 +126,7 @@ async function recordFirst(
   const { iss, jti, digest } = claims
   await lockParent(tx, parent.jti)
   const most = limits.max_children
-  const isFull = most === 0 || (await countChildren(tx, parent.jti, most)) >= most
+  const isFull = (await countChildren(tx, parent.jti, most)) >= most
   if (!isFull && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
   const twin = await findPresented(tx, iss, jti)
   if (twin) return twin.delegation_id === digest ? undefined : delegationRefused('delegation_twin')

@@ -127,6 +127,7 @@ async function enter(tx: Context, token: PreparedToken): Promise<PreparedToken |
     agent: {
       ...agent,
       workflow: { ...agent.workflow, execution_id },
+      entry: { ...agent.entry, execution_id, judged: entered.judged },
       intent: enteredIntent(agent.intent, entered),
     },
   }

@@ -27,6 +27,7 @@ export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAu
   })
 }
 
+/** Writes the audit row of a refusal, and counts it. */
 export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
   const { error, client_id, agent_id, asked, origin } = refusal
   tx.metrics.refusals.inc({ reason: error.reason })

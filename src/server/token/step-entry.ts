@@ -154,6 +154,7 @@ function askedOf(sent: Sent, opens: boolean): Omit<AskedStep, 'graph' | 'limits'
   const { request, workflow, agent_id, delegation } = sent
   return {
     ...{ workflow_step: workflow.workflow_step, agent_id, within_step: delegation?.within_step === true, opens },
+    lent_entry: delegation?.parent.step_entry ?? undefined,
     completed_steps: request.completed_steps ?? [],
     arguments_digest: workflow.arguments_digest,
     has_arguments: workflow.arguments !== undefined,

@@ -1,6 +1,6 @@
 import type { Insertable } from 'kysely'
 import { revocationRefs } from '../store/revocations.ts'
-import type { TokenTable } from '../store/schema.ts'
+import type { TokenTable } from '../store/schema-token.ts'
 import type { Standing } from '../store/standing.ts'
 import type { PreparedToken } from './issue.ts'
 
@@ -27,12 +27,14 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
     parent_jti: agent?.delegation?.parent.jti ?? null,
     delegation_id: agent?.delegation?.claims.digest ?? null,
     approval_id: agent?.intent.approval?.id ?? null,
+    step_entry: agent?.entry?.judged.entry ?? null,
     initiated_by: agent?.intent.initiated_by ?? null,
     issued_at,
     expires_at: new Date(issued_at.getTime() + lifetime * 1000),
   }
 }
 
+/** What the token rests on, each of which may be revoked while it is signed. */
 export function standingOf(token: PreparedToken): Standing {
   const { agent, client, jkt, sub, target } = token.permitted
   const agent_id = agent?.agent_id ?? null

@@ -44,8 +44,9 @@ async function attempt(ctx: Context, delivery: ClaimedDelivery, network: Network
   }
 }
 
-/** A secret that does not open stands in the way of its own webhook alone. */
-function readSecret(ctx: Context, webhook_id: string, sealed: Buffer): Buffer | undefined {
+/** A secret that does not open, or was erased meanwhile, stands in the way of its own webhook alone. */
+function readSecret(ctx: Context, webhook_id: string, sealed: Buffer | null): Buffer | undefined {
+  if (!sealed) return undefined
   try {
     return openWebhookSecret(ctx, webhook_id, sealed)
   } catch {

@@ -21,7 +21,7 @@ export async function adminExecutionRoutes(app: App, { ctx }: { ctx: Context }):
   const list = {
     summary: 'Executions, the newest first',
     tags,
-    querystring: pageQuery.extend(executionFilterSchema.shape),
+    querystring: executionFilterSchema.safeExtend(pageQuery.shape),
     response: { 200: listOf(executionSummarySchema), ...problems },
   }
   app.get('/admin/v1/executions', { config, schema: list }, async request => {

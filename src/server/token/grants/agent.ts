@@ -2,7 +2,7 @@ import { checksumsEqual } from '../../../protocol/checksum.ts'
 import type { DpopProof } from '../../../protocol/dpop.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import { TOKEN_EXCHANGE_GRANT } from '../../../protocol/grant-types.ts'
-import { agentSubject } from '../../../protocol/names.ts'
+import { agentSubject, bareId } from '../../../protocol/names.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
 import { checkShim } from '../../registry/shim-releases.ts'
@@ -15,7 +15,7 @@ import { type Initiation, readInitiation } from '../initiation.ts'
 import { intentOf } from '../intent.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
-import { assertedChain, bareId, recordedChain } from './chain.ts'
+import { assertedChain, recordedChain } from './chain.ts'
 import { type ReadDelegation, readDelegation, refusedOver } from './delegated.ts'
 import { authorizeStep, type StepAuthorization } from './workflow.ts'
 
@@ -38,7 +38,7 @@ export async function agentGrant(
   const possession = await provePossession(ctx, client, agent_id, { proof, key_statement: request.key_statement })
   const shim = await checkShim(ctx, client, sent.shim)
   const initiation = await readInitiation(ctx, request, client, proof)
-  const read = await readDelegation(ctx, request, { client_id, agent_id, jkt: proof?.jkt })
+  const read = await readDelegation(ctx, request, { client, agent_id, jkt: proof?.jkt })
   const step = await authorizeStep(ctx, { request, client, agent, initiator: initiation?.user, ...read }).catch(
     refusedOver(read.refused),
   )

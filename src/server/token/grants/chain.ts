@@ -1,5 +1,6 @@
 import type { Policies } from '../../../protocol/client.ts'
 import { delegationRefused } from '../../../protocol/delegation.ts'
+import { bareId } from '../../../protocol/names.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
 import { checkAssertedChain } from '../../registry/workflow-step.ts'
@@ -19,11 +20,6 @@ export function recordedChain(
   const recorded = chain.map(bareId)
   if (whole.length === recorded.length && whole.every((id, index) => id === recorded[index])) return chain
   throw delegationRefused('chain_not_recorded')
-}
-
-/** The agent_id in an agent's subject name. */
-export function bareId(subject: string): string {
-  return subject.slice(subject.lastIndexOf(':') + 1)
 }
 
 /** The chain in asserted mode: believed as far as its form goes, and the token says so. Throws as `recordedChain`. */

@@ -2,6 +2,7 @@ import { delegationRefused } from '../../../protocol/delegation.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Context } from '../../context.ts'
+import type { Client } from '../../store/clients.ts'
 import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
 
 export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly refused?: OAuthError }
@@ -10,12 +11,14 @@ export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly 
 export async function readDelegation(
   ctx: Context,
   { delegation_assertion, workflow }: AgentGrantRequest,
-  asked: { readonly client_id: string; readonly agent_id: string; readonly jkt: string | undefined },
+  asked: { readonly client: Client; readonly agent_id: string; readonly jkt: string | undefined },
 ): Promise<ReadDelegation> {
   if (delegation_assertion === undefined) return {}
   try {
-    const delegation = await proveDelegation(ctx, delegation_assertion, asked)
-    const refused = misfitOf(delegation, workflow)
+    const { client, ...presented } = asked
+    const { client_id, policies } = client
+    const delegation = await proveDelegation(ctx, delegation_assertion, { client_id, ...presented })
+    const refused = misfitOf(delegation, workflow) ?? assertedMisfit(delegation, policies)
     return refused ? { refused } : { delegation }
   } catch (error) {
     if (error instanceof OAuthError && error.code === 'delegation_unauthorized') return { refused: error }
@@ -45,4 +48,16 @@ function misfitOf(
     return delegationRefused('delegation_of_other_workflow')
   }
   return undefined
+}
+
+/**
+ * Asserted mode knows no execution: what was recorded in one, with its ceilings and its end, is not carried on by a
+ * caller's word (ADR 18).
+ */
+function assertedMisfit(
+  { parent, within_step }: ProvenDelegation,
+  { workflow_state }: Client['policies'],
+): OAuthError | undefined {
+  if (workflow_state !== 'asserted' || (within_step && parent.execution_id === null)) return undefined
+  return delegationRefused('delegation_of_recorded')
 }
