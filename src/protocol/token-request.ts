@@ -7,7 +7,7 @@ import { AGENT_GRANT, AGENT_GRANT_SHORT, CLIENT_CREDENTIALS_GRANT, TOKEN_EXCHANG
 import { type JsonValue, parseStrictJsonText } from './json.ts'
 import { isScopeToken, parseScope } from './scope.ts'
 import { readSubjectToken, type SubjectToken } from './subject-token-parameter.ts'
-import { type TokenRequestBody as Body, malformed, parse, TEXT } from './token-parameter.ts'
+import { malformed, parse, TEXT, type TokenRequestBody } from './token-parameter.ts'
 import { readWorkflowRequest, type WorkflowRequest } from './workflow-request.ts'
 
 /** What a request says of its client, beside the Authorization header (RFC 6749 section 2.3, RFC 7521 section 4.2). */

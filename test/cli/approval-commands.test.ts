@@ -56,7 +56,7 @@ describe('approvals and webhooks by the command line', async () => {
       grant_types: ['client_credentials', 'agent_checksum'],
       access: [
         { resource: issuer, scope: 'generate:intent-token register:intent register:workflow' },
-        { resource: API, scope: 'pay' },
+        { resource: API, scope: 'pay refund' },
       ],
       policies: { default_grant: 'client', agent_proof: 'optional', allow_bearer: true },
     }
@@ -65,15 +65,12 @@ describe('approvals and webhooks by the command line', async () => {
       { step_id: 'gate', approval_gate: true },
       {
         ...{ step_id: 'pay', agent_id: 'payer', requires_approval: true },
-        access: [
-          { resource: API, scope: 'pay' },
-          { resource: issuer, scope: 'generate:intent-token' },
-        ],
+        access: [{ resource: API, scope: 'pay refund' }],
       },
     ]
     const files: Readonly<Record<string, unknown>> = {
       'client.json': client,
-      'api.json': { resource: API, scopes: [{ name: 'pay' }], allow_bearer: true },
+      'api.json': { resource: API, scopes: [{ name: 'pay' }, { name: 'refund' }], allow_bearer: true },
       'agent.json': AGENT,
       'flow.json': { workflow_id: 'transfer', steps },
     }
@@ -104,7 +101,7 @@ describe('approvals and webhooks by the command line', async () => {
     assert.match(shown.stdout, new RegExp(`\narguments_digest +${digest}\n`))
     assert.match(shown.stdout, /\nexcluded_owners +user:local:anna\n/)
     assert.match(shown.stdout, /\nfirst_asked_for +pay at https:\/\/bank\.example\.test\n/)
-    assert.match(shown.stdout, /\nstep_opens +pay at https:\/\/bank\.example\.test; generate:intent-token at http/)
+    assert.match(shown.stdout, /\nstep_opens +pay refund at https:\/\/bank\.example\.test\n/)
     assert.doesNotMatch(shown.stdout, /\u200b|\u202e/)
     assert.match(shown.stderr, new RegExp(`remit approval grant ${id} --digest ${digest} --reason`))
     const { value } = await remitJson(cwd, ['approval', 'show', id, ...asBen])

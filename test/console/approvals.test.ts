@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { readableJcs, stringsOf } from '../../src/console/readable-jcs.ts'
 import { canonicalJson } from '../../src/protocol/jcs.ts'
 import { startTestApp } from '../support/app.ts'
+import { givenResource } from '../support/given.ts'
 import { givenRun, givenRunningClient } from './given-execution.ts'
 import { launchChromium, needsChromium } from './support.ts'
 import {
@@ -23,6 +24,9 @@ import {
 
 const app = await startTestApp()
 const OTTO = 'user:local:otto'
+const MAIL = 'https://mail.example/api'
+const ACCESS = [{ resource: MAIL, scope: 'read send' }]
+await givenResource(app, { resource: MAIL, scopes: [{ name: 'read' }, { name: 'send' }] })
 const EVE = 'user:local:eve'
 /** The owner of the client. */
 const ANNA = 'user:local:anna'
@@ -58,7 +62,7 @@ test(
   'who looks sees how many wait; the exact arguments are read once, and granted by their digest',
   needsChromium,
   async () => {
-    const client = await givenRunningClient(app)
+    const client = await givenRunningClient(app, 'applies the patch', ACCESS)
     const run = await givenRun(app, client)
     const who = await signedIn(app, await launchChromium(), OTTO)
     const { page } = who
@@ -75,10 +79,7 @@ test(
     await shows(page, 'This page computed the same')
     for (const owner of ['user:corp:42', ANNA]) await shows(page, owner)
     await shows(page, 'First asked for')
-    assert.deepEqual(await texts(page, 'dl .access li'), [
-      'https://crm.example/apireadwrite',
-      'https://mail.example/apisend',
-    ])
+    assert.deepEqual(await texts(page, 'dl .access li'), [`${MAIL}readsend`])
     await letLook(page, 3)
     assert.deepEqual((await reads(run.approval_id)).length, 1, 'each read of arguments is audited, so there is one')
     await press(page, 'Grant…')
@@ -123,6 +124,7 @@ test('who has a part in it reads why somebody else decides, and cannot', needsCh
   const who = await signedIn(app, await launchChromium(), ANNA)
   const { page } = who
   await open(page, `#/approvals/${run.approval_id}`)
+  await shows(page, 'all that the agent may have: the step has no limit of its own')
   await shows(page, 'You act for user:local:anna, who has a part in what is asked: somebody else decides.')
   assert.deepEqual(await texts(page, 'button:disabled'), ['Grant…', 'Deny…'])
   const out = await signedIn(app, await launchChromium(), OTTO, 'audit:read')

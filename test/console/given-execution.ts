@@ -1,3 +1,4 @@
+import type { Access } from '../../src/protocol/access.ts'
 import { caller, registerFlow } from '../registry/given.ts'
 import { givenApproval, givenDelegation, givenEntry, givenExecution } from '../registry/given-execution.ts'
 import type { TestApp } from '../support/app.ts'
@@ -6,9 +7,13 @@ import { type GivenClient, givenAgent, givenClient } from '../support/given.ts'
 export const RUN = 'auto-patch'
 export const ARGUMENTS = { branch: 'main', force: false, files: ['src/pay.ts'] }
 
-/** The workflow and the agents of a client whose executions are looked at. */
-export async function givenRunningClient(app: TestApp, action = 'applies the patch'): Promise<GivenClient> {
-  const client = await givenClient(app)
+/** The workflow and the agents of a client whose executions are looked at; `access` is of the client and of `apply`. */
+export async function givenRunningClient(
+  app: TestApp,
+  action = 'applies the patch',
+  access?: Access,
+): Promise<GivenClient> {
+  const client = await givenClient(app, access && { access })
   const { client_id } = client
   for (const agent_id of ['scanner', 'planner', 'patcher']) await givenAgent(app, client, agent_id)
   const steps = [
@@ -16,10 +21,7 @@ export async function givenRunningClient(app: TestApp, action = 'applies the pat
     { step_id: 'check', approval_gate: true, required: true, dependencies: ['scan'] },
     {
       ...{ step_id: 'apply', agent_id: 'patcher', requires_approval: true, dependencies: ['check'], action },
-      access: [
-        { resource: 'https://crm.example/api', scope: 'read write' },
-        { resource: 'https://mail.example/api', scope: 'send' },
-      ],
+      ...(access && { access }),
     },
     { step_id: 'tell', agent_id: 'planner', dependencies: ['apply'] },
   ]
