@@ -97,6 +97,7 @@ const STATEMENTS = [
     where status = 'pending' or (status = 'granted' and entry is null)`,
   `create index approval_by_execution on approval (execution_id, step_id)`,
   `create index approval_pending on approval (opened_at, approval_id) where status = 'pending'`,
+  `create index approval_pending_of_client on approval (client_id, opened_at) where status = 'pending'`,
   `create index approval_by_time on approval (opened_at, approval_id)`,
 
   // delegation_id: base64url SHA-256 of the assertion, what \`prev\` of the next one names. One row an assertion that was

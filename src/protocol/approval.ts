@@ -4,8 +4,9 @@ import { reasonSchema } from './reason.ts'
 /** base64url SHA-256 of JCS(arguments) (protocol.md section 6). */
 export const argumentsDigestSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be a base64url SHA-256')
 
-/** Most approvals of one execution that wait at once, and the largest arguments in bytes of JCS. */
+/** Most approvals of one execution and of one client that wait at once, and the largest arguments in bytes of JCS. */
 export const OPEN_APPROVALS_MAX = 8
+export const OPEN_APPROVALS_OF_CLIENT_MAX = 64
 export const ARGUMENTS_MAX_BYTES = 32_768
 
 /**

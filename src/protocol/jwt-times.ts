@@ -35,11 +35,16 @@ export function readTimes(payload: JsonObject, rules: TimeRules): JwtTimes {
   return { exp, ...(iat !== undefined && { iat }), ...(nbf !== undefined && { nbf }) }
 }
 
+/** The end of the year 9999: beyond it RFC 3339 writes no time, and far beyond there is no Date. */
+const LAST_SECOND = 253_402_300_799
+
 /** A NumericDate as a whole number of seconds, or undefined where absent. Throws `invalid_request`. */
 export function integerClaim(payload: JsonObject, name: 'exp' | 'iat' | 'nbf'): number | undefined {
   const value = Object.hasOwn(payload, name) ? payload[name] : undefined
   if (value === undefined) return undefined
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw refusal('time_not_integer')
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > LAST_SECOND) {
+    throw refusal('time_not_integer')
+  }
   return value
 }
 

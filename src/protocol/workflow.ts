@@ -5,6 +5,9 @@ import { agentIdSchema, clientIdSchema, stepIdSchema, workflowIdSchema } from '.
 /** Most steps of one workflow. */
 export const MAX_STEPS = 256
 
+/** Most dependencies of its steps together. */
+export const MAX_DEPENDENCIES = 1024
+
 const stepRulesSchema = z.strictObject({
   agent_id: agentIdSchema.optional(),
   required: z.boolean().default(false),

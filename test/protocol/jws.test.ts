@@ -225,6 +225,7 @@ test('[attack 15] times are whole numbers inside their windows (RFC 7519 section
     [{ exp: now + 60.5 }, 'time_not_integer'],
     [{ exp: -1 }, 'time_not_integer'],
     [{ exp: 1e20 }, 'time_not_integer'],
+    [{ exp: 253_402_300_800 }, 'time_not_integer'],
     [{ exp: null }, 'time_not_integer'],
     [{ exp: now + 60, iat: `${now}` }, 'time_not_integer'],
     [{ exp: now + 60, nbf: 0.5 }, 'time_not_integer'],

@@ -169,3 +169,14 @@ test('a read takes its proof once; only a refused one leaves a row (section 3)',
     ['read refused proof_replayed'],
   )
 })
+
+test('a key belongs to its subject: nobody is given the answer of another who uses the same client (section 11)', async () => {
+  const as = (sub: string) => fresh({ client_id: 'desk', sub, acting_owner: sub })
+  const first = await act(ctx, as('user:staff:alice'), EVENT, asked({ key: 'desk' }), once)
+  assert.deepEqual(await refused(act(ctx, as('user:staff:bob'), EVENT, asked({ key: 'desk' }), once)), {
+    code: 'idempotency_key_reused',
+    reason: 'idempotency_key_reused',
+  })
+  const again = await act(ctx, as('user:staff:alice'), EVENT, asked({ key: 'desk' }), once)
+  assert.deepEqual(again, { status: 201, body: { id: first.body.id }, replayed: true })
+})

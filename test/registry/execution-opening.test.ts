@@ -211,6 +211,7 @@ test('[attack 80] another client’s workflow is answered like one that is not t
 test('a revoked initiator opens nothing while its entry stands (section 9)', async () => {
   const { client, client_id, userToken, initiator } = await scene()
   await revoke(ctx, 'initiator', initiator)
+  clock.advance(11)
   const { status, body } = await open(client, { subject_token: await userToken() })
   assert.deepEqual([status, body.error], [400, 'unauthorized_client'])
   assert.equal(await reasonOf(client_id), 'initiator_revoked')
@@ -315,4 +316,23 @@ test('nothing is minted in a revoked execution when its entry is gone, nor in a 
     assert.deepEqual([answer.status, answer.body.error], [403, 'workflow_step_unauthorized'])
     assert.equal(await reasonOf(client_id, 'token.issue'), reason)
   }
+})
+
+test('[attack 111] a refused opening leaves only names of workflows that there are in the trail', async () => {
+  const { client, client_id } = await scene()
+  const details = async () =>
+    (
+      await ctx.db
+        .selectFrom('audit_event')
+        .select('details')
+        .where('action', '=', 'execution.open')
+        .where('client_id', '=', client_id)
+        .where('outcome', '=', 'refused')
+        .orderBy('id', 'desc')
+        .executeTakeFirstOrThrow()
+    ).details
+  assert.equal((await open(client, { workflow_id: 'canary-secret' })).status, 400)
+  assert.equal((await details()).workflow_id, null)
+  assert.equal((await open(client, { workflow_id: 'flow', subject_token: 'a.b.c' })).status, 400)
+  assert.equal((await details()).workflow_id, 'flow')
 })

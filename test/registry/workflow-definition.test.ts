@@ -71,6 +71,18 @@ test('[attack 78] more than 256 steps are refused, by the schema and by the rule
   })
 })
 
+test('[attack 78] more than 1,024 dependencies together are refused, because mints and drawings walk them', async () => {
+  const firsts = Array.from({ length: 64 }, (_, index) => ({ step_id: `s${index}` }))
+  const dependencies = firsts.map(({ step_id }) => step_id)
+  const most = [...firsts, ...Array.from({ length: 16 }, (_, index) => ({ step_id: `t${index}`, dependencies }))]
+  validateDefinition(steps(...most), AGENTS, ASSERTED)
+  const one = steps(...most, { step_id: 'last', dependencies: ['s0'] })
+  assert.deepEqual(await refusedNow(() => validateDefinition(one, AGENTS, ASSERTED)), {
+    code: 'invalid_request',
+    reason: 'too_many_dependencies',
+  })
+})
+
 function changed(step_id: string, change: Partial<WorkflowStep>): readonly WorkflowStep[] {
   return GUARDED.map(step => (step.step_id === step_id ? { ...step, ...change } : step))
 }

@@ -12,6 +12,7 @@ import { createRevocation } from '../../src/server/registry/revocations.ts'
 import { changeTrustedIssuer, deleteTrustedIssuer } from '../../src/server/registry/trusted-issuer-changes.ts'
 import { postLink } from '../console/given.ts'
 import { caller } from '../registry/given.ts'
+import { generateKey } from '../support/dpop.ts'
 import { givenAdmin, givenAgent, givenClient } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
 import { givenWorkflow, mint } from '../support/recorded.ts'
@@ -104,7 +105,9 @@ test('what carries a person ends at once: the record, its client list, its acces
   const narrowed = await holder()
   const less = [{ resource: ADMIN, scope: 'audit:read' }]
   await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), narrowed.name, { access: less }))
-  assert.deepEqual([await narrowed.list(), await narrowed.exchange()], [403, 400])
+  assert.deepEqual([await narrowed.list(), await narrowed.exchange()], [401, 400])
+  await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), narrowed.name, { access }))
+  assert.deepEqual([await narrowed.list(), await narrowed.exchange()], [401, 200], 'for good, but not its people')
   await transaction(ctx, tx => deleteTrustedIssuer(tx, narrowed.name, 'next'))
   const revoked = await holder()
   const entry = { kind: 'initiator', id: `user:${revoked.name}:anna`, reason: 'left' } as const
@@ -118,11 +121,12 @@ test('what carries a person ends at once: the record, its client list, its acces
   assert.deepEqual([await ungranted.list(), await ungranted.exchange()], [401, 400])
 })
 
-test('a person’s console session is theirs, and ends with their issuer (sections 6 and 9)', async () => {
+/** A console session of eve, by a record of this name. */
+async function givenSession(name: string) {
   const own = await givenAdmin(app, { grant_types: [TOKEN_EXCHANGE_GRANT] })
   await givenTrustedIssuer(app, any, {
     ...common,
-    ...{ name: 'window', purpose: 'operator', audience: 'shop', clients: [own.client_id], claims: { tid: 'acme' } },
+    ...{ name, purpose: 'operator', audience: 'shop', clients: [own.client_id], claims: { tid: 'acme' } },
     access: [{ resource: ADMIN, scope: 'audit:read admin:clients' }],
   })
   const parameters = { subject_token: await signIn('eve', 'shop'), scope: 'audit:read admin:clients' }
@@ -131,12 +135,30 @@ test('a person’s console session is theirs, and ends with their issuer (sectio
   const origin = { request_id: 'r', address: '127.0.0.1' }
   const halves = await startConsoleSession(ctx, String(url).split('#code=')[1] ?? '', origin)
   const { sub, acting_owner, scope } = halves.caller
-  assert.deepEqual([sub, acting_owner, scope.length], ['user:window:eve', 'user:window:eve', 2])
-  const access = [{ resource: ADMIN, scope: 'audit:read' }]
-  await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), 'window', { access }))
-  assert.deepEqual((await findSignedIn(ctx, halves, origin))?.caller.scope, ['audit:read'])
+  assert.deepEqual([sub, acting_owner, scope.length], [`user:${name}:eve`, `user:${name}:eve`, 2])
+  const list = async () => (await call(own, access_token, 'GET', `${adminUrl}/admin/v1/clients`)).status
+  return { list, isSignedIn: async () => (await findSignedIn(ctx, halves, origin)) !== undefined }
+}
+
+test('a person’s console session is theirs, and ends with their issuer (sections 6 and 9)', async () => {
+  const { list, isSignedIn } = await givenSession('window')
+  assert.deepEqual([await isSignedIn(), await list()], [true, 200])
   await transaction(ctx, tx => deleteTrustedIssuer(tx, 'window', 'closed'))
-  assert.equal(await findSignedIn(ctx, halves, origin), undefined)
+  assert.deepEqual([await isSignedIn(), await list()], [false, 401])
+})
+
+test('what a trusted issuer led to ends when it is tightened: claims, acr or keys (section 9)', async () => {
+  const next = await generateKey()
+  const updates = [{ claims: { tid: 'acme', amr: 'key' } }, { acr_values: ['key'] }, { jwks: { keys: [next.jwk] } }]
+  for (const [n, update] of updates.entries()) {
+    const name = `tight-${n}`
+    const { list, isSignedIn } = await givenSession(name)
+    await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), name, {}))
+    assert.deepEqual([await isSignedIn(), await list()], [true, 200], 'nothing was changed')
+    await transaction(ctx, tx => changeTrustedIssuer(tx, caller(), name, update))
+    assert.deepEqual([await isSignedIn(), await list()], [false, 401], JSON.stringify(update))
+    await transaction(ctx, tx => deleteTrustedIssuer(tx, name, 'next'))
+  }
 })
 
 test('four eyes see one person behind two records of one issuer (sections 4 and 11)', async () => {

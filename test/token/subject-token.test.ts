@@ -8,6 +8,7 @@ import type { IssuerPurpose } from '../../src/protocol/trusted-issuer.ts'
 import { transaction } from '../../src/server/context.ts'
 import { createRevocation } from '../../src/server/registry/revocations.ts'
 import { changeTrustedIssuer, deleteTrustedIssuer } from '../../src/server/registry/trusted-issuer-changes.ts'
+import { purgeRevocations } from '../../src/server/store/revocations.ts'
 import { readForeignSubject } from '../../src/server/token/subject-token.ts'
 import { givenServer } from '../fetch/given.ts'
 import { caller, refused } from '../registry/given.ts'
@@ -29,6 +30,7 @@ const app = await startTestApp({ env: { REMIT_ALLOW_PRIVATE_FETCH: '1' } })
 const { ctx, clock } = app
 const key = await generateKey()
 const API = 'https://api.example.com'
+const DAY = 86_400
 await givenResource(app, { resource: API, scopes: [{ name: 'read' }, { name: 'write' }] })
 const { client_id } = await givenClient(app)
 const clients = [client_id]
@@ -198,6 +200,7 @@ test('times: exp and iat are due, iat lies within max_age and not ahead, nbf is 
     [{ exp: undefined }, 'exp_missing'],
     [{ nbf: now + 11 }, 'nbf_future'],
     [{ iat: `${now}` }, 'time_not_integer'],
+    [{ exp: 8_640_000_000_001 }, 'time_not_integer'],
   ]
   for (const [times, reason] of cases) assert.equal(await reasonOf(await aged(times)), reason)
   const token = await aged({ iat: now - 1 })
@@ -239,6 +242,58 @@ test('the key is the one that kid names, or the only one of its algorithm; none 
   const revocation = { kind: 'key', id: one.jkt, reason: 'stolen' } as const
   await transaction(ctx, tx => createRevocation(tx, caller(), revocation))
   assert.equal(await reasonOf(await several({}, { kid: 'one' }, one)), 'subject_token_key')
+})
+
+test('a revoked key stays out when its entry has ended: taken out of every record that stores it (section 9)', async () => {
+  const [stolen, good] = [await generateKey(), await generateKey()]
+  const two = await givenRecord('two-keys', { jwks: { keys: [stolen.jwk, { ...good.jwk, kid: 'good' }] } })
+  const one = await givenRecord('one-key', {}, stolen)
+  assert.equal((await read(await two({}, { kid: stolen.jkt }, stolen))).sub, 'user:two-keys:42')
+  const revocation = { kind: 'key', id: stolen.jkt, reason: 'stolen' } as const
+  const { body, audit } = await transaction(ctx, tx => createRevocation(tx, caller(), revocation))
+  assert.match(body.note ?? '', /out of the stored keys of these trusted issuers, for good: one-key, two-keys\.$/)
+  assert.deepEqual(audit?.details?.issuers, ['one-key', 'two-keys'])
+  clock.advance(961)
+  assert.equal(await reasonOf(await two({}, { kid: stolen.jkt }, stolen)), 'subject_token_key')
+  assert.equal(await reasonOf(await one({}, {}, stolen)), 'subject_token_key', 'without keys it refuses')
+  assert.equal((await read(await two({}, { kid: 'good' }, good))).sub, 'user:two-keys:42')
+  clock.advance(DAY)
+  await purgeRevocations(ctx)
+  assert.equal(await reasonOf(await two({}, { kid: stolen.jkt }, stolen)), 'subject_token_key')
+})
+
+test('a revoked key that an issuer publishes is refused for a day past its entry, and the answer says so', async () => {
+  const stolen = await generateKey()
+  const { url } = await givenServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ keys: [stolen.jwk] }))
+  })
+  const published = await givenRecord('published', { jwks: undefined, jwks_uri: url }, stolen)
+  assert.equal((await read(await published())).sub, 'user:published:42')
+  const revocation = { kind: 'key', id: stolen.jkt, reason: 'stolen' } as const
+  const { body } = await transaction(ctx, tx => createRevocation(tx, caller(), revocation))
+  assert.match(body.note ?? '', /so must a trusted issuer, whose key is refused for a day more/)
+  for (const seconds of [961, DAY - 2]) {
+    clock.advance(seconds)
+    await purgeRevocations(ctx)
+    assert.equal(await reasonOf(await published()), 'subject_token_key')
+  }
+})
+
+test('[attack 131] a token from before the revocation of its subject stays refused when the entry has ended', async () => {
+  const long = await givenRecord('long', { max_age: DAY })
+  const now = clock.seconds()
+  const times = (iat: number) => ({ iat, exp: now + 2 * DAY })
+  const [stolen, ahead, after] = [await long(times(now)), await long(times(now + 10)), await long(times(now + 11))]
+  const entry = { kind: 'initiator', id: 'user:long:42', reason: 'stolen' } as const
+  await transaction(ctx, tx => createRevocation(tx, caller(), entry))
+  for (const seconds of [0, 961, DAY - 961]) {
+    clock.advance(seconds)
+    await purgeRevocations(ctx)
+    for (const token of [stolen, ahead]) assert.equal(await reasonOf(token), 'subject_before_revocation')
+  }
+  assert.equal((await read(after)).sub, 'user:long:42', 'signed in again')
+  assert.equal((await read(await long({ ...times(now), sub: '43' }))).sub, 'user:long:43')
 })
 
 test('a header that names a key itself is refused; the thumbprint of a certificate is not looked at', async () => {

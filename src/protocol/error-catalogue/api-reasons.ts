@@ -71,8 +71,11 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   grant_taken_away: {
     check:
-      'The grant by which the token came is not in the record of its client now, or its trusted issuer does not stand.',
-    mend: 'Give the client this grant again; for the token of a person, see that the issuer is active and names it.',
+      'The grant by which the token came is not in the record of its client now, or its trusted issuer does not stand ' +
+      'or was changed since.',
+    mend:
+      'Give the client this grant again; for the token of a person, see that the issuer is active and names it, ' +
+      'and exchange a subject token again.',
     command: 'remit client show {client_id}',
   },
   admin_token_not_bound: {

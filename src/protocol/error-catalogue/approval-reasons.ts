@@ -7,6 +7,11 @@ export const APPROVAL_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Have those decided that wait; ask again with the same arguments, which opens no second one.',
     command: 'remit approval list',
   },
+  max_open_approvals_of_client: {
+    check: 'The approvals of all open executions of the client that wait were counted; at most 64.',
+    mend: 'Have those decided that wait, or close executions that nobody needs; ask again with the same arguments.',
+    command: 'remit approval list',
+  },
   approver_not_operator: {
     check:
       'The caller was compared with who may decide: a person by an issuer of purpose operator, or a client of kind operator.',

@@ -6,6 +6,10 @@ export const HTTP_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The request target must be a path; a whole URL or another form is refused (RFC 9112 section 3.2).',
     mend: 'Send the path alone; a proxy in between must not rewrite it to a URL.',
   },
+  request_target_nul: {
+    check: 'The request target has %00, which is U+0000: the database cannot keep it.',
+    mend: 'Leave it out.',
+  },
   host_header: {
     check: 'Exactly one Host header must be there (RFC 9112 section 3.2).',
     mend: 'Send one Host header; look for a proxy that adds a second one.',

@@ -46,6 +46,11 @@ export const ISSUER_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Get a fresh token; max_age of the record may be raised up to a day.',
     command: LIST,
   },
+  subject_before_revocation: {
+    check: 'The subject of the token was revoked as an initiator, and iat of the token lies before that revocation.',
+    mend: 'Sign in again; while the entry stands nothing is exchanged for this subject.',
+    command: 'remit revocation list',
+  },
   subject_token_unproven: {
     check: 'The token has cnf: it needs a DPoP proof by the key of cnf.jkt, and no other member is understood.',
     mend:

@@ -104,7 +104,7 @@ export const PROOF_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Sign for a shorter time: client assertions at most 300 seconds.',
   },
   time_not_integer: {
-    check: 'exp, iat and nbf must be whole seconds (RFC 7519 section 2).',
+    check: 'exp, iat and nbf must be whole seconds, until the year 9999 (RFC 7519 section 2).',
     mend: 'Send NumericDate values: whole seconds, not milliseconds, not text.',
   },
 }

@@ -80,6 +80,10 @@ export const WORKFLOW_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit agent list {client_id}',
   },
   step_count: { check: 'A workflow has 1 to 256 steps.', mend: 'Split the workflow.' },
+  too_many_dependencies: {
+    check: 'The dependencies of all steps were counted; at most 1,024 together.',
+    mend: 'Leave out dependencies that follow from others, or split the workflow.',
+  },
   duplicate_step: { check: 'Two steps have one step_id.', mend: 'Give each step its own id.' },
   duplicate_dependency: { check: 'A step names a dependency twice.', mend: 'Name each dependency once.' },
   unknown_dependency: { check: 'A dependency is no step of the workflow.', mend: 'Name steps of this workflow.' },

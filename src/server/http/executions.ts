@@ -14,6 +14,7 @@ import { act, read } from '../registry/act.ts'
 import { getExecution } from '../registry/execution-views.ts'
 import { openExecution } from '../registry/executions.ts'
 import { enterGateShared } from '../store/gate.ts'
+import { findActiveWorkflow } from '../store/workflows.ts'
 import { type ForeignSubject, readForeignSubject } from '../token/subject-token.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
@@ -42,7 +43,8 @@ export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Prom
     const { body, headers } = request
     const caller = callerOf(request)
     const { client_id } = caller
-    const event = { action: 'execution.open', client_id, details: { workflow_id: body.workflow_id } } as const
+    const details = { workflow_id: await knownWorkflow(ctx, client_id, body.workflow_id) }
+    const event = { action: 'execution.open', client_id, details } as const
     const asked = {
       ...idempotency(request, headers),
       ...{ body, answer: executionSummarySchema, before: enterGateShared },
@@ -65,6 +67,11 @@ export async function executionRoutes(app: App, { ctx }: { ctx: Context }): Prom
       getExecution(ctx, execution_id, caller.client_id),
     )
   })
+}
+
+/** A secret that was pasted into the wrong member must not come to rest in the trail (attack 111). */
+async function knownWorkflow(ctx: Context, client_id: string, workflow_id: string): Promise<string | null> {
+  return (await findActiveWorkflow(ctx, client_id, workflow_id)) ? workflow_id : null
 }
 
 /** What a subject token is taken for that comes without its type. */

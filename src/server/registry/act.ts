@@ -148,8 +148,9 @@ async function claimIdempotency<T>(
   { endpoint, key, body, answer }: ActRequest<T>,
 ): Promise<{ claimed?: IdempotentRequest; stored?: Answer<T> }> {
   if (key === undefined) return {}
-  const { client_id } = caller
-  const request_digest = sha256(canonicalJson(body))
+  const { client_id, sub } = caller
+  // One client serves many people: nobody is given another's answer.
+  const request_digest = sha256(canonicalJson(sub === client_id ? body : [sub, body]))
   const request: IdempotentRequest = { client_id, idempotency_key: key, endpoint, request_digest }
   const now = tx.now()
   const expires_at = new Date(now.getTime() + IDEMPOTENCY_RETENTION * 1000)

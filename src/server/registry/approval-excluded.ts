@@ -2,9 +2,11 @@ import { parseSubjectName } from '../../protocol/names.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import type { AgentName } from '../store/agent-lists.ts'
 import type { ListedApproval } from '../store/approvals.ts'
 import { findClient } from '../store/clients.ts'
-import { registrantsOf } from '../store/registration-decisions.ts'
+import { delegatesOf } from '../store/delegations.ts'
+import { registrantsSince } from '../store/registration-decisions.ts'
 import { findTrustedIssuer } from '../store/trusted-issuers.ts'
 import { findVersion, type WorkflowVersionRow } from '../store/workflows.ts'
 import { isAmong } from './same-person.ts'
@@ -18,24 +20,40 @@ export async function versionOfApproval(ctx: Context, approval: ListedApproval):
 }
 
 /**
- * Who may not decide about an approval (protocol.md section 6): whoever began or opened the execution, owns the client that runs
- * it, registered its workflow or the agent that asks, or owns the client that did.
+ * Who may not decide about an approval (protocol.md section 6; ADR 19): whoever began or opened the execution, owns the
+ * client that runs it, registered its workflow or an agent that has a part in it, or owns the client that did.
  */
 export async function excludedOwners(
   ctx: Context,
   approval: ListedApproval,
-  { registered_by, registered_owner }: WorkflowVersionRow,
+  version: WorkflowVersionRow,
 ): Promise<readonly string[]> {
-  const { client_id, agent_id, initiated_by, opened_by } = approval
+  const { client_id, initiated_by, opened_by, execution_opened_at } = approval
+  const agents = agentsWithPart(approval, version, await delegatesOf(ctx, approval.execution_id))
   const owners = [
     await personBehind(ctx, initiated_by),
     await personBehind(ctx, opened_by),
     await ownerOf(ctx, client_id),
-    registered_owner,
-    await personBehind(ctx, registered_by),
-    ...(await registrantsOf(ctx, { client_id, agent_id }, ctx.now())),
+    version.registered_owner,
+    await personBehind(ctx, version.registered_by),
+    ...(await registrantsSince(ctx, agents, execution_opened_at)),
   ]
   return [...new Set(owners.filter(owner => owner !== undefined))]
+}
+
+/** Who asks, whose step it is, who began or opened the execution, and all who delegated in it. */
+function agentsWithPart(
+  { client_id, agent_id, step_id, initiated_by, opened_by }: ListedApproval,
+  { definition }: WorkflowVersionRow,
+  delegates: readonly string[],
+): readonly AgentName[] {
+  const ofStep = definition.steps.find(step => step.step_id === step_id)?.agent_id ?? agent_id
+  const named = [initiated_by, opened_by, ...delegates].map(parseSubjectName)
+  return [
+    { client_id, agent_id },
+    { client_id, agent_id: ofStep },
+    ...named.filter(name => name?.kind === 'agent'),
+  ]
 }
 
 /**

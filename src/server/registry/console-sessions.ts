@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { ConsoleSession, consoleLinkSchema } from '../../protocol/console-session.ts'
 import { sha256 } from '../../protocol/digest.ts'
 import { Problem } from '../../protocol/problem.ts'
+import { epochSeconds } from '../../protocol/time.ts'
 import { auditAct, type Origin } from '../audit/events.ts'
 import type { Caller } from '../caller.ts'
 import { type Context, transaction } from '../context.ts'
@@ -131,7 +132,7 @@ async function standingSession(ctx: Context, row: ConsoleSessionRow, origin: Ori
   const client = await findClient(ctx, client_id)
   const token = await findToken(ctx, row.jti)
   if (expires_at === null || client?.status !== 'active' || !token) return undefined
-  const access = await standingAccess(ctx, client, sub)
+  const access = await standingAccess(ctx, client, sub, epochSeconds(token.issued_at))
   if (!access) return undefined
   if (acting_owner !== sub && acting_owner !== client.owner) return undefined
   if (await standingRevocation(ctx, revocationRefs(token), ctx.now())) return undefined

@@ -8,14 +8,15 @@ import { findKeyOwner } from '../store/agent-keys.ts'
 import { compromiseSigningKey, insertActiveKey, lockSigningKey } from '../store/signing-keys.ts'
 import { withdrawClientKey } from './client-key-revocation.ts'
 import { endTokensOf } from './ended-tokens.ts'
+import { withdrawIssuerKey } from './issuer-key-revocation.ts'
 import type { Covered } from './revocation-subjects.ts'
 
 /** Verifiers may hold the JWKS of the moment before for a while (protocol.md section 9). */
 const KID_ENTRY_SECONDS = 86_400
 
 /**
- * Revokes a key by its thumbprint: one of ours, an agent's with all that it endorsed, a client's, or one that nobody
- * registered, whose tokens then stop as long as the entry stands. Throws Problem `invalid_request` for what is no
+ * Revokes a key by its thumbprint: one of ours, an agent's with all that it endorsed, a client's, a trusted issuer's, or
+ * one that nobody registered, whose tokens then stop as long as the entry stands. Throws Problem `invalid_request` for what is no
  * thumbprint, `forbidden` for a key of ours without `admin:keys`, `conflict` for the only key of a client, unless it is
  * an agent's too.
  */
@@ -54,6 +55,7 @@ async function revokeForeignKey(tx: Context, caller: Caller, jkt: string, now: D
   const { taken, kept } = await withdrawClientKey(tx, jkt, now)
   if (!owner && kept.length > 0) throw lastClientKey()
   const ended_tokens = await endTokensOf(tx, caller, [...taken, ...kept])
+  const issuers = await withdrawIssuerKey(tx, jkt, now)
   const endorsed = await revokeAgentKeys(tx, jkt, now)
   const subject = owner ?? (taken[0] === undefined ? undefined : { client_id: taken[0] })
   return {
@@ -63,10 +65,11 @@ async function revokeForeignKey(tx: Context, caller: Caller, jkt: string, now: D
     ...(owner && endorsed.length === 0 && { holder: owner }),
     details: {
       ...{ endorsed: endorsed.length, clients: taken },
+      ...(issuers.length > 0 && { issuers }),
       ...(kept.length > 0 && { only_key_of: kept }),
       ...(taken.length + kept.length > 0 && { ended_tokens }),
     },
-    ...noteOf(owner !== undefined, taken.length, kept.length),
+    ...noteOf({ isAgents: owner !== undefined, taken, kept, issuers }),
   }
 }
 
@@ -76,15 +79,25 @@ function lastClientKey(): Problem {
   return new Problem('conflict', sentence, 'last_client_key')
 }
 
-function noteOf(isAgents: boolean, taken: number, kept: number): { note?: string } {
-  if (kept > 0) {
-    return {
-      note: 'It is still the only key by which a client signs in: revoke that client, or give it new keys; until then it signs in nowhere while the entry stands.',
-    }
-  }
-  if (taken > 0) return { note: 'The key was taken out of the stored keys of its client.' }
-  if (isAgents) return {}
-  return {
-    note: 'No agent and no stored client has this key: only the entry stands, until it ends. A client that publishes its keys at a jwks_uri takes it out there.',
-  }
+type Holders = {
+  readonly isAgents: boolean
+  readonly taken: readonly string[]
+  readonly kept: readonly string[]
+  readonly issuers: readonly string[]
 }
+
+function noteOf({ isAgents, taken, kept, issuers }: Holders): { note?: string } {
+  const notes: string[] = []
+  if (kept.length > 0) notes.push(ONLY_KEY)
+  else if (taken.length > 0) notes.push('The key was taken out of the stored keys of its client.')
+  if (issuers.length > 0) {
+    notes.push(`The key was taken out of the stored keys of these trusted issuers, for good: ${issuers.join(', ')}.`)
+  }
+  if (notes.length > 0) return { note: notes.join(' ') }
+  return isAgents ? {} : { note: NOBODYS }
+}
+
+const ONLY_KEY =
+  'It is still the only key by which a client signs in: revoke that client, or give it new keys; until then it signs in nowhere while the entry stands.'
+const NOBODYS =
+  'No agent, no stored client and no stored issuer has this key: only the entry stands, until it ends. A client that publishes its keys at a jwks_uri takes it out there; so must a trusted issuer, whose key is refused for a day more.'

@@ -1,7 +1,12 @@
-import { OPEN_APPROVALS_MAX } from '../../protocol/approval.ts'
+import { OPEN_APPROVALS_MAX, OPEN_APPROVALS_OF_CLIENT_MAX } from '../../protocol/approval.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { Context } from '../context.ts'
-import { countPendingApprovals, findUnconsumedApproval, insertApproval } from '../store/approvals.ts'
+import {
+  countPendingApprovals,
+  countPendingOfClient,
+  findUnconsumedApproval,
+  insertApproval,
+} from '../store/approvals.ts'
 import { lockExecution } from '../store/executions.ts'
 import { sealArguments } from './approval-arguments.ts'
 import { tellWebhooks } from './approval-events.ts'
@@ -37,6 +42,14 @@ export async function openApproval(tx: Context, asked: AskedApproval): Promise<{
     return new OAuthError('workflow_step_unauthorized', 'As many approvals of the execution wait as may.', {
       ajwt_error: 'limit_exceeded',
       reason: 'max_open_approvals',
+    })
+  }
+  // Executions cost nothing: without it one client fills the list that approvers read.
+  const most = OPEN_APPROVALS_OF_CLIENT_MAX
+  if ((await countPendingOfClient(tx, client_id, most, now)) >= most) {
+    return new OAuthError('workflow_step_unauthorized', 'As many approvals of the client wait as may.', {
+      ajwt_error: 'limit_exceeded',
+      reason: 'max_open_approvals_of_client',
     })
   }
   const approval_id = `apr_${tx.randomId()}`

@@ -1,4 +1,5 @@
 import type { WorkflowStep } from '../../protocol/workflow.ts'
+import { stepOrder } from './step-order.ts'
 
 /** What the server knows of one step of an execution; absent: never entered, and no gate that was granted. */
 export type StepRecord = {
@@ -19,6 +20,8 @@ export type StepGraph = {
   readonly prerequisites: (step_id: string) => ReadonlySet<string>
   /** Gates whose place in the record an approval of this step takes. */
   readonly gates: (step_id: string) => readonly string[]
+  /** What a step lacks, as `missingBefore`. */
+  readonly missing: (record: Recorded, step_id: string) => readonly string[]
   /** Whether entering `later` leaves `earlier` (protocol.md section 6; ADR 17). */
   readonly leaves: (later: string, earlier: string) => boolean
 }
@@ -28,18 +31,32 @@ export type StepGraph = {
  * come before all that follow them, dependencies before what depends on them, and steps that neither order are parallel.
  */
 export function stepGraph(steps: readonly WorkflowStep[]): StepGraph {
-  const position = new Map(steps.map((step, index) => [step.step_id, index]))
+  const ids = steps.map(step => step.step_id)
+  const position = new Map(ids.map((id, at) => [id, at]))
+  const place = (step_id: string) => position.get(step_id) ?? -1
   const isOrdered = steps.every(step => step.dependencies.length === 0)
-  const direct = new Map(steps.map((step, index) => [step.step_id, prerequisitesOf(steps, step, index)]))
-  const prerequisites = (step_id: string) => direct.get(step_id) ?? new Set<string>()
+  const order = stepOrder(steps)
   return {
     steps,
-    prerequisites,
-    gates: step_id => gatesOf(steps, position.get(step_id) ?? -1),
+    prerequisites(step_id) {
+      const before = order.prerequisites([place(step_id)])
+      return new Set(ids.filter((_, at) => before[at] === 1))
+    },
+    gates(step_id) {
+      const gates = order.gates(place(step_id))
+      return ids.filter((_, at) => gates[at] === 1)
+    },
+    missing(record, step_id) {
+      const own = order.gates(place(step_id))
+      const isMissing = ids.map(id => !record.has(id))
+      const gates = [...own.keys()].filter(at => own[at] === 1 && isMissing[at])
+      const due = order.prerequisites([place(step_id), ...gates])
+      return ids.filter((_, at) => due[at] === 1 && own[at] === 0 && isMissing[at])
+    },
     leaves(later, earlier) {
       if (later === earlier) return false
-      if (isOrdered) return (position.get(later) ?? -1) > (position.get(earlier) ?? -1)
-      return reaches(prerequisites, later, earlier)
+      if (isOrdered) return place(later) > place(earlier)
+      return order.reached(place(later))[place(earlier)] === 1
     },
   }
 }
@@ -48,65 +65,11 @@ export function stepGraph(steps: readonly WorkflowStep[]): StepGraph {
  * Steps before this one that are not in the record. Its gates are not missing, an approval of this step puts them in the
  * record; but what comes before them is.
  */
-export function missingBefore(
-  { steps, prerequisites, gates }: StepGraph,
-  record: Recorded,
-  step_id: string,
-): readonly string[] {
-  const own = gates(step_id)
-  const due = [step_id, ...own.filter(gate => !record.has(gate))].map(prerequisites)
-  const ids = steps.map(step => step.step_id).filter(id => !record.has(id) && !own.includes(id))
-  return ids.filter(id => due.some(before => before.has(id)))
+export function missingBefore({ missing }: StepGraph, record: Recorded, step_id: string): readonly string[] {
+  return missing(record, step_id)
 }
 
 /** Whether nothing is minted for the step without an approval (protocol.md section 6). */
 export function isProtected({ gates }: StepGraph, record: Recorded, step: WorkflowStep): boolean {
   return step.requires_approval || gates(step.step_id).some(gate => !record.has(gate))
-}
-
-function prerequisitesOf(steps: readonly WorkflowStep[], step: WorkflowStep, index: number): ReadonlySet<string> {
-  const required = steps.slice(0, index).filter(before => before.required)
-  return new Set([...required.map(before => before.step_id), ...step.dependencies])
-}
-
-/** The gates of a step, and the gates of those. */
-function gatesOf(steps: readonly WorkflowStep[], index: number): readonly string[] {
-  const gates = new Set(nextGates(steps, index))
-  for (const gate of gates) {
-    for (const further of nextGates(
-      steps,
-      steps.findIndex(step => step.step_id === gate),
-    )) {
-      gates.add(further)
-    }
-  }
-  return steps.map(step => step.step_id).filter(id => gates.has(id))
-}
-
-/** Required gates before a step and gates it depends on; where it requires approval and has none, the nearest before. */
-function nextGates(steps: readonly WorkflowStep[], index: number): readonly string[] {
-  const step = steps[index]
-  if (!step) return []
-  const before = steps.slice(0, index).filter(candidate => candidate.approval_gate)
-  const guarding = steps.filter(
-    candidate =>
-      candidate.approval_gate &&
-      ((candidate.required && before.includes(candidate)) || step.dependencies.includes(candidate.step_id)),
-  )
-  const nearest = before.at(-1)
-  if (guarding.length === 0 && step.requires_approval && nearest) return [nearest.step_id]
-  return guarding.map(gate => gate.step_id)
-}
-
-function reaches(prerequisites: StepGraph['prerequisites'], from: string, to: string): boolean {
-  const seen = new Set([from])
-  const waiting = [from]
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    for (const before of prerequisites(id)) {
-      if (before === to) return true
-      if (!seen.has(before)) waiting.push(before)
-      seen.add(before)
-    }
-  }
-  return false
 }

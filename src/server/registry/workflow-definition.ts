@@ -1,11 +1,11 @@
 import { type Access, isWithin } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
-import { MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
+import { MAX_DEPENDENCIES, MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
 
 /**
  * Whether a definition can be kept (protocol.md section 5): ids once, agents and dependencies known, no cycle, a gate
- * before each step that requires approval, access within the client's, at most 256 steps, in recorded mode an agent for
- * each step that is no gate. Throws `invalid_request`.
+ * before each step that requires approval, access within the client's, at most 256 steps and 1,024 dependencies, in recorded
+ * mode an agent for each step that is no gate. Throws `invalid_request`.
  */
 export function validateDefinition(
   steps: readonly WorkflowStep[],
@@ -14,6 +14,9 @@ export function validateDefinition(
 ): void {
   if (steps.length === 0 || steps.length > MAX_STEPS)
     throw refusal(`A workflow has 1 to ${MAX_STEPS} steps.`, 'step_count')
+  if (steps.reduce((sum, { dependencies }) => sum + dependencies.length, 0) > MAX_DEPENDENCIES) {
+    throw refusal(`The steps have more than ${MAX_DEPENDENCIES} dependencies together.`, 'too_many_dependencies')
+  }
   const ids = new Set(steps.map(step => step.step_id))
   if (ids.size !== steps.length) throw refusal('Two steps have one step_id.', 'duplicate_step')
   let gate = false

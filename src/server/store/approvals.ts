@@ -1,4 +1,5 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
+import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { ExecutionRow } from './executions.ts'
 import type { ApprovalTable } from './schema-execution.ts'
@@ -31,6 +32,29 @@ export async function countPendingApprovals(tx: Context, execution_id: string): 
   return Number(row.count)
 }
 
+/**
+ * How many of a client wait that can still be decided, counted up to `most` (index approval_pending_of_client). The
+ * executions of a client lock no row together, so that of mints at one time a few more than `most` may get through.
+ */
+export async function countPendingOfClient(tx: Context, client_id: string, most: number, now: Date): Promise<number> {
+  const waiting = tx.db
+    .selectFrom('approval')
+    .innerJoin('execution', 'execution.execution_id', 'approval.execution_id')
+    .select('approval.approval_id')
+    .where('approval.client_id', '=', client_id)
+    .where('approval.status', '=', 'pending')
+    // None older is in an execution that goes on.
+    .where('approval.opened_at', '>', new Date(now.getTime() - EXECUTION_LIFETIME_MAX * 1000))
+    .where('execution.status', '=', 'open')
+    .where('execution.expires_at', '>', now)
+    .limit(most)
+  const row = await tx.db
+    .selectFrom(waiting.as('waiting'))
+    .select(eb => eb.fn.countAll<string>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
 /** Opens one. Behind the execution's lock. @returns false where the same waits, or was granted, already */
 export async function insertApproval(tx: Context, row: Insertable<ApprovalTable>): Promise<boolean> {
   const inserted = await tx.db
@@ -59,6 +83,7 @@ export async function consumeApproval(tx: Context, approval_id: string, entry: n
 export type ListedApproval = Omit<ApprovalRow, 'arguments_sealed' | 'decided_owner'> &
   Pick<ExecutionRow, 'initiated_by' | 'opened_by' | 'workflow_version' | 'expires_at'> & {
     readonly execution_status: ExecutionRow['status']
+    readonly execution_opened_at: Date
   }
 
 /** One approval (primary keys of approval and execution). */
@@ -156,5 +181,6 @@ function listed(ctx: Context) {
       'execution.workflow_version',
       'execution.expires_at',
       'execution.status as execution_status',
+      'execution.opened_at as execution_opened_at',
     ])
 }

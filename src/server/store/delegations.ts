@@ -2,6 +2,7 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
+import type { RevocationRef } from './revocations.ts'
 import type { DelegationTable } from './schema-execution.ts'
 import type { TokenTable } from './schema-token.ts'
 
@@ -63,19 +64,31 @@ export async function tokensAbove(ctx: Context, jti: string): Promise<readonly T
   return rows
 }
 
-/** What everything above rests on now. */
+/** What a presentation rests on now. */
 export type StandingAbove = {
   /** How many of the tokens are recorded. */
   readonly tokens: number
-  /** A token, a delegation, a version, an agent, a key or the execution was revoked. */
+  /** A token, a delegation, a version, an agent, a key or the execution was revoked for good. */
   readonly is_revoked: boolean
   readonly is_suspended: boolean
   /** How many of the keys are registered for their agents and were not removed. */
   readonly registered_keys: number
+  /** The latest end of the entries, not lifted, that match one of the tokens; it may have passed. */
+  readonly entry_ends_at: Date | null
+  /** What the delegator presented before under this `jti`. */
+  readonly presented_id: string | null
+  readonly presented_revoked_at: Date | null
 }
 
-/** Whether anything above was revoked or suspended, by what stays for good and not by entries (primary keys). */
-export async function standingAbove(ctx: Context, above: readonly TokenAbove[]): Promise<StandingAbove> {
+type Presentation = {
+  readonly above: readonly TokenAbove[]
+  /** Everything by which an entry could match one of them. */
+  readonly refs: readonly RevocationRef[]
+  readonly claims: { readonly iss: string; readonly jti: string }
+}
+
+/** One statement, because each mint asks twice (primary keys, index revocation_standing, unique (delegator, jti)). */
+export async function standingAbove(ctx: Context, { above, refs, claims }: Presentation): Promise<StandingAbove> {
   const of = (column: 'jti' | 'delegation_id' | 'registration_id' | 'agent_id' | 'jkt' | 'execution_id') =>
     sql`any(${above.flatMap(token => token[column] ?? [])}::text[])`
   const client_id = above[0]?.client_id ?? ''
@@ -93,24 +106,29 @@ export async function standingAbove(ctx: Context, above: readonly TokenAbove[]):
         where client_id = ${client_id} and agent_id = ${of('agent_id')} and status = 'suspended') as is_suspended,
       (select count(*)::int from agent_key
         where jkt = ${of('jkt')} and client_id = ${client_id} and agent_id = ${of('agent_id')}
-          and source = 'registered' and removed_at is null) as registered_keys`.execute(ctx.db)
-  return rows[0] ?? { tokens: 0, is_revoked: false, is_suspended: false, registered_keys: 0 }
+          and source = 'registered' and removed_at is null) as registered_keys,
+      (select max(revocation.ends_at)
+        from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as ref(kind, id)
+          join revocation on revocation.kind = ref.kind and revocation.id = ref.id
+        where revocation.lifted_at is null) as entry_ends_at,
+      presented.delegation_id as presented_id, presented.revoked_at as presented_revoked_at
+      from (select 1) as one
+        left join delegation presented on presented.delegator = ${claims.iss} and presented.jti = ${claims.jti}
+      limit 1`.execute(ctx.db)
+  const [standing] = rows
+  if (!standing) throw new Error('A statement that has one row had none.')
+  return standing
 }
 
-export type PresentedDelegation = Pick<Selectable<DelegationTable>, 'delegation_id' | 'revoked_at'>
-
-/** What a delegator presented under this `jti` (unique index on delegator, jti). */
-export async function findPresented(
-  ctx: Context,
-  delegator: string,
-  jti: string,
-): Promise<PresentedDelegation | undefined> {
-  return await ctx.db
+/** The delegation that a delegator presented under this `jti` (unique index on delegator, jti). */
+export async function findPresented(ctx: Context, delegator: string, jti: string): Promise<string | undefined> {
+  const row = await ctx.db
     .selectFrom('delegation')
-    .select(['delegation_id', 'revoked_at'])
+    .select('delegation_id')
     .where('delegator', '=', delegator)
     .where('jti', '=', jti)
     .executeTakeFirst()
+  return row?.delegation_id
 }
 
 /** Holds a token's row until the transaction ends, so that what is delegated from it is counted one after the other. */
@@ -168,4 +186,15 @@ export async function findDelegationChain(ctx: Context, delegation_id: string): 
     .where('delegation_id', '=', delegation_id)
     .executeTakeFirst()
   return row?.chain
+}
+
+/** Most names of the chains of one execution that are looked at. */
+const MOST_NAMES = 1024
+
+/** Whom the delegations of an execution name, each once (index delegation_by_execution). */
+export async function delegatesOf(ctx: Context, execution_id: string): Promise<readonly string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select distinct name from delegation, jsonb_array_elements_text(delegation.chain) as name
+      where delegation.execution_id = ${execution_id} order by name limit ${MOST_NAMES}`.execute(ctx.db)
+  return rows.map(({ name }) => name)
 }

@@ -1,7 +1,8 @@
+import { sql } from 'kysely'
 import type { Context } from '../context.ts'
 import type { AgentName } from './agent-lists.ts'
 
-const MOST_REGISTRANTS = 256
+const MOST_REGISTRANTS = 1024
 
 /** A pending version ends undone; what it proposed goes with it. @returns false where it is not pending */
 export async function rejectRegistration(
@@ -43,23 +44,26 @@ export async function retireSameContent(tx: Context, agent: AgentName, checksum:
     .execute()
 }
 
-/** Who answers for the versions that mint now (unique index on client_id, agent_id, version). */
-export async function registrantsOf(
+/**
+ * Who answers for the versions of these agents that counted at `since` or later: each but those that another took the
+ * place of before, their drain over too (unique index on client_id, agent_id, version). In doubt one counted.
+ */
+export async function registrantsSince(
   ctx: Context,
-  { client_id, agent_id }: AgentName,
-  now: Date,
+  agents: readonly AgentName[],
+  since: Date,
 ): Promise<readonly string[]> {
-  const rows = await ctx.db
-    .selectFrom('registration')
-    .select('registered_owner')
-    .distinct()
-    .where('client_id', '=', client_id)
-    .where('agent_id', '=', agent_id)
-    .where(eb =>
-      eb.or([eb('status', '=', 'active'), eb.and([eb('status', '=', 'draining'), eb('drains_until', '>', now)])]),
-    )
-    .orderBy('registered_owner')
-    .limit(MOST_REGISTRANTS)
-    .execute()
+  const clients = agents.map(({ client_id }) => client_id)
+  const ids = agents.map(({ agent_id }) => agent_id)
+  const { rows } = await sql<{ registered_owner: string }>`
+    select distinct version.registered_owner from registration as version
+      where (version.client_id, version.agent_id) in (select * from unnest(${clients}::text[], ${ids}::text[]))
+        and (version.pending_for = '[]' or version.approved_at is not null)
+        and (version.drains_until > ${since} or not exists (select 1 from registration as next
+          where next.client_id = version.client_id and next.agent_id = version.agent_id
+            and next.version > version.version
+            and (next.pending_for = '[]' or next.approved_at is not null)
+            and coalesce(next.approved_at, next.registered_at) < ${since}))
+      order by version.registered_owner limit ${MOST_REGISTRANTS}`.execute(ctx.db)
   return rows.map(row => row.registered_owner)
 }

@@ -9,7 +9,7 @@ export type RevocationRef = { readonly kind: RevocationKind; readonly id: string
 
 /** Everything by which an entry can match a token that is, or is about to be, recorded. */
 export function revocationRefs(
-  token: Omit<TokenRow, 'resource' | 'expires_at' | 'token_type' | 'delegation_id' | 'revoked_at'>,
+  token: Omit<TokenRow, 'resource' | 'expires_at' | 'token_type' | 'delegation_id' | 'revoked_at' | 'issued_at'>,
 ): readonly RevocationRef[] {
   const initiator = token.initiated_by ?? (token.agent_id === null ? token.sub : null)
   const refs: RevocationRef[] = [
@@ -67,6 +67,29 @@ export async function revokedAmong(
     .limit(ids.length)
     .execute()
   return new Set(rows.map(row => row.id))
+}
+
+/**
+ * When each of these was last revoked, by entries that stand or ended, as long as those are kept: a day past their end;
+ * never by one that was lifted (index revocation_standing).
+ */
+export async function latestRevocations(
+  ctx: Context,
+  kind: RevocationKind,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Date>> {
+  if (ids.length === 0) return new Map()
+  const rows = await ctx.db
+    .selectFrom('revocation')
+    .select(eb => ['id', eb.fn.max('revoked_at').as('revoked_at')])
+    .where('kind', '=', kind)
+    .where('id', 'in', ids)
+    .where('lifted_at', 'is', null)
+    .groupBy('id')
+    .orderBy('id')
+    .limit(ids.length)
+    .execute()
+  return new Map(rows.map(row => [row.id, row.revoked_at]))
 }
 
 /** When an entry of an act at `now` ends: after every token that it can match. */
@@ -131,7 +154,10 @@ export async function listRevocations(
     .execute()
 }
 
-/** Removes entries that ended long ago; what is final stands in the state of its row (index revocation_by_end). */
+/**
+ * Removes entries that ended long ago; what is final stands in the state of its row (index revocation_by_end). Until
+ * then they refuse subject tokens from before them, whose `max_age` is a day at most, and published keys of issuers.
+ */
 export async function purgeRevocations(ctx: Context): Promise<void> {
   const before = new Date(ctx.now().getTime() - EXECUTION_LIFETIME_MAX * 1000)
   const ended = ctx.db

@@ -23,6 +23,7 @@ export type TokenRow = Pick<
   | 'execution_id'
   | 'delegation_id'
   | 'revoked_at'
+  | 'issued_at'
   | 'expires_at'
 >
 
@@ -44,6 +45,7 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
       'execution_id',
       'delegation_id',
       'revoked_at',
+      'issued_at',
       'expires_at',
     ])
     .where('jti', '=', jti)

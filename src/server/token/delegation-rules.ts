@@ -3,15 +3,15 @@ import { type Delegation, delegationRefused, MAX_HOPS } from '../../protocol/del
 import { equalConstantTime } from '../../protocol/digest.ts'
 import { agentSubject } from '../../protocol/names.ts'
 import { CLOCK_SKEW, DELEGATION_FIRST_WINDOW, DELEGATION_LIFETIME_DEFAULT, epochSeconds } from '../../protocol/time.ts'
-import type { PresentedDelegation, StandingAbove, TokenAbove } from '../store/delegations.ts'
+import type { StandingAbove, TokenAbove } from '../store/delegations.ts'
 
 export type DelegationFacts = {
   readonly claims: Delegation
   readonly asked: { readonly client_id: string; readonly agent_id: string; readonly jkt: string }
   /** The parent token first, the root last. */
   readonly above: readonly TokenAbove[]
-  /** What its delegator presented before under the same `jti`. */
-  readonly presented: PresentedDelegation | undefined
+  /** The digest of what its delegator presented before under the same `jti`. */
+  readonly presented_id: string | null
   /** Epoch seconds. */
   readonly now: number
   readonly notBefore: number
@@ -52,12 +52,18 @@ export type LapseReason =
 export function lapseAbove(
   above: readonly TokenAbove[],
   standing: StandingAbove,
-  presented: PresentedDelegation | undefined,
+  { iat }: Pick<Delegation, 'iat'>,
+  now: Date,
 ): LapseReason | undefined {
-  if (presented && presented.revoked_at !== null) return 'delegation_revoked'
+  const { entry_ends_at, presented_id, presented_revoked_at } = standing
+  if (presented_revoked_at !== null) return 'delegation_revoked'
   if (standing.tokens < above.length) return 'delegation_parent_unknown'
   if (standing.is_revoked) return 'delegation_above_revoked'
-  return standing.is_suspended ? 'delegation_above_suspended' : undefined
+  if (standing.is_suspended) return 'delegation_above_suspended'
+  // At the first presentation an entry that stood when the assertion was signed counts also where it has ended since: it
+  // covered the parent token to the last second of that. Later what it ended is marked (protocol.md section 9).
+  const from = presented_id === null ? Math.min(iat * 1000, now.getTime()) : now.getTime()
+  return entry_ends_at !== null && entry_ends_at.getTime() > from ? 'delegation_above_revoked' : undefined
 }
 
 /** Who delegates with which token and key, who may present it with which key, and under what the parent was minted. */
@@ -73,24 +79,24 @@ function checkParties({ claims, asked }: DelegationFacts, parent: TokenAbove): v
 }
 
 /** Whether the record above is whole: each token under its delegation, down to a root without one. */
-function checkRecord({ claims, above, presented }: DelegationFacts): void {
+function checkRecord({ claims, above, presented_id }: DelegationFacts): void {
   if (above.length > MAX_HOPS) throw delegationRefused('delegation_too_deep')
   const root = above.at(-1)
   const isWhole = above.every(token => (token.delegation_id === null) === (token.assertion === null))
   if (!isWhole || root?.parent_jti !== null || root.delegation_id !== null) {
     throw delegationRefused('delegation_parent_unknown')
   }
-  if (presented && presented.delegation_id !== claims.digest) throw delegationRefused('delegation_twin')
+  if (presented_id !== null && presented_id !== claims.digest) throw delegationRefused('delegation_twin')
 }
 
-function checkTimes({ claims, above, presented, now, notBefore }: DelegationFacts, parent: TokenAbove): void {
+function checkTimes({ claims, above, presented_id, now, notBefore }: DelegationFacts, parent: TokenAbove): void {
   const { iat, exp } = claims
   if (iat > now + CLOCK_SKEW) throw delegationRefused('iat_future')
   if (exp <= now) throw delegationRefused('delegation_expired')
   if (iat < notBefore) throw delegationRefused('iat_before_epoch')
   // A restore forgot what was revoked since its backup.
   if (above.some(token => epochSeconds(token.issued_at) < notBefore)) throw delegationRefused('token_before_epoch')
-  if (!presented && iat < now - DELEGATION_FIRST_WINDOW) throw delegationRefused('delegation_late')
+  if (presented_id === null && iat < now - DELEGATION_FIRST_WINDOW) throw delegationRefused('delegation_late')
   if (iat < epochSeconds(parent.issued_at) - CLOCK_SKEW || iat >= epochSeconds(parent.expires_at)) {
     throw delegationRefused('delegation_parent_not_live')
   }

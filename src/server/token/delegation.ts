@@ -10,12 +10,11 @@ import {
   findPresented,
   insertDelegation,
   lockParent,
-  type PresentedDelegation,
   standingAbove,
   type TokenAbove,
   tokensAbove,
 } from '../store/delegations.ts'
-import { type RevocationRef, revocationRefs, standingRevocation } from '../store/revocations.ts'
+import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
 import type { DelegationTable } from '../store/schema-execution.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
 
@@ -67,16 +66,14 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
   if (jkt === undefined) throw delegationRefused('delegation_without_proof')
   const claims = await verifyDelegation(assertion, ctx.config.issuer)
   const above = await tokensAbove(ctx, claims.parent_jti)
-  const presented = await findPresented(ctx, claims.iss, claims.jti)
+  const refs = refsOf(above)
+  const standing = await standingAbove(ctx, { above, refs, claims })
+  const { presented_id } = standing
   const now = epochSeconds(ctx.now())
   const { notBefore } = ctx
-  const judged = judgeDelegation({ claims, asked: { ...asked, jkt }, above, presented, now, notBefore })
-  const standing = await standingAbove(ctx, above)
-  const lapse = lapseAbove(above, standing, presented)
+  const judged = judgeDelegation({ claims, asked: { ...asked, jkt }, above, presented_id, now, notBefore })
+  const lapse = lapseAbove(above, standing, claims, ctx.now())
   if (lapse) throw delegationRefused(lapse)
-  const refs = refsOf(above)
-  const from = since(claims, presented, ctx.now())
-  if (await standingRevocation(ctx, refs, from)) throw delegationRefused('delegation_above_revoked')
   const { parent, workflow_step, within_step, chain, ceilings } = judged
   const { jti, client_id, workflow_id, execution_id, initiated_by, delegation_id, step_entry } = parent
   return {
@@ -107,12 +104,11 @@ export async function recordDelegation(
 ): Promise<OAuthError | undefined> {
   const { claims, above, refs } = proven
   if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
-  const presented = await findPresented(tx, claims.iss, claims.jti)
-  const lapse = lapseAbove(above, await standingAbove(tx, above), presented)
+  const standing = await standingAbove(tx, { above, refs, claims })
+  const lapse = lapseAbove(above, standing, claims, now)
   if (lapse) return delegationRefused(lapse)
-  const from = since(claims, presented, now)
-  if (await standingRevocation(tx, refs, from)) return delegationRefused('delegation_above_revoked')
-  if (presented) return presented.delegation_id === claims.digest ? undefined : delegationRefused('delegation_twin')
+  const { presented_id } = standing
+  if (presented_id !== null) return presented_id === claims.digest ? undefined : delegationRefused('delegation_twin')
   return await recordFirst(tx, proven, { limits, now })
 }
 
@@ -129,7 +125,7 @@ async function recordFirst(
   const isFull = (await countChildren(tx, parent.jti, most)) >= most
   if (!isFull && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
   const twin = await findPresented(tx, iss, jti)
-  if (twin) return twin.delegation_id === digest ? undefined : delegationRefused('delegation_twin')
+  if (twin !== undefined) return twin === digest ? undefined : delegationRefused('delegation_twin')
   return new OAuthError('delegation_unauthorized', 'The parent token has as many delegations as it may have.', {
     ajwt_error: 'limit_exceeded',
     reason: 'max_children',
@@ -158,14 +154,6 @@ function rowOf(proven: ProvenDelegation, now: Date): Insertable<DelegationTable>
     expires_at,
     presented_at: now,
   }
-}
-
-/**
- * At the first presentation an entry that stood when the assertion was signed counts also where it has ended meanwhile:
- * it covered the parent token to the last second of that. Later what it ended is marked (protocol.md section 9).
- */
-function since({ iat }: Delegation, presented: PresentedDelegation | undefined, now: Date): Date {
-  return presented ? now : new Date(Math.min(iat * 1000, now.getTime()))
 }
 
 function refsOf(above: readonly TokenAbove[]): readonly RevocationRef[] {

@@ -44,18 +44,18 @@ export function isFor({ audience, claims, acr_values }: TrustedIssuer, payload: 
 
 /**
  * `exp`, and `iat` within the record's `max_age`; a token that tells of an event is none of a person (RFC 8417).
- * @returns `exp` in epoch seconds. Throws `invalid_request`.
+ * @returns both in epoch seconds. Throws `invalid_request`.
  */
 export function checkTimes(
   { max_age }: TrustedIssuer,
   payload: JsonObject,
   { now, notBefore }: { readonly now: number; readonly notBefore: number },
-): number {
+): { exp: number; iat: number } {
   if (Object.hasOwn(payload, 'events')) throw subjectTokenRefused('subject_token_event')
   const { exp, iat } = readTimes(payload, { now, notBefore, skew: CLOCK_SKEW })
   if (iat === undefined) throw subjectTokenRefused('iat_missing')
   if (iat < now - max_age) throw subjectTokenRefused('subject_token_old')
-  return exp
+  return { exp, iat }
 }
 
 /** A bound token counts only with a proof by its key; of `cnf` only `jkt` is understood (RFC 9449 section 6.1). */

@@ -7,11 +7,12 @@ import type { JsonObject } from '../../protocol/json.ts'
 import type { PublicKey } from '../../protocol/jwk.ts'
 import { userSubject } from '../../protocol/names.ts'
 import type { SubjectToken } from '../../protocol/subject-token-parameter.ts'
-import { epochSeconds } from '../../protocol/time.ts'
+import { CLOCK_SKEW, epochSeconds } from '../../protocol/time.ts'
 import type { IssuerPurpose } from '../../protocol/trusted-issuer.ts'
 import { verifyCompactJws } from '../../protocol/verify-jws.ts'
 import type { Context } from '../context.ts'
 import { issuerKeys } from '../registry/issuer-keys.ts'
+import { latestRevocations } from '../store/revocations.ts'
 import { findIssuersFor, type TrustedIssuer } from '../store/trusted-issuers.ts'
 import {
   accessOf,
@@ -46,7 +47,8 @@ const MAX_RECORDS = 64
 
 /**
  * Checks a subject token of a trusted issuer for one of these purposes (protocol.md section 6): its record for this
- * client, keys, algorithm, kind, claims, times, and possession where it is bound. Reads only. Throws `invalid_request`
+ * client, keys, algorithm, kind, claims, times, possession where it is bound, and that its subject was not revoked since.
+ * Reads only. Throws `invalid_request`
  * with one text for every cause, and `temporarily_unavailable` where the keys of the issuer cannot be had.
  */
 export async function readForeignSubject(ctx: Context, sent: SubjectToken, asked: Asked): Promise<ForeignSubject> {
@@ -70,15 +72,26 @@ async function read(ctx: Context, { token, type }: SubjectToken, asked: Asked): 
     typMayBeAbsent: record.typ_may_be_absent,
     isForeign: true,
   })
-  const exp = checkTimes(record, payload, { now: epochSeconds(ctx.now()), notBefore: ctx.notBefore })
+  const { exp, iat } = checkTimes(record, payload, { now: epochSeconds(ctx.now()), notBefore: ctx.notBefore })
   checkConfirmation(payload, asked.proof?.jkt)
+  const sub = userSubject(record.name, typeof payload.sub === 'string' ? payload.sub : '')
+  await refuseBeforeRevocation(ctx, sub, iat)
   return {
-    sub: userSubject(record.name, typeof payload.sub === 'string' ? payload.sub : ''),
+    sub,
     purpose: record.purpose,
     access: accessOf(record, payload),
     expires_at: new Date(exp * 1000),
     digest: sha256(signingInput),
   }
+}
+
+/**
+ * A revocation of an initiator ends after minutes, and tokens from before it may live longer: they stay refused. By the
+ * skew, because an issuer whose clock is ahead dates them after it.
+ */
+async function refuseBeforeRevocation(ctx: Context, sub: string, iat: number): Promise<void> {
+  const revoked_at = (await latestRevocations(ctx, 'initiator', [sub])).get(sub)
+  if (revoked_at && iat <= epochSeconds(revoked_at) + CLOCK_SKEW) throw subjectTokenRefused('subject_before_revocation')
 }
 
 /** The one active record that this token is for: neither none nor several (attack 131: an issuer of many tenants). */

@@ -26,7 +26,8 @@ const querySchema = z
     execution_id: name.optional(),
     jti: name.optional(),
     request_id: z.uuid().optional(),
-    actor: name.optional(),
+    // A subject name has up to 325 characters.
+    actor: z.string().min(1).max(336).optional(),
     action: name.optional(),
     outcome: z.enum(['success', 'refused']).optional(),
     reason: name.optional(),

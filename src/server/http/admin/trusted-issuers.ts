@@ -12,7 +12,7 @@ import { act, read } from '../../registry/act.ts'
 import { tryIssuerKeys } from '../../registry/issuer-keys.ts'
 import { changeTrustedIssuer, deleteTrustedIssuer } from '../../registry/trusted-issuer-changes.ts'
 import { createTrustedIssuer, getTrustedIssuer, getTrustedIssuers } from '../../registry/trusted-issuers.ts'
-import { enterGateExclusive } from '../../store/gate.ts'
+import { enterGateExclusive, enterGateShared } from '../../store/gate.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -37,7 +37,7 @@ export async function adminTrustedIssuerRoutes(app: App, { ctx }: { ctx: Context
     const { body, headers } = request
     const caller = callerOf(request)
     const event = { action: 'trusted_issuer.create', details: { name: body.name } } as const
-    const asked = { ...idempotency(request, headers), body, answer: trustedIssuerSchema }
+    const asked = { ...idempotency(request, headers), body, answer: trustedIssuerSchema, before: enterGateShared }
     const keysProblem = await tryIssuerKeys(ctx, body.jwks_uri)
     const create = (tx: Context) => createTrustedIssuer(tx, caller, body, keysProblem)
     reply.code(201)
