@@ -52,10 +52,16 @@ export function executionAttempts(scene: PatchScene, running: Running): readonly
     const assertion = await delegate(scene, plan, 'patcher', task)
     return await ask(scene, 'patcher', { step_id: 'plan', execution_id, assertion })
   }
-  const another = async () => {
-    const subject_token = await scene.foreign.signIn('alice', FOREIGN_CLIENT)
+  const begin = async () => {
+    const subject_token = await scene.foreign.signIn('ben', FOREIGN_CLIENT)
     const more = { subject_token, subject_token_type: ID_TOKEN }
     return minted(await ask(scene, 'supervisor', { step_id: 'triage', more })).claims.intent?.execution_id ?? ''
+  }
+  let begun: Promise<string> | undefined
+  /** Ben's execution. One sign-in: two within a second give one ID token, and one token opens one execution. */
+  const another = () => {
+    begun ??= begin()
+    return begun
   }
   return [
     {
@@ -88,10 +94,11 @@ export function executionAttempts(scene: PatchScene, running: Running): readonly
       attack: 'The assertion that the patcher holds, taken into another execution',
       meaning: 'A delegation belongs to the execution in which it was given.',
       expected: delegation,
-      run: async () =>
-        ask(scene, 'patcher', {
-          ...{ step_id: 'patch', execution_id: await another(), arguments: CHANGE, assertion: handed },
-        }),
+      async run() {
+        const execution_id = await another()
+        minted(await ask(scene, 'planner', { step_id: 'plan', execution_id }))
+        return await ask(scene, 'patcher', { step_id: 'patch', execution_id, arguments: CHANGE, assertion: handed })
+      },
     },
     {
       name: 'stolen_assertion',

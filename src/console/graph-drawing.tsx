@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
+import { drawnEdges } from './drawn-edges.ts'
 import { Scroll } from './scroll.tsx'
 import type { StepEdge } from './workflow-graph.ts'
 import { type Box, drawing, pathThrough } from './workflow-layout.ts'
@@ -13,8 +14,28 @@ type Graph = {
   readonly children: (id: string, box: Box) => ComponentChildren
 }
 
-/** A graph, laid out anew only when its shape or its room changes. What it says stands in a table near it too. */
-export function GraphDrawing({ label, nodes, edges, children }: Graph) {
+/** A graph, where it is small enough to be drawn (drawn-edges.ts). What it says stands in a table near it too. */
+export function GraphDrawing(graph: Graph) {
+  const { nodes, edges } = graph
+  const shape = JSON.stringify([nodes.map(({ id }) => id), edges])
+  const drawn = useMemo(
+    () =>
+      drawnEdges(
+        nodes.map(({ id }) => id),
+        edges,
+      ),
+    [shape],
+  )
+  if (drawn) return <Drawn {...graph} edges={drawn} />
+  return (
+    <p class="quiet">
+      {nodes.length} boxes with {edges.length} lines between them are too many to draw; the table has them all.
+    </p>
+  )
+}
+
+/** Laid out anew only when its shape or its room changes. */
+function Drawn({ label, nodes, edges, children }: Graph) {
   const frame = useRef<HTMLDivElement>(null)
   const arrow = useId()
   const room = useWidth(frame)

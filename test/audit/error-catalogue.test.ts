@@ -35,7 +35,8 @@ test('no entry speaks of a reason that no code gives, and each stands in one fam
 })
 
 test('an entry is plain English in ASCII: one sentence of the check, and placeholders that can be filled', () => {
-  const known = /^\{(?:client_id|agent_id|registration_id|resource|workflow_id|audit_id|caller|jti|execution_id|approval_id)\}$/
+  const known =
+    /^\{(?:client_id|agent_id|registration_id|resource|workflow_id|audit_id|caller|jti|execution_id|approval_id)\}$/
   for (const [reason, { check, mend, command = '' }] of Object.entries(REASON_CATALOGUE)) {
     for (const text of [check, mend, command]) assert.match(text, /^[\x20-\x7e]*$/, reason)
     assert.match(check, /^[A-Za-z].{10,}\.$/, reason)

@@ -187,7 +187,10 @@ test('[attack 79] who registered a version that still drains does not decide', a
     assert.deepEqual(await refused(decide({ ...EVE, acting_owner: owner }, approval_id)), FORBIDDEN)
   }
   clock.advance(61)
-  assert.equal((await decide({ ...EVE, acting_owner: 'user:local:old' }, approval_id)).status, 'granted')
+  // It counted while the execution was open already; in one that begins now it has no part.
+  assert.deepEqual(await refused(decide({ ...EVE, acting_owner: 'user:local:old' }, approval_id)), FORBIDDEN)
+  const later = await opened(ctx, 'draining', await givenExecution(ctx, 'draining'))
+  assert.equal((await decide({ ...EVE, acting_owner: 'user:local:old' }, later)).status, 'granted')
 })
 
 test('[attack 79] neither an app, a service nor a workload decides, whatever scope its token has', async () => {

@@ -96,6 +96,33 @@ test('mints that ask at the same time open one approval, and no ninth (section 6
   assert.equal((await rowsOf(execution_id)).length, 8)
 })
 
+test('at most 64 of one client wait in all its executions; what is over or decided makes room (ADR 19)', async () => {
+  for (const client_id of ['flood', 'calm']) await givenPayments(ctx, client_id)
+  const fill = async (over: object) => {
+    const execution_id = await givenExecution(ctx, 'flood', over)
+    for (let n = 0; n < 8; n += 1) await opened(ctx, 'flood', execution_id, `{"n":${n}}`)
+    return execution_id
+  }
+  const [short, long] = [await fill({ expires_in: 60 }), await fill({ expires_in: 3_600 })]
+  for (let n = 2; n < 8; n += 1) await fill({ expires_in: 3_600 })
+  const more = await givenExecution(ctx, 'flood')
+  const refused = await ask(ctx, 'flood', more)
+  assert.ok(refused instanceof OAuthError)
+  const { ajwt_error, reason } = refused.details
+  assert.deepEqual(
+    [refused.code, ajwt_error, reason],
+    ['workflow_step_unauthorized', 'limit_exceeded', 'max_open_approvals_of_client'],
+  )
+  assert.match(await opened(ctx, 'flood', short, '{"n":3}'), /^apr_/, 'one that waits is named all the same')
+  assert.match(await opened(ctx, 'calm', await givenExecution(ctx, 'calm')), /^apr_/)
+  clock.advance(61)
+  const again = await givenExecution(ctx, 'flood')
+  for (let n = 0; n < 8; n += 1) await opened(ctx, 'flood', again, `{"n":${n}}`)
+  assert.ok((await ask(ctx, 'flood', more)) instanceof OAuthError)
+  await ctx.db.updateTable('execution').set({ status: 'closed' }).where('execution_id', '=', long).execute()
+  assert.match(await opened(ctx, 'flood', await givenExecution(ctx, 'flood')), /^apr_/)
+})
+
 test('every webhook is told in the same write, of ids and the digest alone', async () => {
   const make = (url: string) => run(ctx, tx => createWebhook(tx, caller(), { url }))
   const [one, two] = [await make('https://one.example/hook'), await make('https://two.example/hook')]

@@ -63,6 +63,8 @@ test('a step that requires approval and has no gate of its own takes the nearest
   assert.deepEqual(graph.gates('pay'), ['near'])
   assert.deepEqual(graph.gates('free'), [])
   assert.deepEqual(graph.gates('both'), ['far'])
+  const guarded = stepsOf({ far: { ...GATE, required: true }, near: GATE, pay: { requires_approval: true } })
+  assert.deepEqual(stepGraph(guarded).gates('pay'), ['far'])
 })
 
 test('without dependencies a step leaves all that stand before it, and none behind it (ADR 17)', () => {

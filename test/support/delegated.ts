@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { type Insertable, sql } from 'kysely'
 import type { Context } from '../../src/server/context.ts'
 import { insertDelegation } from '../../src/server/store/delegations.ts'
-import type { TokenTable } from '../../src/server/store/schema-token.ts'
 import type { DelegationTable } from '../../src/server/store/schema-execution.ts'
+import type { TokenTable } from '../../src/server/store/schema-token.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
 
 /* Delegations and tokens under them as mints leave them, written without a mint. */

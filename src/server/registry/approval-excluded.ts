@@ -49,11 +49,7 @@ function agentsWithPart(
 ): readonly AgentName[] {
   const ofStep = definition.steps.find(step => step.step_id === step_id)?.agent_id ?? agent_id
   const named = [initiated_by, opened_by, ...delegates].map(parseSubjectName)
-  return [
-    { client_id, agent_id },
-    { client_id, agent_id: ofStep },
-    ...named.filter(name => name?.kind === 'agent'),
-  ]
+  return [{ client_id, agent_id }, { client_id, agent_id: ofStep }, ...named.filter(name => name?.kind === 'agent')]
 }
 
 /**

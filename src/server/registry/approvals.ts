@@ -1,4 +1,4 @@
-import type { ApprovalDetail, ApprovalFilter, ApprovalView } from '../../protocol/approval.ts'
+import { type ApprovalDetail, type ApprovalFilter, type ApprovalView, approvalSchema } from '../../protocol/approval.ts'
 import { parseStrictJsonText } from '../../protocol/json.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { ActEvent } from '../audit/events.ts'
@@ -65,17 +65,17 @@ export async function approvalEvent(
 
 /** An approval as its list shows it; `expired` is one that waited when its execution ended. */
 export function approvalView(row: ListedApproval, now: Date): ApprovalView {
-  const { step_id: workflow_step, workflow_version: _, opened_by: __, execution_status, entry: ___, ...shown } = row
-  const isOver = execution_status !== 'open' || row.expires_at <= now
-  return {
-    ...shown,
-    workflow_step,
+  const isOver = row.execution_status !== 'open' || row.expires_at <= now
+  // Only what is of the view: whatever else is read beside an approval stays here.
+  return approvalSchema.parse({
+    ...row,
+    workflow_step: row.step_id,
     status: row.status === 'pending' && isOver ? 'expired' : row.status,
     opened_at: row.opened_at.toISOString(),
     expires_at: row.expires_at.toISOString(),
     decided_at: row.decided_at?.toISOString() ?? null,
     consumed_at: row.consumed_at?.toISOString() ?? null,
-  }
+  })
 }
 
 /** Problem `not_found`. */

@@ -36,6 +36,10 @@ export type TokenAbove = Pick<
   readonly execution_expires_at: Date | null
 }
 
+const TOKEN_COLUMNS = sql`token.jti, token.client_id, token.agent_id, token.registration_id, token.sub,
+  token.initiated_by, token.kid, token.jkt, token.resource, token.scope, token.workflow_id, token.workflow_step,
+  token.execution_id, token.parent_jti, token.delegation_id, token.step_entry, token.issued_at, token.expires_at`
+
 /** So many tokens stand above the last hop that may be; one more tells a chain that is too long. */
 const MOST_ABOVE = MAX_HOPS + 1
 
@@ -45,34 +49,32 @@ const MOST_ABOVE = MAX_HOPS + 1
  */
 export async function tokensAbove(ctx: Context, jti: string): Promise<readonly TokenAbove[]> {
   const { rows } = await sql<TokenAbove>`
-    with recursive above(jti, parent_jti, height) as (
-      select jti, parent_jti, 0 from token where jti = ${jti}
+    with recursive above as (
+      select ${TOKEN_COLUMNS}, 0 as height from token where jti = ${jti}
       union all
-      select token.jti, token.parent_jti, above.height + 1 from above join token on token.jti = above.parent_jti
+      select ${TOKEN_COLUMNS}, above.height + 1 from above join token on token.jti = above.parent_jti
         where above.height < ${MOST_ABOVE - 1}
     )
-    select token.jti, token.client_id, token.agent_id, token.registration_id, token.sub, token.initiated_by, token.kid,
-        token.jkt, token.resource, token.scope, token.workflow_id, token.workflow_step, token.execution_id,
-        token.parent_jti, token.delegation_id, token.step_entry, token.issued_at, token.expires_at,
-        delegation.assertion, delegation.workflow_step as delegated_step, delegation.scope as delegated_scope,
-        delegation.resource as delegated_resource, delegation.expires_at as delegation_expires_at,
-        (select execution.expires_at from execution where execution.execution_id = token.execution_id)
-          as execution_expires_at
-      from above join token on token.jti = above.jti
-        left join delegation on delegation.delegation_id = token.delegation_id
+    select above.*, delegation.assertion, delegation.workflow_step as delegated_step,
+        delegation.scope as delegated_scope, delegation.resource as delegated_resource,
+        delegation.expires_at as delegation_expires_at,
+        (select expires_at from execution where execution_id = above.execution_id) as execution_expires_at
+      from above left join delegation on delegation.delegation_id = above.delegation_id
       order by above.height limit ${MOST_ABOVE}`.execute(ctx.db)
   return rows
 }
 
-/** What a presentation rests on now. */
+/** What a presentation rests on now: of what stands above, how many there are, and in what state. */
 export type StandingAbove = {
-  /** How many of the tokens are recorded. */
-  readonly tokens: number
-  /** A token, a delegation, a version, an agent, a key or the execution was revoked for good. */
-  readonly is_revoked: boolean
-  readonly is_suspended: boolean
-  /** How many of the keys are registered for their agents and were not removed. */
-  readonly registered_keys: number
+  /** Recorded, and revoked. */
+  readonly tokens: readonly [number, number]
+  readonly revoked_delegations: number
+  readonly revoked_versions: number
+  readonly revoked_executions: number
+  /** Suspended, and revoked. */
+  readonly agents: readonly [number, number]
+  /** Registered for its agent and not removed, and revoked. */
+  readonly keys: readonly [number, number]
   /** The latest end of the entries, not lifted, that match one of the tokens; it may have passed. */
   readonly entry_ends_at: Date | null
   /** What the delegator presented before under this `jti`. */
@@ -93,28 +95,25 @@ export async function standingAbove(ctx: Context, { above, refs, claims }: Prese
     sql`any(${above.flatMap(token => token[column] ?? [])}::text[])`
   const client_id = above[0]?.client_id ?? ''
   const { rows } = await sql<StandingAbove>`
-    select (select count(*)::int from token where jti = ${of('jti')}) as tokens,
-      exists (select 1 from token where jti = ${of('jti')} and revoked_at is not null)
-        or exists (select 1 from delegation where delegation_id = ${of('delegation_id')} and revoked_at is not null)
-        or exists (select 1 from registration where registration_id = ${of('registration_id')} and status = 'revoked')
-        or exists (select 1 from agent
-          where client_id = ${client_id} and agent_id = ${of('agent_id')} and status = 'revoked')
-        or exists (select 1 from agent_key where jkt = ${of('jkt')} and revoked_at is not null)
-        or exists (select 1 from execution where execution_id = ${of('execution_id')} and status = 'revoked')
-        as is_revoked,
-      exists (select 1 from agent
-        where client_id = ${client_id} and agent_id = ${of('agent_id')} and status = 'suspended') as is_suspended,
-      (select count(*)::int from agent_key
-        where jkt = ${of('jkt')} and client_id = ${client_id} and agent_id = ${of('agent_id')}
-          and source = 'registered' and removed_at is null) as registered_keys,
+    select
+      (select array[count(*), count(revoked_at)]::int[] from token where jti = ${of('jti')}) as tokens,
+      (select count(revoked_at)::int from delegation where delegation_id = ${of('delegation_id')})
+        as revoked_delegations,
+      (select count(*)::int from registration where registration_id = ${of('registration_id')} and status = 'revoked')
+        as revoked_versions,
+      (select count(*)::int from execution where execution_id = ${of('execution_id')} and status = 'revoked')
+        as revoked_executions,
+      (select array[count(*) filter (where status = 'suspended'), count(*) filter (where status = 'revoked')]::int[]
+        from agent where client_id = ${client_id} and agent_id = ${of('agent_id')}) as agents,
+      (select array[count(*) filter (where source = 'registered' and removed_at is null), count(revoked_at)]::int[]
+        from agent_key where jkt = ${of('jkt')} and client_id = ${client_id} and agent_id = ${of('agent_id')}) as keys,
       (select max(revocation.ends_at)
         from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as ref(kind, id)
           join revocation on revocation.kind = ref.kind and revocation.id = ref.id
         where revocation.lifted_at is null) as entry_ends_at,
-      presented.delegation_id as presented_id, presented.revoked_at as presented_revoked_at
-      from (select 1) as one
-        left join delegation presented on presented.delegator = ${claims.iss} and presented.jti = ${claims.jti}
-      limit 1`.execute(ctx.db)
+      (select delegation_id from delegation where delegator = ${claims.iss} and jti = ${claims.jti}) as presented_id,
+      (select revoked_at from delegation where delegator = ${claims.iss} and jti = ${claims.jti})
+        as presented_revoked_at`.execute(ctx.db)
   const [standing] = rows
   if (!standing) throw new Error('A statement that has one row had none.')
   return standing

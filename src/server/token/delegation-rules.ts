@@ -55,11 +55,14 @@ export function lapseAbove(
   { iat }: Pick<Delegation, 'iat'>,
   now: Date,
 ): LapseReason | undefined {
-  const { entry_ends_at, presented_id, presented_revoked_at } = standing
+  const { agents, entry_ends_at, keys, presented_id, presented_revoked_at, tokens } = standing
   if (presented_revoked_at !== null) return 'delegation_revoked'
-  if (standing.tokens < above.length) return 'delegation_parent_unknown'
-  if (standing.is_revoked) return 'delegation_above_revoked'
-  if (standing.is_suspended) return 'delegation_above_suspended'
+  if (tokens[0] < above.length) return 'delegation_parent_unknown'
+  const { revoked_delegations, revoked_executions, revoked_versions } = standing
+  if (tokens[1] + agents[1] + keys[1] + revoked_delegations + revoked_executions + revoked_versions > 0) {
+    return 'delegation_above_revoked'
+  }
+  if (agents[0] > 0) return 'delegation_above_suspended'
   // At the first presentation an entry that stood when the assertion was signed counts also where it has ended since: it
   // covered the parent token to the last second of that. Later what it ended is marked (protocol.md section 9).
   const from = presented_id === null ? Math.min(iat * 1000, now.getTime()) : now.getTime()

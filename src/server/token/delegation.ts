@@ -88,7 +88,7 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
       step_entry,
     },
     proofs: [...above.flatMap(token => token.assertion ?? []).toReversed(), assertion],
-    registered_keys: standing.registered_keys === above.length,
+    registered_keys: standing.keys[0] === above.length,
     expires_at: new Date(claims.exp * 1000),
   }
 }
