@@ -79,9 +79,17 @@ async function playRound({ execution_id, step, first }: Round): Promise<readonly
   const asked = { workflow_id: 'race', workflow_step: step, execution_id }
   const mints = { one: nodes.prepareMint(agent, asked), two: nodes.prepareMint(agent, asked) }
   const second = first === 'one' ? 'two' : 'one'
+  const again = (node: NodeName, answer: Answer) => unlessBusy(answer, () => nodes.prepareMint(agent, asked)(node))
   const [early, late] = await Promise.all([mints[first](first), mints[second](second)])
-  const outcomes = [early, late].map(outcomeOf)
+  const outcomes = [await again(first, early), await again(second, late)].map(outcomeOf)
   return first === 'one' ? outcomes : outcomes.toReversed()
+}
+
+/** A machine that is too busy answers 503, which mints nothing: the mint is asked for again. */
+async function unlessBusy(answer: Answer, ask: () => Promise<Answer>): Promise<Answer> {
+  let last = answer
+  for (let attempt = 1; last.status === 503 && attempt < 10; attempt += 1) last = await ask()
+  return last
 }
 
 function outcomeOf({ status, body, text }: Answer): string {

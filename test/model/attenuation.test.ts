@@ -80,7 +80,7 @@ async function plant(tree: Tree, { pick, bits, resource: at }: { pick: number; b
   const { grants, ceilings } = grove.standing
   const rights = [grants[agent] ?? [], ...(step && ceilings[step.step_id] ? [ceilings[step.step_id] ?? []] : [])]
   const broken = [
-    ...stepRules(tree, wanted, false),
+    ...stepRules(tree, wanted, undefined),
     ...(rights.every(one => covers(one, resource, wanted.scope)) ? [] : ['outside']),
     ...ended(tree),
   ]
@@ -107,7 +107,7 @@ async function delegate(tree: Tree, command: TreeCommand & { kind: 'delegate' | 
   const exchanged = command.exchange ? { exchanged: subject.token } : {}
   const broken = [
     ...brokenBy(standing, tree.forest, { ...wanted, signed: prepared.signed, now }),
-    ...stepRules(tree, wanted, within),
+    ...stepRules(tree, wanted, within ? claimed(tree, prepared.signed) : undefined),
     ...(command.exchange && (subject.exp <= now || subject.jti !== prepared.signed.claims.parent_jti)
       ? ['subject']
       : []),
@@ -144,13 +144,16 @@ async function answered(wanted: Wanted, broken: readonly string[]): Promise<Got 
   return undefined
 }
 
-function mintOf(tree: Tree, { agent, step }: Wanted, within: boolean): Mint {
+/** `lender`: the holder of the parent token, where that is of the same step. */
+function mintOf(tree: Tree, { agent, step }: Wanted, lender: Held | undefined): Mint {
   const opens = tree.execution_id === null
-  return { step: step ?? '', agent, within, opens, completed: [], digest: null, whole: true }
+  const lent = lender && { lent: lender.entry }
+  const common = { opens, completed: [], digest: null, whole: true }
+  return { step: step ?? '', agent, within: lender !== undefined, ...lent, ...common }
 }
 
-function stepRules(tree: Tree, wanted: Wanted, within: boolean): readonly string[] {
-  return wanted.step === null ? [] : [...judge(tree.world, mintOf(tree, wanted, within)).broken]
+function stepRules(tree: Tree, wanted: Wanted, lender: Held | undefined): readonly string[] {
+  return wanted.step === null ? [] : [...judge(tree.world, mintOf(tree, wanted, lender)).broken]
 }
 
 function ended({ ends }: Tree): readonly string[] {
@@ -162,7 +165,11 @@ function keep(tree: Tree, wanted: Wanted, { token, claims }: Got, hop: Held['hop
   assert.ok(claims)
   const { step, execution_id, agent } = wanted
   const { jti, iat, exp } = claims
-  const kept = { jti, token, iat, exp, agent, step, execution_id: execution_id ?? tree.execution_id }
+  const lender = hop && hop.step === hop.parent.step ? hop.parent : undefined
+  const mint = mintOf(tree, wanted, lender)
+  const verdict = judge(tree.world, { ...mint, opens: false })
+  const { entry } = verdict
+  const kept = { jti, token, iat, exp, agent, step, entry, execution_id: execution_id ?? tree.execution_id }
   const held: Held = { ...kept, resource: claims.aud, scope: claims.scope.split(' '), ...(hop && { hop }) }
   checkWithin(held, tree)
   const { sub, act, ...hashes } = chainClaims(grove.standing, chainOf(held))
@@ -174,10 +181,7 @@ function keep(tree: Tree, wanted: Wanted, { token, claims }: Got, hop: Held['hop
   const { held: all, hops } = tree.forest
   const isNew = hop && !hops.some(({ assertion }) => assertion === hop.assertion)
   tree.forest = { held: [...all, held], hops: isNew ? [...hops, hop] : hops }
-  if (step !== null) {
-    const mint = mintOf(tree, wanted, hop !== undefined && hop.step === hop.parent.step)
-    tree.world = minted(tree.world, mint, judge(tree.world, { ...mint, opens: false }))
-  }
+  if (step !== null) tree.world = minted(tree.world, mint, verdict)
   if (!hop) return
   figures.delegated += 1
   figures.deepest = Math.max(figures.deepest, chainOf(held).length - 1)

@@ -52,6 +52,8 @@ export function mintOf(world: World, command: Command & { kind: 'mint' }, digest
     step,
     agent: command.agent === 'right' && !command.within ? right : (others[command.pick % others.length] ?? right),
     within: command.within,
+    // Mostly of the present entry.
+    ...(command.within && { lent: (world.marks[step]?.entries ?? 1) - (command.pick % 4 === 0 ? 1 : 0) }),
     opens: false,
     completed:
       command.completed === 'none'

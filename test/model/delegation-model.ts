@@ -18,6 +18,8 @@ export type Held = {
   readonly token: string
   readonly agent: string
   readonly step: string | null
+  /** Of the step, counted from 1. */
+  readonly entry: number
   readonly execution_id: string | null
   readonly scope: readonly string[]
   readonly resource: string

@@ -3,9 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { WorkflowStep } from '../../src/protocol/workflow.ts'
 import { startTestApp } from '../support/app.ts'
-import type { Minted } from '../support/recorded.ts'
 import { type Command, command, mintOf } from './commands.ts'
-import { type Done, isAnswer, linearized } from './linearize.ts'
+import { type Answer, type Done, isAnswer, linearized } from './linearize.ts'
 import {
   type Bench,
   countTokens,
@@ -67,7 +66,7 @@ async function runReally(bench: Bench, steps: readonly WorkflowStep[], sequence:
   const { max_tokens, max_nodes } = bench.limits
   let world = newWorld(steps, max_tokens, max_nodes)
   let execution_id = ahead ? await openAhead(bench, workflow_id) : undefined
-  const tokens: Record<string, Minted> = {}
+  const tokens: Record<string, Answer> = {}
   for (const { commands, twice } of sequence) {
     if (execution_id === undefined) {
       const first = commands.find(one => one.kind === 'mint')
@@ -95,7 +94,7 @@ async function tryToOpen(
   workflow_id: string,
   world: World,
   first: Command & { kind: 'mint' },
-  tokens: Record<string, Minted>,
+  tokens: Record<string, Answer>,
 ): Promise<[string | undefined, World]> {
   const mint = { ...mintOf(world, first, DIGESTS), opens: true, within: false }
   const answer = await mintReally(bench, { workflow_id, execution_id: undefined }, mint, undefined)
@@ -118,7 +117,7 @@ async function runTogether(
   at: { workflow_id: string; execution_id: string },
   world: World,
   commands: readonly Command[],
-  { twice, tokens }: { twice: boolean; tokens: Record<string, Minted> },
+  { twice, tokens }: { twice: boolean; tokens: Record<string, Answer> },
 ): Promise<readonly Done[]> {
   if (commands.length > 1) figures.together += 1
   return await Promise.all(
@@ -138,12 +137,14 @@ async function askReally(
   bench: Bench,
   at: { workflow_id: string; execution_id: string },
   asked: Mint,
-  { lost, tokens }: { lost: boolean; tokens: Record<string, Minted> },
+  { lost, tokens }: { lost: boolean; tokens: Record<string, Answer> },
 ): Promise<Done> {
   const token = tokens[asked.step]
   // Only somebody else can be let in, by a token of this step.
   const lent = asked.within && token?.claims?.intent?.executed_by !== asked.agent ? token : undefined
-  const mint = { ...asked, within: lent !== undefined }
+  const { lent: _guessed, ...rest } = asked
+  const entry = lent?.entry ?? undefined
+  const mint = { ...rest, within: lent !== undefined, ...(entry !== undefined && { lent: entry }) }
   const answer = await mintReally(bench, at, mint, lent)
   figures.mints += 1
   if (answer.status === 200) figures.minted += 1

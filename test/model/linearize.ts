@@ -4,9 +4,12 @@ import type { Minted } from '../support/recorded.ts'
 import type { Stored } from './real-execution.ts'
 import { decided, judge, type Mint, minted, opened, type Rule, type Verdict, type World } from './reference-model.ts'
 
+/** With the entry of its step that the token was recorded for. */
+export type Answer = Minted & { readonly entry: number | null }
+
 /** What was done at the same time as others, and what was answered. */
 export type Done =
-  | { readonly kind: 'mint'; readonly mint: Mint; readonly answer: Minted; readonly lost: boolean }
+  | { readonly kind: 'mint'; readonly mint: Mint; readonly answer: Answer; readonly lost: boolean }
   | { readonly kind: 'decide'; readonly id: string; readonly status: 'granted' | 'denied'; readonly done: boolean }
 
 /**
@@ -49,12 +52,13 @@ function newApproval(world: World, { step, digest }: Mint, end: Stored): string 
 }
 
 /** Whether the server may say this where the model says that. */
-export function isAnswer(verdict: Verdict, { status, body, claims }: Minted, approval_id: string): boolean {
+export function isAnswer(verdict: Verdict, { status, body, claims, entry }: Answer, approval_id: string): boolean {
   const { broken, told } = verdict
   if (status === 200) {
     const { approval, step_sequence_hash } = claims?.intent ?? {}
     return (
       broken.size === 0 &&
+      entry === verdict.entry &&
       step_sequence_hash === sequenceHash(verdict.sequence) &&
       approval?.id === verdict.approval?.id &&
       (approval?.arguments_digest ?? null) === (verdict.approval?.digest ?? null)
@@ -73,7 +77,7 @@ export function isAnswer(verdict: Verdict, { status, body, claims }: Minted, app
   if (ajwt_error === 'approval_pending') return broken.size === 1 && body.approval_id === approval_id
   if (ajwt_error === 'approval_denied') return broken.has('denied')
   if (ajwt_error === 'approval_required') return broken.has('arguments')
-  const plain = ['unknown', 'gate', 'agent', 'left', 'not_entered'] as const
+  const plain = ['unknown', 'gate', 'agent', 'left', 'not_entered', 'earlier'] as const
   return ajwt_error === undefined && plain.some(rule => broken.has(rule))
 }
 

@@ -9,14 +9,8 @@ import { decideApproval } from '../../src/server/registry/approval-decision.ts'
 import { openExecution } from '../../src/server/registry/executions.ts'
 import type { TestApp } from '../support/app.ts'
 import { type GivenClient, givenAdmin, givenAgent, givenClient, givenResource } from '../support/given.ts'
-import {
-  delegationClaims,
-  type GivenAgent,
-  givenWorkflow,
-  type Minted,
-  mint,
-  signedDelegation,
-} from '../support/recorded.ts'
+import { delegationClaims, type GivenAgent, givenWorkflow, mint, signedDelegation } from '../support/recorded.ts'
+import type { Answer } from './linearize.ts'
 import type { Mark, Mint } from './reference-model.ts'
 import { AGENTS } from './workflows.ts'
 
@@ -91,8 +85,8 @@ export async function mintReally(
   { app, client, agents }: Bench,
   at: { readonly workflow_id: string; readonly execution_id: string | undefined },
   asked: Mint,
-  lent: Minted | undefined,
-): Promise<Minted> {
+  lent: Answer | undefined,
+): Promise<Answer> {
   const agent = agents[asked.agent]
   if (!agent) throw new Error('No such agent.')
   const holder = agents[lent?.claims?.intent?.executed_by ?? '']
@@ -100,12 +94,19 @@ export async function mintReally(
     asked.within && lent?.claims && holder
       ? await signedDelegation(holder.key, delegationClaims(app, client, lent.claims, agent))
       : undefined
-  return await mint(app, client, agent, {
+  const answer = await mint(app, client, agent, {
     ...{ resource: API, scope: 'write', step: asked.step, ...at },
     ...(asked.digest !== null && argumentsOf(asked.digest, asked.whole)),
     ...(delegation_assertion !== undefined && { delegation_assertion }),
     more: { delegation_context: { completed_steps: asked.completed } },
   })
+  return { ...answer, entry: await entryOf(app, answer.claims?.jti) }
+}
+
+async function entryOf({ ctx }: TestApp, jti: string | undefined): Promise<number | null> {
+  if (jti === undefined) return null
+  const token = await ctx.db.selectFrom('token').select('step_entry').where('jti', '=', jti).executeTakeFirstOrThrow()
+  return token.step_entry
 }
 
 /** @returns false where it was decided before */

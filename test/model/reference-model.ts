@@ -29,8 +29,10 @@ export type World = {
 export type Mint = {
   readonly step: string
   readonly agent: string
-  /** By a delegate of somebody who has a token of this step. */
+  /** By a delegate of somebody who has a token of this step, */
   readonly within: boolean
+  /** of this entry of it. */
+  readonly lent?: number
   /** Names no execution. */
   readonly opens: boolean
   readonly completed: readonly string[]
@@ -48,6 +50,7 @@ export const RULES = [
   'missing',
   'left',
   'not_entered',
+  'earlier',
   'max_tokens',
   'max_nodes',
   'arguments',
@@ -128,6 +131,7 @@ export function judge(world: World, mint: Mint): Verdict {
     missing: missing.size > 0,
     left: mark?.state === 'left' && (mint.within || step?.repeatable !== true),
     not_entered: mint.within && !renews,
+    earlier: mint.within && mint.lent !== undefined && mint.lent !== mark?.entries,
     max_tokens: renews && mark.tokens >= (step?.reversible === false ? 1 : world.max_tokens),
     max_nodes: world.nodes >= world.max_nodes,
     arguments: approval.broken.includes('arguments'),

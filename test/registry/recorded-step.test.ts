@@ -140,3 +140,10 @@ test('[attack 72] a delegate of the step neither enters it nor enters it again (
   assert.deepEqual(refusedFor(orders, 'plan', delegate), ['step_not_entered'])
   assert.deepEqual(refusedFor(orders, 'look', { ...delegate, record: { plan: ENTERED, look: LEFT } }), ['step_left'])
 })
+
+test('a delegation ends with the entry of the step in which it was given (ADR 17)', () => {
+  const delegate = { agent_id: 'bob', within_step: true }
+  const record = { plan: LEFT, look: { ...ENTERED, entries: 2 } }
+  assert.deepEqual(refusedFor(orders, 'look', { ...delegate, lent_entry: 1, record }), ['delegation_of_earlier_entry'])
+  assert.equal(refusedFor(orders, 'look', { ...delegate, lent_entry: 2, record }), undefined)
+})

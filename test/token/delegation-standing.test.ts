@@ -253,6 +253,9 @@ test('and no more once it was presented: what an entry ended for good is marked 
   await refusedUnder(world, b, known, because('delegation_above_revoked'))
   clock.advance(1)
   await mint(world, b, known)
+  // Beside one that has ended, one that stands.
+  await insertRevocations(ctx, [entry], { reason: 'test', revoked_by: 'test', now: ctx.now() })
+  await refusedUnder(world, b, known, because('delegation_above_revoked'))
 })
 
 test('[attack 66] what an endorsed key delegated ends with its endorser, also long after its statement was over (sections 4 and 9)', async () => {
