@@ -34,6 +34,7 @@ test('[attack 78] a definition that cannot be kept is refused with its cause', a
     [steps({ step_id: 'a', dependencies: ['b'] }), 'unknown_dependency'],
     [steps({ step_id: 'a', dependencies: ['a'] }), 'dependency_cycle'],
     [steps({ step_id: 'a', dependencies: ['b'] }, { step_id: 'b', dependencies: ['a'] }), 'dependency_cycle'],
+    [steps({ step_id: 'a', required: true, dependencies: ['b'] }, { step_id: 'b' }), 'dependency_cycle'],
     [steps({ step_id: 'a', requires_approval: true }, { step_id: 'gate', approval_gate: true }), 'missing_gate'],
     [steps({ step_id: 'a', requires_approval: true, approval_gate: true }), 'missing_gate'],
     [steps({ step_id: 'a', access: [{ resource: CRM, scope: 'admin' }] }), 'access_above_client'],
@@ -122,6 +123,18 @@ test('to be entered again, to be minted for more often, and to become a graph lo
   const [a, b] = ordered
   assert(a && b)
   assert.equal(loosens(ordered, [a, { ...b, dependencies: ['a'] }]), true)
+})
+
+test('a step that gets another gate than it had, and waits for less, is loosened (protocol.md section 5, ADR 17)', () => {
+  const [a, gate, pay] = steps(
+    { step_id: 'a', agent_id: 'planner' },
+    { step_id: 'gate', approval_gate: true, dependencies: ['a'] },
+    { step_id: 'pay', agent_id: 'payer', requires_approval: true },
+  )
+  const [other] = steps({ step_id: 'other', approval_gate: true })
+  assert(a && gate && pay && other)
+  assert.equal(loosens([a, gate, pay], [a, gate, other, pay]), true)
+  assert.equal(loosens([a, gate, pay], [a, other, gate, pay]), false)
 })
 
 test('what tightens needs no approval (protocol.md section 5)', () => {

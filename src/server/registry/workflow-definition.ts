@@ -1,6 +1,7 @@
 import { type Access, isWithin } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { MAX_DEPENDENCIES, MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
+import { stepGraph } from './step-record.ts'
 
 /**
  * Whether a definition can be kept (protocol.md section 5): ids once, agents and dependencies known, no cycle, a gate
@@ -58,11 +59,21 @@ export function loosens(previous: readonly WorkflowStep[], next: readonly Workfl
   const before = new Map(previous.map(step => [step.step_id, step]))
   const kept = next.filter(step => before.has(step.step_id)).map(step => step.step_id)
   if (previous.some((step, index) => step.step_id !== kept[index])) return true
+  if (losesGates(previous, next)) return true
   // With its first dependency an order becomes a graph, in which fewer steps are left behind (ADR 17).
   if (!hasDependencies(previous) && hasDependencies(next)) return true
   return next.some(step => {
     const old = before.get(step.step_id)
     return old ? stepLoosens(old, step) : additionLoosens(previous, step)
+  })
+}
+
+/** A step that waited for a gate, and for what that waits for, waits for another one or for none. */
+function losesGates(previous: readonly WorkflowStep[], next: readonly WorkflowStep[]): boolean {
+  const [before, after] = [stepGraph(previous), stepGraph(next)]
+  return previous.some(({ step_id }) => {
+    const gates = after.gates(step_id)
+    return before.gates(step_id).some(gate => !gates.includes(gate))
   })
 }
 
@@ -91,11 +102,13 @@ function additionLoosens(previous: readonly WorkflowStep[], step: WorkflowStep):
   return previous.some(old => old.agent_id === step.agent_id || (old.agent_id === undefined && !old.approval_gate))
 }
 
+/** Over dependencies and required steps before: what waits for itself could never be entered. */
 function hasCycle(steps: readonly WorkflowStep[]): boolean {
+  const { prerequisites } = stepGraph(steps)
   let waiting = steps
   for (;;) {
     const open = new Set(waiting.map(step => step.step_id))
-    const blocked = waiting.filter(step => step.dependencies.some(id => open.has(id)))
+    const blocked = waiting.filter(step => [...prerequisites(step.step_id)].some(id => open.has(id)))
     if (blocked.length === 0) return false
     if (blocked.length === waiting.length) return true
     waiting = blocked
