@@ -120,10 +120,10 @@ async function callerByToken(
  * The client of a token, as it is now, with what the token's subject can have by it. Throws `invalid_token` where it could
  * not ask for that token any more.
  */
-async function activeClient(ctx: Context, { client_id, sub, iat }: AccessTokenClaims): Promise<Client> {
+async function activeClient(ctx: Context, { client_id, sub, jti, iat }: AccessTokenClaims): Promise<Client> {
   const client = await findClient(ctx, client_id)
   if (client?.status !== 'active') throw refusal('client_not_active')
-  const access = await standingAccess(ctx, client, sub, iat)
+  const access = await standingAccess(ctx, client, sub, { jti, iat })
   if (!access) throw refusal('grant_taken_away')
   return { ...client, access }
 }

@@ -132,7 +132,7 @@ async function standingSession(ctx: Context, row: ConsoleSessionRow, origin: Ori
   const client = await findClient(ctx, client_id)
   const token = await findToken(ctx, row.jti)
   if (expires_at === null || client?.status !== 'active' || !token) return undefined
-  const access = await standingAccess(ctx, client, sub, epochSeconds(token.issued_at))
+  const access = await standingAccess(ctx, client, sub, { jti: row.jti, iat: epochSeconds(token.issued_at) })
   if (!access) return undefined
   if (acting_owner !== sub && acting_owner !== client.owner) return undefined
   if (await standingRevocation(ctx, revocationRefs(token), ctx.now())) return undefined
