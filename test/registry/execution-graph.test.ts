@@ -6,7 +6,7 @@ import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
 import { type WorkflowStep, workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
 import { edgesOf } from '../../src/server/registry/execution-graph.ts'
 import { judgeStep } from '../../src/server/registry/recorded-step.ts'
-import { type ExecutionRecord, missingBefore, stepGraph } from '../../src/server/registry/step-record.ts'
+import { type ExecutionRecord, stepGraph } from '../../src/server/registry/step-record.ts'
 
 function stepsOf(steps: readonly object[]): readonly WorkflowStep[] {
   return workflowRegistrationSchema.parse({ workflow_id: 'w', steps }).steps
@@ -92,7 +92,7 @@ test('a step is open exactly where the mint would miss no step before it (protoc
         ids.map(step => [step.step_id, { state: step.approval_gate ? 'granted' : 'left', entries: 1, tokens: 1 }]),
       )
       for (const { step_id } of steps.filter(step => !record.has(step.step_id) && !step.approval_gate)) {
-        const open = missingBefore(stepGraph(steps), record, step_id).length === 0 ? 'open' : 'waiting'
+        const open = stepGraph(steps).missing(record, step_id).length === 0 ? 'open' : 'waiting'
         assert.equal(open, judged(steps, record, step_id), step_id)
       }
     }),

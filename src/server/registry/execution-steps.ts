@@ -2,7 +2,7 @@ import type { ExecutionStepView } from '../../protocol/execution.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { ExecutionApprovalRow } from '../store/execution-reads.ts'
 import type { ExecutionStepRow } from '../store/executions.ts'
-import { isProtected, missingBefore, type StepGraph } from './step-record.ts'
+import { isProtected, type StepGraph } from './step-record.ts'
 
 type Approval = Pick<ExecutionApprovalRow, 'step_id' | 'status' | 'entry'>
 
@@ -26,7 +26,7 @@ export function stepViews(
       reversible: step.reversible ?? true,
       dependencies: step.dependencies,
       action: step.action ?? null,
-      state: row?.state ?? (missingBefore(graph, record, step.step_id).length === 0 ? 'open' : 'waiting'),
+      state: row?.state ?? (graph.missing(record, step.step_id).length === 0 ? 'open' : 'waiting'),
       protected: needsApproval(graph, record, step) && !hasApproval(row, ofStep),
       entries: row?.entries ?? 0,
       tokens: row?.tokens ?? 0,

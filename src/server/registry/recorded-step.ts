@@ -2,7 +2,7 @@ import type { Access } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { ExecutionLimits } from '../../protocol/execution.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
-import { type ExecutionRecord, isProtected, missingBefore, type StepGraph } from './step-record.ts'
+import { type ExecutionRecord, isProtected, type StepGraph } from './step-record.ts'
 
 /** An approval of the step as far as a mint must know it. */
 export type StepApproval = {
@@ -62,7 +62,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
   if (!step) throw refusal('The workflow has no step of this id.', 'unknown_step')
   checkWhoAsks(asked, step)
   checkCompletedSteps(asked)
-  const missing_steps = missingBefore(graph, record, workflow_step)
+  const missing_steps = graph.missing(record, workflow_step)
   if (asked.opens && graph.prerequisites(workflow_step).size > 0) {
     throw new OAuthError('invalid_request', 'Only an entry step opens an execution; name execution_id.', {
       reason: 'not_an_entry_step',

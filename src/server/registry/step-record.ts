@@ -20,7 +20,10 @@ export type StepGraph = {
   readonly prerequisites: (step_id: string) => ReadonlySet<string>
   /** Gates whose place in the record an approval of this step takes. */
   readonly gates: (step_id: string) => readonly string[]
-  /** What a step lacks, as `missingBefore`. */
+  /**
+   * Steps before this one that are not in the record. Its gates are not missing, an approval of this step puts them in
+   * the record; but what comes before them is.
+   */
   readonly missing: (record: Recorded, step_id: string) => readonly string[]
   /** Whether entering `later` leaves `earlier` (protocol.md section 6; ADR 17). */
   readonly leaves: (later: string, earlier: string) => boolean
@@ -59,14 +62,6 @@ export function stepGraph(steps: readonly WorkflowStep[]): StepGraph {
       return order.reached(place(later))[place(earlier)] === 1
     },
   }
-}
-
-/**
- * Steps before this one that are not in the record. Its gates are not missing, an approval of this step puts them in the
- * record; but what comes before them is.
- */
-export function missingBefore({ missing }: StepGraph, record: Recorded, step_id: string): readonly string[] {
-  return missing(record, step_id)
 }
 
 /** Whether nothing is minted for the step without an approval (protocol.md section 6). */

@@ -162,8 +162,7 @@ export async function insertDelegation(tx: Context, row: Insertable<DelegationTa
 
 /**
  * Removes delegations that ended so long ago that no token under them is left, a bounded piece at a time (index
- * delegation_by_expiry). None outlives the one above it, and its chain is longer: so the piece has no row without those
- * that name it.
+ * delegation_by_expiry).
  */
 export async function purgeDelegations(ctx: Context): Promise<void> {
   const before = new Date(ctx.now().getTime() - 2 * EXECUTION_LIFETIME_MAX * 1000)
@@ -172,7 +171,6 @@ export async function purgeDelegations(ctx: Context): Promise<void> {
     .select('delegation_id')
     .where('expires_at', '<', before)
     .orderBy('expires_at')
-    .orderBy(sql`jsonb_array_length(chain)`, 'desc')
     .limit(5000)
   await ctx.db.deleteFrom('delegation').where('delegation_id', 'in', dead).execute()
 }

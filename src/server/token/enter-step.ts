@@ -5,7 +5,7 @@ import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { consumeApproval } from '../store/approvals.ts'
 import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
-import { lapseRefusal } from './lapse-refusal.ts'
+import { workflowReplaced } from './lapse-refusal.ts'
 import { endedExecution, readRecord, type StepEntry } from './step-entry.ts'
 
 type Asked = {
@@ -56,12 +56,7 @@ async function judgeAgain(
   }
 }
 
-async function record(
-  tx: Context,
-  execution_id: string,
-  judged: JudgedStep,
-  now: Date,
-): Promise<EnteredStep | OAuthError> {
+async function record(tx: Context, execution_id: string, judged: JudgedStep, now: Date): Promise<EnteredStep> {
   const { approval, entry, how, leaves, step } = judged
   if (approval !== undefined && approval !== 'missing' && approval.entry === null) {
     const taken = await consumeApproval(tx, approval.approval_id, entry, now)
@@ -78,9 +73,7 @@ async function sameOpening(
 ): Promise<string | OAuthError> {
   const execution = opening && (await findExecutionByOpening(tx, client_id, opening))
   if (!execution) throw new Error('An execution could not be opened.')
-  return execution.workflow_version === workflow_version
-    ? execution.execution_id
-    : (lapseRefusal('workflow_replaced', true) ?? execution.execution_id)
+  return execution.workflow_version === workflow_version ? execution.execution_id : workflowReplaced()
 }
 
 /** Said last of all (protocol.md section 6): everything else that the mint needs is there. */

@@ -35,7 +35,7 @@ export function lapseRefusal(lapse: Lapse | undefined, isAgent: boolean): OAuthE
     case 'signing_key_revoked':
       return signingKeyRevoked()
     case 'workflow_replaced':
-      return again('The workflow has a new version since the request began; repeat the request.', lapse)
+      return workflowReplaced()
     case 'workflow_not_active':
       return new OAuthError('workflow_step_unauthorized', 'The client has no workflow of this workflow_id.', {
         reason: lapse,
@@ -47,6 +47,11 @@ export function lapseRefusal(lapse: Lapse | undefined, isAgent: boolean): OAuthE
         ? new OAuthError('unknown_agent', 'What this token would rest on was revoked.', { reason: lapse })
         : new OAuthError('unauthorized_client', 'What this token would rest on was revoked.', { reason: lapse })
   }
+}
+
+/** The step was judged by another version of its workflow than the one that counts. */
+export function workflowReplaced(): OAuthError {
+  return again('The workflow has a new version since the request began; repeat the request.', 'workflow_replaced')
 }
 
 /** A key of ours that must not sign any more: the server's trouble, gone with the next request. */
