@@ -13,6 +13,8 @@ export function useRoute(): Route {
   useEffect(() => {
     const changed = () => setHash(location.hash)
     addEventListener('hashchange', changed)
+    // An effect runs after the page was painted: what the address became before is told by nobody.
+    changed()
     return () => removeEventListener('hashchange', changed)
   }, [])
   return readRoute(hash)

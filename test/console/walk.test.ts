@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestApp } from '../support/app.ts'
-import { accessToken, givenAgent, givenClient } from '../support/given.ts'
-import { launchChromium, needsChromium } from './support.ts'
+import { accessToken, givenAdmin, givenAgent, givenClient } from '../support/given.ts'
+import { givenLink } from './given.ts'
+import { launchChromium, needsChromium, watchedPage } from './support.ts'
 import {
   answer,
   become,
@@ -226,4 +227,16 @@ test('what a session has no scope for is off, and the scope is named', needsChro
   await open(page, '#/decisions')
   await shows(page, 'does not have the scope audit:read')
   assert.deepEqual(clean(who), CLEAN)
+})
+
+test('an address that changes before the page listens to it is followed all the same', needsChromium, async () => {
+  const admin = await givenAdmin(app)
+  const { page } = await watchedPage(await launchChromium(), app.adminUrl)
+  await page.evaluateOnNewDocument(`new MutationObserver((_, observer) => {
+    if (document.querySelector('main') === null) return
+    observer.disconnect()
+    location.hash = '#/workflows'
+  }).observe(document, { childList: true, subtree: true })`)
+  await page.goto((await givenLink(app, admin)).url)
+  await become(page, 'main h1', ['Workflows'])
 })
