@@ -11,6 +11,11 @@ import { SIGNING_ALGS } from '../protocol/resource.ts'
 import { epochSeconds, TOKEN_CLOCK_SKEW, TOKEN_LIFETIME_HARD_LIMIT } from '../protocol/time.ts'
 import { isAcceptedTyp, verifyCompactJws } from '../protocol/verify-jws.ts'
 import { readCredentials } from './credentials.ts'
+import type { RootKeys } from './delegation-proofs.ts'
+import type { Refusal } from './refusal.ts'
+import type { ReplayCache } from './replay-cache.ts'
+import type { RevocationSource } from './revocation-source.ts'
+import type { RouteRule } from './route-rule.ts'
 
 /** Keys of the issuer as its JWKS shows them; asked for by the `kid` that is needed. */
 export type KeySource = (kid: string) => Promise<readonly object[]> | readonly object[]
@@ -19,12 +24,23 @@ export type VerifierOptions = {
   readonly issuer: string
   /** This resource's identifier, compared as an exact string. */
   readonly audience: string
+  /** The issuer's published keys unless told. */
   readonly jwks: KeySource
   /** Signature algorithms taken here; all of ours unless told. */
   readonly algorithms?: readonly string[]
   readonly now?: () => Date
   /** `optional` takes a `draft` token without a proof of its key (protocol.md section 8). */
   readonly draftPossession?: 'required' | 'optional'
+  /** Where used proofs are remembered: in memory unless told. `caller`: whoever calls claims `Verified.proof` itself. */
+  readonly replayCache?: ReplayCache | 'caller'
+  /** Knowledge of revocations; without one a revoked token counts until its `exp`. */
+  readonly revocation?: RevocationSource
+  /** Seconds that it may be old: 300 unless told. */
+  readonly maxStale?: number
+  /** Needed by rules with `proofs`. */
+  readonly rootKeys?: RootKeys
+  /** Called for each refusal; what it throws is ignored. */
+  readonly onRefusal?: (refusal: Refusal) => void
 }
 
 export type PresentedRequest = {
@@ -35,6 +51,8 @@ export type PresentedRequest = {
   readonly method: string
   /** The URL under which clients know this resource: from configuration, never from a Host header. */
   readonly url: string
+  /** The bytes of the body: asked for at most once, after token and proof held, and only where something names them. */
+  readonly body?: () => Promise<Uint8Array> | Uint8Array
 }
 
 /** What a proof was made of, for its single use: (jkt, jti) until `expires_at`, in epoch seconds. */
@@ -46,9 +64,16 @@ export type Verified = {
   readonly kid: string
   readonly token_type: 'DPoP' | 'Bearer'
   readonly proof?: UsedProof
+  /** What this call may use: the token's scope, narrowed by the proof's where it has one. */
+  readonly scope: readonly string[]
+  /** Subject names, root first, where the rule asked for proofs. */
+  readonly chain?: readonly string[]
 }
 
-export type Verifier = { readonly verify: (request: PresentedRequest) => Promise<Verified> }
+export type Verifier = {
+  /** Throws `OAuthError`; without a rule any valid token will do. */
+  readonly verify: (request: PresentedRequest, rule?: RouteRule) => Promise<Verified>
+}
 
 const MAX_ACT_DEPTH = 8
 const jwksKeySchema = z.looseObject({ kid: z.string(), alg: z.enum(SIGNING_ALGS) })
