@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { holderKey } from '../protocol/holder-key.ts'
 import type { AdminScope } from '../protocol/own-resources.ts'
 import { CliFailure } from './failure.ts'
-import { holderKey } from './keys.ts'
 import { type Login, readLogin } from './login-session.ts'
 import { readProfile } from './profile.ts'
 import { type ProtectedClient, protectedClient } from './protected-client.ts'

@@ -1,10 +1,10 @@
+import { publicMembers } from '../protocol/holder-key.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
 import { agentSubject } from '../protocol/names.ts'
 import { type HolderKey, signKeyStatement } from '../protocol/sign.ts'
 import { epochSeconds } from '../protocol/time.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
 import { readObject } from './files.ts'
-import { publicMembers } from './keys.ts'
 import type { Session } from './session.ts'
 
 export type StatementFor = {

@@ -1,13 +1,10 @@
-import { exportJWK, generateKeyPair, importJWK } from 'jose'
+import { exportJWK, generateKeyPair } from 'jose'
 import { z } from 'zod'
 import { OAuthError } from '../protocol/errors.ts'
-import type { JsonObject } from '../protocol/json.ts'
-import { importPublicJwk } from '../protocol/jwk.ts'
+import { holderKey } from '../protocol/holder-key.ts'
 import type { HolderKey } from '../protocol/sign.ts'
 import { CliFailure } from './failure.ts'
 import { readObject, withNewFile } from './files.ts'
-
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'key_ops', 'ext']
 
 const privateJwkSchema = z.record(z.string(), z.string())
 
@@ -37,21 +34,6 @@ export async function readKeyFile(path: string): Promise<HolderKey> {
       next: 'Make one with "remit keygen FILE", or with --generate-key FILE of "remit agent create" or "remit client create".',
     })
   }
-}
-
-/** A JWK without what is private in it, or only for whoever signs. */
-export function publicMembers(jwk: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(jwk).filter(([name]) => !PRIVATE_MEMBERS.includes(name)))
-}
-
-/** A private JWK as a key that signs. Throws Error or OAuthError. */
-export async function holderKey(jwk: JsonObject): Promise<HolderKey> {
-  if (typeof jwk.d !== 'string') throw new Error('it has no private part.')
-  const { jwk: publicJwk, algs } = await importPublicJwk(publicMembers(jwk))
-  const [alg = ''] = algs
-  const privateKey = await importJWK(jwk, alg)
-  if (privateKey instanceof Uint8Array) throw new Error('it is a symmetric key.')
-  return { alg, privateKey, publicJwk }
 }
 
 function sentenceOf(error: unknown): string {

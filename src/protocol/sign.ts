@@ -7,7 +7,10 @@ import { KEY_STATEMENT_TYP } from './key-statement.ts'
 /** A caller's own key: what signs, and the public half that stands in a proof. */
 export type HolderKey = { readonly alg: string; readonly privateKey: CryptoKey; readonly publicJwk: PublicJwk }
 
-/** What a DPoP proof says (RFC 9449 section 4.2); `iat` in epoch seconds, `jti` fresh for each request. */
+/**
+ * What a DPoP proof says (RFC 9449 section 4.2); `iat` in epoch seconds, `jti` fresh for each request; `bd` and `scope` bind
+ * the call (protocol.md section 8).
+ */
 export type ProofClaims = {
   readonly htm: string
   readonly htu: string
@@ -15,6 +18,8 @@ export type ProofClaims = {
   readonly jti: string
   readonly nonce?: string
   readonly access_token?: string
+  readonly bd?: string
+  readonly scope?: string
 }
 
 /** Signs one DPoP proof for one request. */

@@ -1,3 +1,4 @@
+import type { JWK } from 'jose'
 import type { ChecksumTool } from '../protocol/checksum.ts'
 import type { JsonObject } from '../protocol/json.ts'
 import type { HolderKey } from '../protocol/sign.ts'
@@ -6,7 +7,7 @@ import type { PromptTemplate } from './prompt-template.ts'
 
 /** How the process proves which OAuth client it is (protocol.md section 3). */
 export type ClientCredential =
-  | { readonly client_id: string; readonly key: HolderKey }
+  | { readonly client_id: string; readonly key: HolderKey | JWK }
   | { readonly client_id: string; readonly client_secret: string }
 
 /** An API that the agent calls: the scope it asks for there. */

@@ -1,6 +1,6 @@
 import type { ChecksumComponents } from '../protocol/checksum.ts'
 import type { JsonObject } from '../protocol/json.ts'
-import type { AgentOptions } from './agent-options.ts'
+import type { PublicJwk } from '../protocol/jwk.ts'
 import type { Execution } from './execution.ts'
 
 /** What one call asks for beside its request. */
@@ -18,6 +18,8 @@ export type StepOptions = {
   readonly execution?: Execution
   /** What is asked for in this step, of whichever API is called; the `scope` of the API unless told. */
   readonly scope?: readonly string[]
+  /** The API whose token enters the step before `work` begins; needed where the agent has several. */
+  readonly resource?: string
   /** What the step is about to be done with: what somebody approves. */
   readonly arguments?: JsonObject
   /** A trusted issuer's token of the user whose intent this is. */
@@ -31,6 +33,9 @@ export type StepOptions = {
 
 /** Who may be handed a task: a name and a key, both public. */
 export type AgentIdentity = { readonly sub: string; readonly jkt: string }
+
+/** An agent's own identity, with the public key to register. */
+export type OwnIdentity = AgentIdentity & { readonly jwk: PublicJwk }
 
 /** A signed task, plain JSON, good for one delegate: for an agent of this process or of another one. */
 export type Handoff = {
@@ -60,13 +65,20 @@ export type Agent = {
   readonly fetch: (input: string | URL | Request, init?: RequestInit, call?: CallOptions) => Promise<Response>
   /** Does work within a step: calls that `work` makes, however deep, use tokens of this step. */
   readonly run: <T>(step: StepOptions, work: (execution: Execution | undefined) => Promise<T>) => Promise<T>
+  /**
+   * The two headers that `fetch` would send, for another HTTP client: `authorization` and `dpop`, good for one call.
+   * With `body` the proof names these bytes.
+   */
+  readonly headers: (
+    method: string,
+    url: string,
+    call?: CallOptions & { readonly body?: Uint8Array; readonly nonce?: string },
+  ) => Promise<Record<string, string>>
   /** Hands a task to another agent, signed with the key of this agent's own token. */
   readonly delegate: (to: AgentIdentity, options: DelegationOptions) => Promise<Handoff>
-  readonly identity: () => Promise<AgentIdentity>
+  readonly identity: () => Promise<OwnIdentity>
   /** What the agent is made of right now, as it is registered and hashed. */
   readonly components: () => Promise<ChecksumComponents>
   /** Tools, prompt or configuration changed: no token of before is used any more. */
   readonly changed: () => void
 }
-
-export declare function createAgent(options: AgentOptions): Agent

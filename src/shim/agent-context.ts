@@ -1,0 +1,51 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { OAuthError } from '../protocol/errors.ts'
+import type { JsonObject } from '../protocol/json.ts'
+import type { Execution } from './execution.ts'
+
+/** The step that an agent works in, resolved from what `run` was given. */
+export type Step = {
+  /** Tells its tokens from those of other steps. */
+  readonly name: string
+  readonly workflow?: { readonly execution: Execution; readonly workflow_step: string }
+  readonly scope?: readonly string[]
+  readonly arguments?: JsonObject
+  readonly subject_token?: { readonly token: string; readonly type: string }
+  /** The assertion that the task was handed over with, and when it ends, in epoch seconds. */
+  readonly delegation?: { readonly assertion: string; readonly exp: number }
+  readonly approvalWait: number
+}
+
+type Context = { readonly sub: string; readonly agent: symbol; readonly step: Step }
+
+const contexts = new AsyncLocalStorage<Context>()
+
+/** Does work as one agent in one step; whatever `work` awaits or starts is in it too. */
+export async function within<T>(context: Context, work: () => Promise<T>): Promise<T> {
+  return await contexts.run(context, work)
+}
+
+/**
+ * The step in which this agent works now; undefined outside any `run`. Throws `invalid_request` in another agent's
+ * work: there its key is not for use, whatever object of this process one holds.
+ */
+export function stepOf(agent: symbol): Step | undefined {
+  const context = contexts.getStore()
+  if (context === undefined || context.agent === agent) return context?.step
+  throw anotherAgent()
+}
+
+/** Throws unless this agent may begin work here: outside any, in its own, or in that of whoever handed it the task. */
+export function checkMayBegin(agent: symbol, handedOverBy: string | undefined): void {
+  const context = contexts.getStore()
+  if (context === undefined || context.agent === agent || context.sub === handedOverBy) return
+  throw anotherAgent()
+}
+
+function anotherAgent(): OAuthError {
+  return new OAuthError(
+    'invalid_request',
+    'This is the work of another agent; let it hand the task over with delegate, and run it with that handoff.',
+    { reason: 'another_agents_work' },
+  )
+}
