@@ -4,6 +4,7 @@ import { addAgentDecideCommands } from './agent-decide.ts'
 import { addAgentKeyCommand } from './agent-key.ts'
 import { addAgentPreviewCommand } from './agent-preview.ts'
 import { addAgentRollbackCommand } from './agent-rollback.ts'
+import { addAgentSettingsCommand } from './agent-settings.ts'
 import { addAgentShowCommands } from './agent-show.ts'
 import { addAgentSuspendCommands } from './agent-suspend.ts'
 import { addAgentVersionCommand } from './agent-version.ts'
@@ -19,4 +20,5 @@ export function addAgentCommand(program: Command): void {
   addAgentSuspendCommands(agent)
   addAgentRollbackCommand(agent)
   addAgentKeyCommand(agent)
+  addAgentSettingsCommand(agent)
 }

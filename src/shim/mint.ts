@@ -84,7 +84,7 @@ async function withApproval<T>(step: Step | undefined, mint: () => Promise<T>): 
     try {
       return await mint()
     } catch (error) {
-      const isPending = error instanceof OAuthError && error.details.approval_id !== undefined
+      const isPending = error instanceof OAuthError && error.details.ajwt_error === 'approval_pending'
       if (!isPending || step === undefined || waited >= step.approvalWait) throw error
     }
     await new Promise(resolve => setTimeout(resolve, POLL_SECONDS * 1000))
