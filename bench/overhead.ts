@@ -1,0 +1,159 @@
+import { fork } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import * as oauth from 'oauth4webapi'
+import { z } from 'zod'
+import { bootstrap, createClient, logIn } from '../demo/administration.ts'
+import { generateKey } from '../demo/agents.ts'
+import { discover, expectStatus } from '../demo/remit-client.ts'
+import { type Defer, startRemit } from '../demo/remit-server.ts'
+import { setStage } from '../demo/stage.ts'
+import { agentChecksum, type ChecksumTool } from '../src/protocol/checksum.ts'
+import { type Agent, createAgent } from '../src/shim/index.ts'
+import { createVerifier } from '../src/verifier/index.ts'
+import { bareChecks } from './bare-checks.ts'
+import { overheadPage } from './overhead-page.ts'
+import { type Kind, type Measured, measure } from './rounds.ts'
+import { median } from './statistics.ts'
+
+// What protection costs: each part alone, then one whole call with a cached token beside the same call without
+// protection and behind a stock library, in turning order in one run. Ratios are of one machine and travel; times do not.
+
+const ROUNDS = Number(process.argv[2] ?? 1_000)
+const REPORT = 'overhead-report.html'
+const PROMPT = 'You answer questions about pages, briefly and in plain words. '.repeat(140).slice(0, 8_192)
+const TOOLS: readonly ChecksumTool[] = Array.from({ length: 50 }, (_, n) => ({
+  name: `tool_${n}`,
+  description: `Reads or changes pages of kind ${n}, and says what it did.`,
+  parameters: {
+    type: 'object',
+    properties: { page: { type: 'integer', minimum: 1 }, text: { type: 'string', maxLength: 4_000 } },
+    required: ['page'],
+  },
+}))
+const apisSchema = z.object({ open: z.string(), verifier: z.string(), stock: z.string() })
+type Apis = z.output<typeof apisSchema>
+
+const isDone = await setStage(async ({ dir, defer }) => {
+  const { apis, protect } = await startApis(defer)
+  const { agent, issuer } = await startAgent(dir, defer, apis)
+  await protect(issuer)
+  console.error('Measuring the parts…')
+  const parts = await measure(ROUNDS, await partsOf(agent, issuer, apis))
+  console.error('Measuring whole calls…')
+  const calls = await measure(ROUNDS, {
+    'call, unprotected': async () => async () => await called(fetch(`${apis.open}/pages/7`)),
+    'call, verifier': async () => async () => await called(agent.fetch(`${apis.verifier}/pages/7`)),
+    'call, oauth4webapi': async () => async () => await called(agent.fetch(`${apis.stock}/pages/7`)),
+  })
+  console.error('Measuring mints…')
+  const mints = await measure(Math.ceil(ROUNDS / 5), {
+    'mint, without a cached token': async () => {
+      agent.changed()
+      return async () => void (await agent.headers('GET', apis.verifier))
+    },
+  })
+  const ratios = [
+    ratio(parts, 'verify', 'two bare signature checks'),
+    ratio(parts, 'oauth4webapi verify', 'two bare signature checks'),
+    ratio(calls, 'call, verifier', 'call, unprotected'),
+    ratio(calls, 'call, verifier', 'call, oauth4webapi'),
+  ]
+  const machine = `${cpus().length} cores, Node ${process.version}, ${ROUNDS} rounds`
+  await writeFile(REPORT, overheadPage({ parts: [...parts, ...mints], calls, ratios, machine }))
+  console.log([machine, ...[...parts, ...mints, ...calls].map(line), ...ratios, `The plot is in ${REPORT}.`].join('\n'))
+}, console.error)
+if (!isDone) process.exitCode = 1
+
+/** Three APIs in a process of their own, so that they do not share the client's processor time. */
+async function startApis(defer: Defer): Promise<{ apis: Apis; protect: (issuer: string) => Promise<void> }> {
+  const child = fork(new URL('overhead-api.ts', import.meta.url), { stdio: 'inherit' })
+  defer(async () => void child.kill())
+  const heard = async () => await new Promise<unknown>(resolve => child.once('message', resolve))
+  const apis = apisSchema.parse(await heard())
+  return {
+    apis,
+    async protect(issuer) {
+      const ready = heard()
+      child.send(issuer)
+      await ready
+    },
+  }
+}
+
+async function startAgent(dir: string, defer: Defer, apis: Apis): Promise<{ agent: Agent; issuer: string }> {
+  const dataDir = join(dir, 'remit')
+  await mkdir(dataDir)
+  const { issuer, adminUrl, bootstrapToken } = await startRemit(dataDir, defer)
+  const server = { metadata: await discover(issuer), adminUrl }
+  const adminKey = await generateKey()
+  const administrator = await bootstrap(server, await bootstrapToken(), adminKey)
+  const anna = await logIn(server, administrator, adminKey, 'admin:clients admin:resources')
+  const resources = [apis.verifier, apis.stock]
+  for (const resource of resources) await anna.create('/resources', { resource, scopes: [{ name: 'read' }] })
+  const access = resources.map(resource => ({ resource, scope: 'read' }))
+  const { client, key } = await createClient(anna, server, {
+    client_id: 'bench',
+    client_name: 'Bench',
+    owner: 'user:local:ben',
+    kind: 'app',
+    grant_types: ['client_credentials', 'agent_checksum'],
+    access: [...access, { resource: issuer, scope: 'generate:intent-token register:intent' }],
+    policies: { default_grant: 'client', agent_keys: 'endorsed' },
+  })
+  const agent = createAgent({
+    issuer,
+    client: { client_id: 'bench', key },
+    agent_id: 'reader',
+    prompt: PROMPT,
+    tools: TOOLS,
+    access: resources.map(resource => ({ resource, scope: ['read'] })),
+  })
+  const body = { app_id: 'bench', agent_components: await agent.components() }
+  const register = await client.clientToken(issuer, 'register:intent')
+  expectStatus(await client.call('POST', server.metadata.ajwt_agent_registration_endpoint, register, body), 200)
+  return { agent, issuer }
+}
+
+/** Each part by itself; what it needs is made before its clock starts. */
+async function partsOf(agent: Agent, issuer: string, apis: Apis): Promise<Readonly<Record<string, Kind>>> {
+  const url = `${apis.verifier}/pages/7`
+  const verifier = createVerifier({ issuer, audience: apis.verifier })
+  const insecure = { [oauth.allowInsecureRequests]: true }
+  const discovery = await oauth.discoveryRequest(new URL(issuer), { algorithm: 'oauth2', ...insecure })
+  const as = await oauth.processDiscoveryResponse(new URL(issuer), discovery)
+  const bare = await bareChecks(await agent.headers('GET', url), `${issuer}/.well-known/jwks.json`)
+  return {
+    'checksum of 8 KB and 50 tools': async () => async () => void agentChecksum(await agent.components()),
+    attach: async () => async () => void (await agent.headers('GET', url)),
+    'two bare signature checks': async () => bare,
+    verify: async () => {
+      const presented = { ...(await agent.headers('GET', url)), method: 'GET', url }
+      return async () => void (await verifier.verify(presented, { scope: ['read'] }))
+    },
+    'oauth4webapi verify': async () => {
+      const request = new Request(url, { headers: await agent.headers('GET', url) })
+      const options = { requireDPoP: true, signingAlgorithms: ['ES256'], ...insecure }
+      return async () => void (await oauth.validateJwtAccessToken(as, request, apis.verifier, options))
+    },
+  }
+}
+
+async function called(answer: Promise<Response>): Promise<void> {
+  const response = await answer
+  await response.arrayBuffer()
+  if (response.status !== 200) throw new Error(`The API answered ${response.status}.`)
+}
+
+/** Medians of the pairs of one round, and the two 99th percentiles against each other. */
+function ratio(all: readonly Measured[], name: string, to: string): string {
+  const [one, other] = [name, to].map(wanted => all.find(measured => measured.name === wanted))
+  if (!one || !other) throw new Error('Both were measured.')
+  const paired = median(one.times.map((time, round) => time / (other.times[round] ?? time)))
+  return `${name} / ${to}: median ${paired.toFixed(2)}, p99 ${(one.p99 / other.p99).toFixed(2)}`
+}
+
+function line({ name, median: middle, p99 }: Measured): string {
+  return `${name.padEnd(32)}${middle.toFixed(3).padStart(9)} ms   p99${p99.toFixed(3).padStart(9)} ms`
+}
