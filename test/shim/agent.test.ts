@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decodeJwt } from 'jose'
+import { z } from 'zod'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import { createExecution } from '../../src/shim/execution.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
@@ -60,10 +62,14 @@ test('a token is renewed ahead of its end, and while that fails the old one is u
   const api = await startApi(app)
   const host = await givenHost(app, [api])
   await givenAgent(app, host.client, 'pager', registered('pager'))
+  const renewed = Promise.withResolvers<void>()
   let isCut = false
   const send: typeof fetch = async (input, init) => {
-    if (isCut && String(input).startsWith(app.issuer)) throw new TypeError('cut off')
-    return await fetch(input, init)
+    if (!String(input).endsWith('/intent/token')) return await fetch(input, init)
+    if (isCut) throw new TypeError('cut off')
+    const answer = await fetch(input, init)
+    if (api.calls.length > 0) renewed.resolve()
+    return answer
   }
   const agent = agentOf(app, host, [api], { fetch: send })
   await agent.fetch(api.resource)
@@ -74,7 +80,8 @@ test('a token is renewed ahead of its end, and while that fails the old one is u
   app.clock.advance(10)
   await agent.fetch(api.resource)
   const tokens = () => new Set(api.calls.map(({ claims }) => claims.jti)).size
-  for (let turn = 0; turn < 200 && tokens() < 2; turn += 1) await agent.fetch(api.resource)
+  await renewed.promise
+  for (let turn = 0; turn < 1_000 && tokens() < 2; turn += 1) await agent.fetch(api.resource)
   assert.equal(tokens(), 2)
   assert.equal(api.calls[0]?.claims.jti, api.calls[1]?.claims.jti)
   isCut = true
@@ -180,16 +187,30 @@ test('the metadata of another issuer, or an endpoint elsewhere, is not believed 
   assert.throws(() => agentOf(app, host, [api], { issuer: 'http://idp.example.test' }), url)
 })
 
-test('a token for somebody else, another API or another key is not carried', async () => {
+test('a token of another issuer, for another API, of another key, or that has ended is not carried', async () => {
   const api = await startApi(app)
   const host = await givenHost(app, [api])
   await givenAgent(app, host.client, 'pager', registered('pager'))
-  const other = agentOf(app, host, [api])
-  const stolen = (await other.headers('GET', api.resource)).authorization?.slice('DPoP '.length)
-  const send: typeof fetch = async (input, init) =>
-    String(input).endsWith('/intent/token') ? Response.json({ access_token: stolen }) : await fetch(input, init)
-  const agent = agentOf(app, host, [api], { fetch: send })
-  await assert.rejects(agent.fetch(api.resource), refusedWith('server_error', 'another_token'))
+  const lies = [
+    { iss: 'http://127.0.0.1:1' },
+    { aud: 'http://127.0.0.1:1' },
+    { cnf: { jkt: 'A'.repeat(43) } },
+    { exp: 1 },
+  ]
+  for (const lie of [{}, ...lies, { cnf: undefined }, { scope: '' }]) {
+    const send: typeof fetch = async (input, init) => {
+      const answer = await fetch(input, init)
+      if (!String(input).endsWith('/intent/token')) return answer
+      const { access_token } = z.object({ access_token: z.string() }).parse(await answer.json())
+      const [header, , signature] = access_token.split('.')
+      const payload = Buffer.from(JSON.stringify({ ...decodeJwt(access_token), ...lie })).toString('base64url')
+      return Response.json({ access_token: `${header}.${payload}.${signature}` })
+    }
+    const agent = agentOf(app, host, [api], { fetch: send })
+    const isHonest = Object.keys(lie).length === 0
+    if (isHonest) assert.match((await agent.headers('GET', api.resource)).authorization ?? '', /^DPoP /)
+    else await assert.rejects(agent.headers('GET', api.resource), refusedWith('server_error', 'another_token'))
+  }
 })
 
 /** plan, then write by another agent, which may be handed the task. */
@@ -246,7 +267,7 @@ test('in the work of one agent another key is not for use, unless the task was h
       () => writer.run({}, async () => 'done'),
     ]) {
       await assert.rejects(use(), another)
-      await assert.rejects(Promise.resolve().then(use), another)
+      await assert.rejects(Promise.resolve().then<unknown>(use), another)
     }
     const handoff = await planner.delegate(to, asked)
     const step = { handoff, ...(execution && { execution }), scope: ['page:read'] }

@@ -72,7 +72,11 @@ export async function givenHost(app: TestApp, apis: readonly Api[], overrides: o
     { resource: app.issuer, scope: 'generate:intent-token register:intent register:workflow read:agents' },
     ...apis.map(({ resource }) => ({ resource, scope: SCOPE })),
   ]
-  const client = await givenClient(app, { access, policies: { default_grant: 'client', agent_keys: 'endorsed' }, ...overrides })
+  const client = await givenClient(app, {
+    access,
+    policies: { default_grant: 'client', agent_keys: 'endorsed' },
+    ...overrides,
+  })
   return { client, key: await exportJWK(client.key.privateKey) }
 }
 

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exportJWK } from 'jose'
+import { OAuthError } from '../../src/protocol/errors.ts'
+import { createExecution } from '../../src/shim/execution.ts'
+import { memoryKeyStore } from '../../src/shim/memory-key-store.ts'
+import { startTestApp } from '../support/app.ts'
+import { generateKey } from '../support/dpop.ts'
+import { givenAgent } from '../support/given.ts'
+import { givenWorkflow } from '../support/recorded.ts'
+import { FOREIGN, foreignToken, givenTrustedIssuer, ID_TOKEN_TYPE } from '../token/foreign.ts'
+import { agentOf, givenHost, PROMPT, startApi } from './setting.ts'
+
+const app = await startTestApp()
+
+const registered = (agent_id: string) => ({
+  agent_components: { agent_id, prompt_template: PROMPT, tools: [], configuration: {} },
+  public_key: undefined,
+})
+
+/** Three agents, and a workflow of two first steps, one after them, and one that somebody must approve. */
+async function givenFlow() {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  const ids = ['planner', 'writer', 'helper']
+  for (const id of ids) await givenAgent(app, host.client, id, registered(id))
+  await givenWorkflow(app, host.client, 'flow', [
+    { step_id: 'plan', agent_id: 'planner', required: true },
+    { step_id: 'look', agent_id: 'planner' },
+    { step_id: 'write', agent_id: 'writer', dependencies: ['plan'] },
+    { step_id: 'gate', approval_gate: true, required: true, dependencies: ['plan'] },
+    { step_id: 'apply', agent_id: 'writer', requires_approval: true, dependencies: ['gate'] },
+  ])
+  const [planner, writer, helper] = ids.map(agent_id => agentOf(app, host, [api], { agent_id }))
+  if (!planner || !writer || !helper) throw new Error('There are three.')
+  return { api, host, planner, writer, helper }
+}
+
+async function grant(approval_id: string): Promise<void> {
+  await app.ctx.db
+    .updateTable('approval')
+    .set({ status: 'granted', decided_at: app.ctx.now(), decided_by: 'eve', decided_owner: 'user:local:eve' })
+    .where('approval_id', '=', approval_id)
+    .execute()
+}
+
+test('two first steps that begin at once make one run', async () => {
+  const { api, planner } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  await Promise.all(
+    ['plan', 'look'].map(workflow_step =>
+      planner.run({ execution, workflow_step }, async () => await planner.fetch(api.resource)),
+    ),
+  )
+  const runs = api.calls.map(({ claims }) => claims.intent?.execution_id)
+  assert.deepEqual(runs, [execution.execution_id, execution.execution_id])
+})
+
+test('a run whose first mint was refused is opened by the next', async () => {
+  const { planner } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  const bad = planner.run({ execution, workflow_step: 'plan', scope: ['page:burn'] }, async () => undefined)
+  const good = planner.run({ execution, workflow_step: 'plan' }, async () => undefined)
+  await assert.rejects(bad, { code: 'invalid_scope' })
+  await good
+  assert.match(execution.execution_id ?? '', /^exe_/)
+})
+
+test('no token of before a change is used in a run either', async () => {
+  const { api, planner } = await givenFlow()
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () => {
+    await planner.fetch(api.resource)
+    planner.changed()
+    await planner.fetch(api.resource)
+  })
+  const [before, after] = api.calls.map(({ claims }) => claims)
+  assert.notEqual(before?.jti, after?.jti)
+  assert.equal(before?.intent?.execution_id, after?.intent?.execution_id)
+})
+
+test('other arguments are another mint; a step that waits for approval says so, or waits (section 6)', async () => {
+  const { api, host, planner, writer } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  await planner.run({ execution, workflow_step: 'plan' }, async () => undefined)
+  const apply = { execution, workflow_step: 'apply', arguments: { page: 7 } }
+  const nothing = async () => assert.fail('nothing is done before somebody approves')
+  const refused = await writer.run(apply, nothing).catch((error: unknown) => error)
+  assert.ok(refused instanceof OAuthError)
+  assert.equal(refused.details.ajwt_error, 'approval_pending')
+  const approval_id = refused.details.approval_id ?? ''
+  let refusals = 0
+  const send: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    if (answer.status === 403) {
+      refusals += 1
+      await grant(approval_id)
+    }
+    return answer
+  }
+  const patient = agentOf(app, host, [api], { agent_id: 'writer', fetch: send })
+  await patient.run({ ...apply, approvalWait: 60 }, async () => await patient.fetch(api.resource))
+  assert.equal(refusals, 1)
+  assert.equal(api.calls.at(-1)?.claims.intent?.approval?.id, approval_id)
+  const other = await writer.run({ ...apply, arguments: { page: 8 } }, nothing).catch((error: unknown) => error)
+  assert.ok(other instanceof OAuthError)
+  assert.notEqual(other.details.approval_id, approval_id)
+})
+
+test('only a pending approval is waited for: what is refused for good is refused at once', async () => {
+  const { planner } = await givenFlow()
+  const step = { workflow_id: 'flow', workflow_step: 'plan', scope: ['page:burn'], approvalWait: 3_600 }
+  await assert.rejects(
+    planner.run(step, async () => undefined),
+    { code: 'invalid_scope' },
+  )
+})
+
+test('a chain of three: each hop names the one before, and ends no later (section 6)', async () => {
+  const { api, planner, writer, helper } = await givenFlow()
+  const asked = { resource: api.resource, scope: ['page:read'] }
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async execution => {
+    if (!execution) throw new Error('There is a run.')
+    const first = await planner.delegate(await writer.identity(), { ...asked, expiresIn: 100 })
+    await writer.run({ handoff: first, execution, scope: ['page:read'] }, async () => {
+      const second = await writer.delegate(await helper.identity(), { ...asked, expiresIn: 500 })
+      await helper.run({ handoff: second, execution, scope: ['page:read'] }, async () => {
+        assert.equal((await helper.fetch(api.resource)).status, 200)
+      })
+    })
+  })
+  const claims = api.calls.at(-1)?.claims
+  assert.equal(claims?.sub, planner.sub)
+  const act = { sub: helper.sub, sub_profile: 'ai_agent', act: { sub: writer.sub, sub_profile: 'ai_agent' } }
+  assert.deepEqual(claims?.act, act)
+  assert.equal((claims?.exp ?? 0) - app.clock.seconds(), 100)
+})
+
+test('a step that is half named, or of another run than its handoff, is refused before anything is asked', async () => {
+  const { api, planner, writer } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  const half = { code: 'invalid_request', reason: 'half_a_step' }
+  const work = async () => assert.fail('nothing is done')
+  await assert.rejects(planner.run({ workflow_step: 'plan' }, work), half)
+  await assert.rejects(planner.run({ workflow_id: 'flow' }, work), half)
+  await assert.rejects(planner.run({ execution, workflow_id: 'other', workflow_step: 'plan' }, work), half)
+  const asked = { resource: api.resource, scope: ['page:read'], workflow_step: 'write' }
+  const handoff = await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () =>
+    planner.delegate(await writer.identity(), asked),
+  )
+  const elsewhere = createExecution({ workflow_id: 'flow', execution_id: 'exe_AAAAAAAAAAAAAAAAAAAAAA' })
+  await assert.rejects(writer.run({ handoff, execution: elsewhere }, work), half)
+})
+
+test('the token of a user of a trusted issuer starts a run for that user', async () => {
+  const { api, host, planner } = await givenFlow()
+  const key = await generateKey()
+  await givenTrustedIssuer(app, key, { name: 'corp', clients: [host.client.client_id] })
+  const subject_token = await foreignToken(app, key)
+  const step = { workflow_id: 'flow', workflow_step: 'plan', subject_token, subject_token_type: ID_TOKEN_TYPE }
+  await planner.run(step, async () => await planner.fetch(api.resource))
+  assert.equal(FOREIGN, 'https://idp.example.com')
+  assert.equal(api.calls.at(-1)?.claims.sub, 'user:corp:42')
+})
+
+test('a registered key from a store serves a client that has only a secret; without one it is said why not', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  const agent = await givenAgent(app, host.client, 'pager', { agent_components: registered('pager').agent_components })
+  const stored = await exportJWK(agent.key.privateKey)
+  const holder = agentOf(app, host, [api], { keyStore: memoryKeyStore(stored) })
+  assert.equal((await holder.fetch(api.resource)).status, 200)
+  assert.equal(api.calls[0]?.claims.agent_proof?.key, 'registered')
+  const client = { client_id: host.client.client_id, client_secret: 'secret' }
+  const endorsed = agentOf(app, host, [api], { client })
+  await assert.rejects(endorsed.fetch(api.resource), { reason: 'no_endorsing_key' })
+  const byKey = agentOf(app, host, [api], { client, keyStore: memoryKeyStore(stored) })
+  await assert.rejects(byKey.fetch(api.resource), { code: 'invalid_client' })
+})
+
+test('a key in memory is vouched for anew before its statement ends', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const agent = agentOf(app, host, [api])
+  for (const seconds of [0, 3_400, 3_400]) {
+    app.clock.advance(seconds)
+    assert.equal((await agent.fetch(api.resource)).status, 200)
+  }
+})
+
+test('a token that the API refuses is not used again', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  let isRefusing = false
+  const send: typeof fetch = async (input, init) =>
+    isRefusing && String(input).startsWith(api.resource)
+      ? new Response(null, { status: 401 })
+      : await fetch(input, init)
+  const agent = agentOf(app, host, [api], { fetch: send })
+  await agent.fetch(api.resource)
+  isRefusing = true
+  assert.equal((await agent.fetch(api.resource)).status, 401)
+  isRefusing = false
+  await agent.fetch(api.resource)
+  assert.equal(new Set(api.calls.map(({ claims }) => claims.jti)).size, 2)
+})
