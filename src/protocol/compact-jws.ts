@@ -1,7 +1,15 @@
 import { OAuthError } from './errors.ts'
 import { isJsonObject, type JsonObject, parseStrictJson } from './json.ts'
 
-export type CompactJws = { header: JsonObject & { alg: string }; payload: JsonObject; signingInput: string }
+export type CompactJws = {
+  header: JsonObject & { alg: string }
+  payload: JsonObject
+  /** Header and payload as they were sent: what the signature is over. */
+  signingInput: string
+  /** The very text of the header. */
+  encodedHeader: string
+  signature: Uint8Array
+}
 
 const MAX_LENGTH = 16_384
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
@@ -14,7 +22,13 @@ const CERTIFICATE_THUMBPRINTS = ['x5t', 'x5t#S256'] as const
 
 /** Whether the text is base64url without padding in the one spelling that its bytes have (RFC 4648 section 3.5). */
 export function isCanonicalBase64url(text: string): boolean {
-  return BASE64URL.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text
+  return canonicalBytes(text) !== undefined
+}
+
+function canonicalBytes(text: string): Buffer | undefined {
+  if (!BASE64URL.test(text)) return undefined
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? bytes : undefined
 }
 
 /** Whether a value is a `kid` that we look up: 1 to 128 printable ASCII characters. */
@@ -29,23 +43,26 @@ export function isKid(value: unknown): value is string {
  */
 export function parseCompactJws(token: string, { isForeign = false }: { isForeign?: boolean } = {}): CompactJws {
   if (token.length > MAX_LENGTH || !COMPACT.test(token)) throw refusal('malformed_jws')
-  const parts = token.split('.')
-  const [encodedHeader = '', encodedPayload = ''] = parts
-  if (!parts.every(isCanonicalBase64url)) throw refusal('malformed_jws')
-  const header = readObject(encodedHeader)
-  const payload = readObject(encodedPayload)
+  const [encodedHeader = '', encodedPayload = '', encodedSignature = ''] = token.split('.')
+  const headerBytes = canonicalBytes(encodedHeader)
+  const payloadBytes = canonicalBytes(encodedPayload)
+  const signature = canonicalBytes(encodedSignature)
+  if (!headerBytes || !payloadBytes || !signature) throw refusal('malformed_jws')
+  const header = readObject(headerBytes)
+  const payload = readObject(payloadBytes)
   const { alg, typ, kid } = header
   const refused = isForeign ? REFUSED_HEADERS : [...REFUSED_HEADERS, ...CERTIFICATE_THUMBPRINTS]
   if (refused.some(name => Object.hasOwn(header, name))) throw refusal('jws_header_refused')
   if (typeof alg !== 'string' || (typ !== undefined && typeof typ !== 'string')) throw refusal('jws_header_refused')
   if (kid !== undefined && !isKid(kid)) throw refusal('jws_kid')
-  return { header: { ...header, alg }, payload, signingInput: `${encodedHeader}.${encodedPayload}` }
+  const signingInput = `${encodedHeader}.${encodedPayload}`
+  return { header: { ...header, alg }, payload, signingInput, encodedHeader, signature }
 }
 
-function readObject(encoded: string): JsonObject {
+function readObject(bytes: Uint8Array): JsonObject {
   let value: unknown
   try {
-    value = parseStrictJson(Buffer.from(encoded, 'base64url'))
+    value = parseStrictJson(bytes)
   } catch (cause) {
     throw refusal('malformed_jws', cause)
   }

@@ -4,11 +4,12 @@ import { OAuthError } from './errors.ts'
 import { normaliseHtu } from './htu.ts'
 
 import type { JsonObject, JsonValue } from './json.ts'
-import { importPublicJwk, type PublicJwk } from './jwk.ts'
+import type { PublicJwk } from './jwk.ts'
 import { integerClaim } from './jwt-times.ts'
+import { importProofKey, type ProofKeys } from './proof-keys.ts'
 import { splitScope } from './scope.ts'
 import { CLOCK_SKEW, DPOP_PROOF_WINDOW } from './time.ts'
-import { verifyCompactJws } from './verify-jws.ts'
+import { verifyParsedJws } from './verify-jws.ts'
 
 export { normaliseHtu } from './htu.ts'
 
@@ -25,6 +26,8 @@ export type ExpectedProof = {
   /** base64url SHA-256 of the access token, where one is sent along. */
   ath?: string
   algs?: readonly string[]
+  /** How the key of the proof is read: anew each time unless told. */
+  keys?: ProofKeys
 }
 
 export type DpopProof = {
@@ -58,12 +61,13 @@ export async function verifyDpopProof(proof: string, expected: ExpectedProof): P
 }
 
 async function verify(proof: string, expected: ExpectedProof): Promise<DpopProof> {
-  const { header } = parseCompactJws(proof)
-  const { alg } = header
+  const jws = parseCompactJws(proof)
+  const { alg } = jws.header
   if (!(expected.algs ?? DPOP_ALGS).includes(alg)) throw refusal('dpop_alg')
-  const { jwk, jkt, algs } = await importPublicJwk(header.jwk)
+  const { jwk, jkt, algs, key } = await (expected.keys ?? importProofKey)(jws)
   if (!algs.includes(alg)) throw refusal('dpop_alg')
-  const { payload } = await verifyCompactJws(proof, jwk, { alg, typ: ['dpop+jwt'], allowEmbeddedJwk: true })
+  await verifyParsedJws(jws, key, { alg, typ: ['dpop+jwt'], allowEmbeddedJwk: true })
+  const { payload } = jws
   const { jti, htm, htu, ath, nonce, bd, scope } = payload
   if (typeof jti !== 'string' || !PRINTABLE.test(jti)) throw refusal('dpop_jti')
   if (htm !== expected.htm) throw refusal('dpop_htm')

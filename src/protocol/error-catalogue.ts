@@ -1,3 +1,4 @@
+import { ADAPTER_REASONS } from './error-catalogue/adapter-reasons.ts'
 import { ADMINISTRATION_REASONS } from './error-catalogue/administration-reasons.ts'
 import { AGENT_REASONS } from './error-catalogue/agent-reasons.ts'
 import { API_REASONS } from './error-catalogue/api-reasons.ts'
@@ -14,6 +15,7 @@ import { KEY_REASONS } from './error-catalogue/key-reasons.ts'
 import { PROOF_REASONS } from './error-catalogue/proof-reasons.ts'
 import { REGISTRATION_REASONS } from './error-catalogue/registration-reasons.ts'
 import { STATEMENT_REASONS } from './error-catalogue/statement-reasons.ts'
+import { VERIFIER_REASONS } from './error-catalogue/verifier-reasons.ts'
 import { WORKFLOW_REASONS } from './error-catalogue/workflow-reasons.ts'
 import type { AjwtError, ErrorCode } from './errors.ts'
 import type { ProblemCode } from './problem.ts'
@@ -51,6 +53,8 @@ export const REASON_CATALOGUE: Readonly<Record<string, ReasonEntry>> = {
   ...ADMINISTRATION_REASONS,
   ...FETCH_REASONS,
   ...CONSOLE_REASONS,
+  ...VERIFIER_REASONS,
+  ...ADAPTER_REASONS,
 }
 
 /** The families apart: a reason belongs to exactly one. */
@@ -71,6 +75,8 @@ export const REASON_FAMILIES: readonly Readonly<Record<string, ReasonEntry>>[] =
   CONSOLE_REASONS,
   FETCH_REASONS,
   ADMINISTRATION_REASONS,
+  VERIFIER_REASONS,
+  ADAPTER_REASONS,
 ]
 
 export function isWireCode(code: string): code is WireCode {

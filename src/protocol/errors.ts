@@ -71,8 +71,10 @@ export type ErrorDetails = {
   results?: readonly BatchResult[]
   /** Seconds for Retry-After, with 429 and 503. */
   retry_after?: number
+  /** For DPoP-Nonce, with `use_dpop_nonce` of a resource. */
+  dpop_nonce?: string
   /** Where a code has another status than its usual one. */
-  status?: 400 | 409 | 415 | 429 | 503
+  status?: 400 | 409 | 413 | 415 | 429 | 503
   cause?: unknown
 }
 

@@ -8,6 +8,7 @@ export type JsonLimits = { readonly maxDepth?: number; readonly maxMembers?: num
 
 const MAX_DEPTH = 32
 const MAX_MEMBERS = 10_000
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y
 
 /** An object, not null and not an array. */
@@ -35,7 +36,7 @@ export function parseStrictJsonText(text: string, limits?: JsonLimits): JsonValu
 /** Fatal UTF-8; a BOM stays in the text. Throws `invalid_request`. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return UTF8.decode(bytes)
   } catch (cause) {
     throw new OAuthError('invalid_request', 'The text is not valid UTF-8.', { reason: 'invalid_utf8', cause })
   }

@@ -1,5 +1,7 @@
+import { KeyObject } from 'node:crypto'
 import { type CryptoKey, compactVerify, errors, type JWK } from 'jose'
 import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import { isCurveSignature } from './curve-signature.ts'
 import { OAuthError } from './errors.ts'
 
 export type ExpectedJws = {
@@ -23,10 +25,25 @@ export async function verifyCompactJws(
   key: CryptoKey | JWK,
   expected: ExpectedJws,
 ): Promise<Pick<CompactJws, 'header' | 'payload'>> {
-  const { header, payload } = parseCompactJws(token, { isForeign: expected.isForeign === true })
+  const jws = parseCompactJws(token, { isForeign: expected.isForeign === true })
+  await verifyParsedJws(jws, key, expected)
+  return { header: jws.header, payload: jws.payload }
+}
+
+/** `verifyCompactJws` of what `parseCompactJws` has read: kind, algorithm, then the signature. */
+export async function verifyParsedJws(
+  { header, signingInput, signature }: CompactJws,
+  key: CryptoKey | JWK | KeyObject,
+  expected: ExpectedJws,
+): Promise<void> {
   if (!isAcceptedTyp(header.typ, expected)) throw refusal('jws_typ')
   if (header.alg !== expected.alg) throw refusal('jws_alg')
   if (Object.hasOwn(header, 'jwk') && !expected.allowEmbeddedJwk) throw refusal('jws_embedded_jwk')
+  const isSigned =
+    key instanceof KeyObject ? isCurveSignature(key, { alg: expected.alg, signingInput, signature }) : undefined
+  if (isSigned === true) return
+  if (isSigned === false) throw refusal('jws_signature')
+  const token = `${signingInput}.${Buffer.from(signature).toString('base64url')}`
   try {
     await compactVerify(token, key, { algorithms: [expected.alg] })
   } catch (cause) {
@@ -35,7 +52,6 @@ export async function verifyCompactJws(
     }
     throw cause
   }
-  return { header, payload }
 }
 
 /** Media type rules of RFC 7515 section 4.1.9: any letter case, `application/` may be left out. */

@@ -24,6 +24,7 @@ import { intentReadRoutes } from './http/intent-read.ts'
 import { jwksRoute } from './http/jwks.ts'
 import { metricsRoute } from './http/metrics.ts'
 import { describeRoute, mergedDocument, OPENAPI_BASE } from './http/openapi.ts'
+import { refusalsRoute } from './http/refusals.ts'
 import { registerAgentBatchRoute, registerAgentRoutes } from './http/register.ts'
 import { registerWorkflowRoute, registerWorkflowsRoute } from './http/register-workflow.ts'
 import { guardRequests, hostNames } from './http/request-guard.ts'
@@ -130,6 +131,7 @@ async function publicRoutes(app: App, { ctx, document }: { ctx: Context; documen
   await app.register(intentReadRoutes, { ctx })
   await app.register(executions, { ctx })
   await app.register(agentKeyRoutes, { ctx })
+  await app.register(refusalsRoute, { ctx })
   await app.register(docsRoutes, { document })
 }
 

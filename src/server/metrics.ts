@@ -27,6 +27,12 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    resourceRefusals: new Counter({
+      name: 'remit_resource_refusals_total',
+      help: 'Requests that APIs refused, by reason, as their own clients report them',
+      labelNames: ['reason'],
+      registers,
+    }),
     webhookAttempts: new Counter({
       name: 'remit_webhook_attempts_total',
       help: 'Attempts to deliver a webhook by result: delivered, retried, failed, gone',

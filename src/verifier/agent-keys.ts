@@ -1,7 +1,7 @@
 import { thumbprintOf } from '../protocol/jwk.ts'
+import type { KeySource } from './access-token.ts'
 import type { RootKeys } from './delegation-proofs.ts'
 import { type RemoteJwksOptions, remoteJwks } from './remote-jwks.ts'
-import type { KeySource } from './verify.ts'
 
 /** Key sets kept at a time; a chain begins at few agents. */
 const MAX_AGENTS = 256

@@ -9,15 +9,18 @@ export type ChallengeOptions = {
   readonly scope?: string
 }
 
+/** Refusals that another token of more scope would mend; with any other a client would ask for one in vain. */
+const NAMES_SCOPE: readonly string[] = ['invalid_token', 'insufficient_scope']
+
 /**
- * The WWW-Authenticate value for a refused request (RFC 6750 section 3, RFC 9449 section 7.1). A request that sent no
- * token learns of no error.
+ * The WWW-Authenticate value for a refusal of 401 or 403 (RFC 6750 section 3, RFC 9449 section 7.1). A request that sent
+ * no token learns of no error.
  */
 export function challenge(error: OAuthError, { scheme, resource_metadata, scope }: ChallengeOptions): string {
   const hadToken = error.reason !== 'token_missing'
   const parameters = [
     ...(hadToken ? [`error="${error.code}"`, `error_description="${quotable(error.message)}"`] : []),
-    ...(scope === undefined ? [] : [`scope="${quotable(scope)}"`]),
+    ...(scope === undefined || !NAMES_SCOPE.includes(error.code) ? [] : [`scope="${quotable(scope)}"`]),
     ...(scheme === 'DPoP' ? [`algs="${DPOP_ALGS.join(' ')}"`] : []),
     ...(resource_metadata === undefined ? [] : [`resource_metadata="${quotable(resource_metadata)}"`]),
   ]

@@ -1,4 +1,7 @@
-import type { UsedProof } from './verify.ts'
+import type { DpopProof } from '../protocol/dpop.ts'
+
+/** What a proof was made of, for its single use: (jkt, jti) until `expires_at`, in epoch seconds. */
+export type UsedProof = Pick<DpopProof, 'jti' | 'jkt' | 'iat' | 'expires_at'>
 
 /**
  * Where proofs that were used are remembered, by (jkt, jti) until `expires_at`. `claim` answers whether this is the first

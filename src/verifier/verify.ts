@@ -1,37 +1,45 @@
-import { calculateJwkThumbprint } from 'jose'
-import { z } from 'zod'
-import { type AccessTokenClaims, accessTokenClaimsSchema } from '../protocol/claims.ts'
-import { type CompactJws, parseCompactJws } from '../protocol/compact-jws.ts'
-import { equalConstantTime, sha256Base64url } from '../protocol/digest.ts'
-import { type DpopProof, verifyDpopProof } from '../protocol/dpop.ts'
+import type { AccessTokenClaims } from '../protocol/claims.ts'
 import { OAuthError } from '../protocol/errors.ts'
-import { importPublicJwk, type PublicKey } from '../protocol/jwk.ts'
-import { readTimes } from '../protocol/jwt-times.ts'
+import { rememberProofKeys } from '../protocol/proof-keys.ts'
 import { SIGNING_ALGS } from '../protocol/resource.ts'
-import { epochSeconds, TOKEN_CLOCK_SKEW, TOKEN_LIFETIME_HARD_LIMIT } from '../protocol/time.ts'
-import { isAcceptedTyp, verifyCompactJws } from '../protocol/verify-jws.ts'
+import { epochSeconds } from '../protocol/time.ts'
+import { type KeySource, tokenReader } from './access-token.ts'
+import { checkNonce, checkNonceKey } from './api-nonce.ts'
+import { checkApprovedBody } from './approved-body.ts'
+import { type Body, checkBody, readOnce, scopeOfCall } from './call-binding.ts'
+import { type CheckedRule, checkRule } from './checked-rule.ts'
 import { readCredentials } from './credentials.ts'
-import type { RootKeys } from './delegation-proofs.ts'
+import { type RootKeys, verifyDelegationProofs } from './delegation-proofs.ts'
+import { memoryReplayCache } from './memory-replay-cache.ts'
+import { checkPossession, claimProof } from './possession.ts'
 import type { Refusal } from './refusal.ts'
-import type { ReplayCache } from './replay-cache.ts'
+import { intentDenied, proofRefused } from './refused.ts'
+import { remoteJwks } from './remote-jwks.ts'
+import type { ReplayCache, UsedProof } from './replay-cache.ts'
+import { resourceStatus } from './resource-status.ts'
+import { checkRevocation } from './revocation-check.ts'
 import type { RevocationSource } from './revocation-source.ts'
 import type { RouteRule } from './route-rule.ts'
+import { checkIntent, checkScope } from './rule-match.ts'
 
-/** Keys of the issuer as its JWKS shows them; asked for by the `kid` that is needed. */
-export type KeySource = (kid: string) => Promise<readonly object[]> | readonly object[]
+export type { KeySource } from './access-token.ts'
+export type { UsedProof } from './replay-cache.ts'
 
 export type VerifierOptions = {
   readonly issuer: string
   /** This resource's identifier, compared as an exact string. */
   readonly audience: string
-  /** The issuer's published keys unless told. */
-  readonly jwks: KeySource
+  /** The keys that the issuer publishes unless told. */
+  readonly jwks?: KeySource
   /** Signature algorithms taken here; all of ours unless told. */
   readonly algorithms?: readonly string[]
   readonly now?: () => Date
   /** `optional` takes a `draft` token without a proof of its key (protocol.md section 8). */
   readonly draftPossession?: 'required' | 'optional'
-  /** Where used proofs are remembered: in memory unless told. `caller`: whoever calls claims `Verified.proof` itself. */
+  /**
+   * Where used proofs are remembered: in memory unless told, which is enough for an API of one process. `caller`: whoever
+   * calls claims `Verified.proof` itself.
+   */
   readonly replayCache?: ReplayCache | 'caller'
   /** Knowledge of revocations; without one a revoked token counts until its `exp`. */
   readonly revocation?: RevocationSource
@@ -39,7 +47,9 @@ export type VerifierOptions = {
   readonly maxStale?: number
   /** Needed by rules with `proofs`. */
   readonly rootKeys?: RootKeys
-  /** Called for each refusal; what it throws is ignored. */
+  /** Random bytes, at least 32, the same on all nodes of the API: with them proofs need a nonce of it (RFC 9449 section 9). */
+  readonly nonceKey?: Uint8Array
+  /** Called once for each refusal; what it throws is ignored. */
   readonly onRefusal?: (refusal: Refusal) => void
 }
 
@@ -51,12 +61,12 @@ export type PresentedRequest = {
   readonly method: string
   /** The URL under which clients know this resource: from configuration, never from a Host header. */
   readonly url: string
-  /** The bytes of the body: asked for at most once, after token and proof held, and only where something names them. */
+  /**
+   * The bytes of the body, none for a request without one: asked for at most once, after token and proof held, and only
+   * where something names them. Where it is absent, what names a body is refused.
+   */
   readonly body?: () => Promise<Uint8Array> | Uint8Array
 }
-
-/** What a proof was made of, for its single use: (jkt, jti) until `expires_at`, in epoch seconds. */
-export type UsedProof = Pick<DpopProof, 'jti' | 'jkt' | 'iat' | 'expires_at'>
 
 export type Verified = {
   readonly claims: AccessTokenClaims
@@ -66,121 +76,120 @@ export type Verified = {
   readonly proof?: UsedProof
   /** What this call may use: the token's scope, narrowed by the proof's where it has one. */
   readonly scope: readonly string[]
+  /** The body's digest, where the proof named it. */
+  readonly bd?: string
   /** Subject names, root first, where the rule asked for proofs. */
   readonly chain?: readonly string[]
 }
 
 export type Verifier = {
-  /** Throws `OAuthError`; without a rule any valid token will do. */
+  /** Throws `OAuthError`; without a rule any valid token will do. `TypeError` for a rule that says what cannot be. */
   readonly verify: (request: PresentedRequest, rule?: RouteRule) => Promise<Verified>
+  /**
+   * A further rule for a request that was verified: its proof counts once, so it cannot be verified twice. `body` is what
+   * an approval is compared with. Throws as `verify` does.
+   */
+  readonly check: (verified: Verified, rule: RouteRule, request?: Pick<PresentedRequest, 'body'>) => Promise<Verified>
 }
 
-const MAX_ACT_DEPTH = 8
-const jwksKeySchema = z.looseObject({ kid: z.string(), alg: z.enum(SIGNING_ALGS) })
-/** Without `nbf` the claims' own schema would let a wrong type of it pass unread. */
-const claimsSchema = accessTokenClaimsSchema.extend({ nbf: z.int().optional() })
+/** Whose token it is, once that is known. */
+type Known = { claims?: AccessTokenClaims }
 
-/** The checks that every resource makes of a token and its proof, in the order of protocol.md section 8. */
+const MAX_STALE = 300
+const NO_RULE: RouteRule = {}
+
+/**
+ * The checks that every resource makes, in the order of protocol.md section 8: token, possession, call binding, route
+ * rule, scope, revocation, proofs.
+ */
 export function createVerifier(options: VerifierOptions): Verifier {
+  const { issuer, audience, revocation, rootKeys, nonceKey } = options
+  const { maxStale = MAX_STALE, draftPossession = 'required' } = options
+  if (nonceKey) checkNonceKey(nonceKey)
   const now = options.now ?? (() => new Date())
-  const algorithms = options.algorithms ?? SIGNING_ALGS
-  const imported = new WeakMap<object, Promise<PublicKey>>()
+  const seconds = () => epochSeconds(now())
+  const jwks = options.jwks ?? remoteJwks(`${issuer}/.well-known/jwks.json`, { now })
+  const readToken = tokenReader({ issuer, audience, jwks, algorithms: options.algorithms ?? SIGNING_ALGS })
+  const replays = options.replayCache ?? memoryReplayCache({ now })
+  const means = { hasRevocation: revocation !== undefined, hasRootKeys: rootKeys !== undefined }
+  const keys = rememberProofKeys()
+  const rules = new WeakMap<RouteRule, CheckedRule>()
+  /** What this verifier itself has answered: nothing else can be checked further. */
+  const own = new WeakSet<Verified>()
 
-  async function keyFor(jws: CompactJws): Promise<PublicKey & { alg: string; kid: string }> {
-    const { kid, alg } = jws.header
-    if (!algorithms.includes(alg)) throw tokenRefused('token_alg')
-    if (typeof kid !== 'string') throw tokenRefused('token_kid')
-    for (const jwk of await options.jwks(kid)) {
-      const listed = jwksKeySchema.safeParse(jwk)
-      if (listed.data?.kid !== kid) continue
-      if (listed.data.alg !== alg) throw tokenRefused('token_alg')
-      const key = imported.get(jwk) ?? importPublicJwk(jwk)
-      imported.set(jwk, key)
-      return { ...(await key), alg, kid }
-    }
-    throw tokenRefused('token_kid')
+  function checked(rule: RouteRule): CheckedRule {
+    const known = rules.get(rule) ?? checkRule(rule, means)
+    rules.set(rule, known)
+    return known
   }
 
-  async function readToken(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
-    const jws = parseCompactJws(token)
-    const { jwk, alg, kid } = await keyFor(jws)
-    await verifyCompactJws(token, jwk, { alg, typ: ['at+jwt', 'JWT'] })
-    const parsed = claimsSchema.safeParse(jws.payload)
-    if (!parsed.success) throw tokenRefused('token_claims')
-    const claims = parsed.data
-    if (isAcceptedTyp(jws.header.typ, { typ: ['JWT'] }) !== isDraftProfile(claims)) throw tokenRefused('token_profile')
-    if (claims.iss !== options.issuer) throw tokenRefused('token_iss')
-    if (claims.aud !== options.audience) throw tokenRefused('token_aud')
-    readTimes(jws.payload, {
-      now: epochSeconds(now()),
-      maxLifetime: TOKEN_LIFETIME_HARD_LIMIT,
-      skew: TOKEN_CLOCK_SKEW,
-      expGrace: TOKEN_CLOCK_SKEW,
+  async function judge(request: PresentedRequest, rule: CheckedRule, known: Known): Promise<Verified> {
+    const credentials = readCredentials(request.authorization)
+    const token = await readToken(credentials.token, seconds(), claims => {
+      known.claims = claims
     })
-    if (actDepth(claims.act) > MAX_ACT_DEPTH) throw tokenRefused('token_act_depth')
-    return { claims, kid }
+    const { claims, kid } = token
+    const proof = await checkPossession(token, credentials, request, { draftPossession, keys, now: seconds() })
+    if (proof && nonceKey) checkNonce(nonceKey, proof.nonce, seconds())
+    const used = proof && { jti: proof.jti, jkt: proof.jkt, iat: proof.iat, expires_at: proof.expires_at }
+    if (used && replays !== 'caller') await claimProof(replays, used)
+    const body = readOnce(request.body)
+    await checkBody(proof, body, rule.boundBody)
+    const scope = scopeOfCall(claims.scope, proof)
+    const bd = proof?.bd === undefined ? {} : { bd: proof.bd }
+    const token_type = proof ? 'DPoP' : 'Bearer'
+    return await judgeRule({ claims, kid, token_type, ...(used && { proof: used }), scope, ...bd }, rule, body)
   }
 
-  async function verify(request: PresentedRequest): Promise<Verified> {
-    const { scheme, token } = readCredentials(request.authorization)
-    const { claims, kid } = await asTokenError(() => readToken(token))
-    const jkt = await asTokenError(() => boundKey(claims))
-    if (jkt === undefined) {
-      if (scheme === 'DPoP') throw tokenRefused('token_not_bound')
-      return { claims, kid, token_type: 'Bearer' }
+  async function judgeRule(known: Verified, rule: CheckedRule, body: Body): Promise<Verified> {
+    const { claims, kid, scope } = known
+    checkIntent(rule, claims)
+    if (rule.approval) await checkApprovedBody(claims, body)
+    checkScope(rule, scope)
+    if (revocation) {
+      const allowed = Math.min(maxStale, rule.maxStale ?? maxStale)
+      checkRevocation(revocation, { claims, kid }, { now: seconds(), maxStale: allowed })
     }
-    const isDraft = isDraftProfile(claims)
-    if (!isDraft && scheme === 'Bearer') throw tokenRefused('bound_token_as_bearer')
-    if (request.dpop === undefined) {
-      if (isDraft && options.draftPossession === 'optional') return { claims, kid, token_type: 'Bearer' }
-      throw tokenRefused('proof_missing')
+    const verified = rule.proofs ? { ...known, chain: await provenChain(claims) } : known
+    own.add(verified)
+    return verified
+  }
+
+  async function provenChain(claims: AccessTokenClaims): Promise<readonly string[]> {
+    // A rule with proofs is not read without the keys.
+    const { chain, anchored } = await verifyDelegationProofs(claims, { issuer, rootKeys: rootKeys ?? (() => []), now })
+    if (!anchored) throw intentDenied('proofs_unanchored')
+    return chain
+  }
+
+  async function tell(error: OAuthError, { claims }: Known): Promise<void> {
+    const whose = claims && { client_id: claims.client_id, jti: claims.jti }
+    await options.onRefusal?.({ code: error.code, reason: error.reason, status: resourceStatus(error), ...whose })
+  }
+
+  async function told(known: Known, judged: () => Promise<Verified>): Promise<Verified> {
+    try {
+      return await judged()
+    } catch (error) {
+      // Whoever listens has no say in what is refused, and nobody waits for it.
+      if (error instanceof OAuthError) void tell(error, known).catch(() => {})
+      throw error
     }
-    const proof = await verifyDpopProof(request.dpop, {
-      htm: request.method,
-      htu: request.url,
-      now: epochSeconds(now()),
-      ath: sha256Base64url(token),
-    })
-    if (!equalConstantTime(proof.jkt, jkt)) throw tokenRefused('proof_by_another_key')
-    const { jti, iat, expires_at } = proof
-    return { claims, kid, token_type: 'DPoP', proof: { jti, jkt, iat, expires_at } }
   }
 
-  return { verify }
-}
-
-/** A `draft` token has `cnf.jwk` and no `sub_profile` (protocol.md section 7); one token never mixes the profiles. */
-function isDraftProfile({ cnf, sub_profile }: AccessTokenClaims): boolean {
-  if (cnf !== undefined) return 'jwk' in cnf
-  return sub_profile === undefined
-}
-
-/** Thumbprint of the key a token is bound to; undefined for none. */
-async function boundKey({ cnf }: AccessTokenClaims): Promise<string | undefined> {
-  if (cnf === undefined) return undefined
-  return 'jkt' in cnf ? cnf.jkt : await calculateJwkThumbprint((await importPublicJwk(cnf.jwk)).jwk)
-}
-
-function actDepth(act: unknown): number {
-  let depth = 0
-  let inner = act
-  while (typeof inner === 'object' && inner !== null && 'act' in inner) {
-    depth += 1
-    inner = inner.act
+  return {
+    async verify(request, rule = NO_RULE) {
+      const asked = checked(rule)
+      const known: Known = {}
+      return await told(known, () => judge(request, asked, known))
+    },
+    async check(verified, rule, { body } = {}) {
+      if (!own.has(verified)) throw new TypeError('Only what this verifier has verified can be checked further.')
+      const asked = checked(rule)
+      return await told({ claims: verified.claims }, async () => {
+        if (asked.boundBody && verified.bd === undefined) throw proofRefused('bd_missing')
+        return await judgeRule(verified, asked, readOnce(body))
+      })
+    },
   }
-  return inner === undefined ? depth : depth + 1
-}
-
-/** Whatever was wrong with the token is one code for its sender; the reason stays. */
-async function asTokenError<T>(check: () => Promise<T>): Promise<T> {
-  try {
-    return await check()
-  } catch (cause) {
-    if (!(cause instanceof OAuthError) || cause.code !== 'invalid_request') throw cause
-    throw tokenRefused(cause.reason, cause)
-  }
-}
-
-function tokenRefused(reason: string, cause?: unknown): OAuthError {
-  return new OAuthError('invalid_token', 'The access token is not valid for this request.', { reason, cause })
 }

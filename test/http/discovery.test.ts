@@ -20,7 +20,7 @@ test('the metadata lists what works and nothing else (RFC 8414 section 2, protoc
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported:
-      'generate:intent-token register:intent register:workflow read:agents read:agent-components admin:clients admin:resources admin:keys approve:agents approve:steps revoke audit:read'.split(
+      'generate:intent-token register:intent register:workflow read:agents read:agent-components report:refusals admin:clients admin:resources admin:keys approve:agents approve:steps revoke audit:read'.split(
         ' ',
       ),
     response_types_supported: [],
@@ -88,9 +88,10 @@ test('both own resources have their metadata on the public listener (RFC 9728 se
   assert.deepEqual(await jsonOf(registration), {
     ...common,
     resource: issuer,
-    scopes_supported: 'generate:intent-token register:intent register:workflow read:agents read:agent-components'.split(
-      ' ',
-    ),
+    scopes_supported:
+      'generate:intent-token register:intent register:workflow read:agents read:agent-components report:refusals'.split(
+        ' ',
+      ),
     resource_name: 'Remit registration API',
     dpop_bound_access_tokens_required: false,
   })

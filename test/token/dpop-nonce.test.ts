@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { issueNonce, isValidNonce } from '../../src/server/token/dpop-nonce.ts'
+import { issueNonce, isValidNonce } from '../../src/protocol/dpop-nonce.ts'
 
 const KEY = Buffer.alloc(32, 1)
 const NOW = 1_795_262_400 // begins a bucket

@@ -35,3 +35,12 @@ test('scope and metadata stay within their quotes too (RFC 6750 section 3)', () 
   })
   assert.match(value, /, scope="a, x=b", resource_metadata="https:\/\/a\.example\/X: y"$/)
 })
+
+test('scope is named where another token would help, and nowhere else (RFC 6750 section 3, protocol.md section 8)', () => {
+  const named = (code: OAuthError['code']) => challenge(new OAuthError(code, 'No.'), { scheme: 'DPoP', scope: 'a b' })
+  for (const code of ['insufficient_scope', 'invalid_token'] as const) assert.match(named(code), /, scope="a b"/)
+  for (const code of ['intent_denied', 'revocation_unknown', 'invalid_dpop_proof', 'use_dpop_nonce'] as const) {
+    assert.match(named(code), new RegExp(`^DPoP error="${code}", error_description="No."`))
+    assert.doesNotMatch(named(code), /scope=/)
+  }
+})

@@ -1,57 +1,24 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { createVerifier, type VerifierOptions } from '../../src/verifier/verify.ts'
+import type { VerifierOptions } from '../../src/verifier/verify.ts'
 import { refusal } from '../protocol/forge.ts'
-import { generateKey, signJws, signProof, type TestKey } from '../support/dpop.ts'
-
-const NOW = 1_800_000_000
-const ISSUER = 'https://idp.example.com'
-const AUDIENCE = 'https://api.example.com'
-const URL_HERE = 'https://api.example.com/orders'
-const signer = await generateKey()
-const agentKey = await generateKey()
-const published = { ...signer.jwk, kid: signer.jkt, alg: 'ES256', use: 'sig' }
-
-const HEADER = { typ: 'at+jwt', kid: signer.jkt }
-const CLAIMS = {
-  iss: ISSUER,
-  aud: AUDIENCE,
-  client_id: 'patcher-app',
-  sub: 'agent:patcher-app:worker',
-  sub_profile: 'ai_agent',
-  iat: NOW,
-  exp: NOW + 300,
-  jti: 'jti-1',
-  scope: 'read',
-  cnf: { jkt: agentKey.jkt },
-}
-const { sub_profile: _profile, ...withoutProfile } = CLAIMS
-const DRAFT_HEADER = { ...HEADER, typ: 'JWT' }
-const DRAFT_CLAIMS = { ...withoutProfile, sub: 'worker', cnf: { jwk: agentKey.jwk } }
-
-function verifier(options: Partial<VerifierOptions> = {}) {
-  const now = () => new Date(NOW * 1000)
-  return createVerifier({ issuer: ISSUER, audience: AUDIENCE, jwks: () => [published], now, ...options })
-}
-
-type Sent = {
-  scheme?: string
-  header?: object
-  claims?: object
-  proofKey?: TestKey | null
-  key?: TestKey
-  proof?: object
-}
-
-/** A good request of the agent, spoilt where told. */
-async function request(sent: Sent = {}) {
-  const { scheme = 'DPoP', header = HEADER, claims = CLAIMS, proofKey = agentKey, key = signer, proof = {} } = sent
-  const token = await signJws(key, { ...header }, { ...claims })
-  const input = { htm: 'GET', htu: URL_HERE, iat: NOW, accessToken: token, jti: randomUUID(), ...proof }
-  const dpop = proofKey === null ? undefined : await signProof(proofKey, input)
-  return { authorization: `${scheme} ${token}`, dpop, method: 'GET', url: URL_HERE }
-}
+import { generateKey } from '../support/dpop.ts'
+import {
+  AUDIENCE,
+  agentKey,
+  CLAIMS,
+  DRAFT_CLAIMS,
+  DRAFT_HEADER,
+  HEADER,
+  ISSUER,
+  NOW,
+  published,
+  request,
+  type Sent,
+  signer,
+  URL_HERE,
+  verifier,
+} from './given-call.ts'
 
 async function refused(sent: Sent, reason: string, options: Partial<VerifierOptions> = {}) {
   const given = await request(sent)

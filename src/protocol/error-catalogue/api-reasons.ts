@@ -119,6 +119,12 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The resource is this server itself or below it.',
     mend: 'Name an API of yours.',
   },
+  not_client_of_resource: {
+    check:
+      'Refusals are reported by the client that the record of a resource names (client_id), and for that resource.',
+    mend: 'Name this client in the record of the API, or report as the client that is named there.',
+    command: 'remit resource list',
+  },
   unknown_resource: {
     check: 'Each resource of the access was looked up; one is not registered.',
     mend: 'Register the resource first.',

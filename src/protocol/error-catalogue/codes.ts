@@ -72,6 +72,18 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     cause: 'The token is valid, but the scope that this endpoint demands is not in it.',
     mend: 'Ask for a token with the scope that the `WWW-Authenticate` header of the answer names. Where the client may not ask for it, an administrator gives it the access.',
   },
+  intent_denied: {
+    title: 'The route is not open to this agent, step or approval',
+    cause:
+      'The token is valid, but the API lets only certain clients, agents or workflow steps call this route, or wants the body to be exactly what somebody approved, or the delegation chain to be signed by registered keys.',
+    mend: 'Call from the agent and the step that the route is for, with the approved arguments. The owner of the API sees the exact check as the `reason` that the verifier gives to `onRefusal`.',
+  },
+  revocation_unknown: {
+    title: 'The API does not know whether the token was revoked',
+    cause:
+      'The API refuses tokens while its knowledge of revocations is older than it allows, because a revoked token must not slip through. The token itself was not found wrong.',
+    mend: 'Send the request again a little later, with a new proof; a new token does not help. The owner of the API sees to it that the API reaches the server.',
+  },
   temporarily_unavailable: {
     title: 'The server cannot answer at the moment',
     cause:

@@ -13,6 +13,10 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The key must be Ed25519, a point on P-256, or RSA of 2048 to 8192 bits, and meant for signatures.',
     mend: 'Make a new P-256 key; an agent gets one with remit agent create --generate-key.',
   },
+  no_private_key: {
+    check: 'What signs must be a private JWK of a key pair, with its member d.',
+    mend: 'Give the private JWK, for example the file that remit keygen wrote, and not its public half.',
+  },
   jwks_kid: { check: 'The kids of a key set must be short and unique.', mend: 'Give each key its own kid.' },
   own_key: { check: 'The key is one of the signing keys of this server.', mend: 'Register a key of your own.' },
   repeated_key: { check: 'One key was sent twice in one request.', mend: 'Send each key once.' },

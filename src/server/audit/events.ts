@@ -118,6 +118,7 @@ export type ActEvent = {
     | 'resource.delete'
     | 'revocation.create'
     | 'execution.open'
+    | 'refusal.report'
     | 'approval.grant'
     | 'approval.deny'
     | 'webhook.create'

@@ -175,6 +175,8 @@ function verifierOf(ctx: Context, audience: TokenPermission['audience']): Verifi
     audience: audience === 'admin' ? ctx.config.adminAudience : ctx.config.issuer,
     jwks: () => ctx.keys.published(),
     now: ctx.now,
+    // Claimed in the database, together with the act.
+    replayCache: 'caller',
   })
 }
 

@@ -23,10 +23,6 @@ import { pathOf } from './surface.ts'
 
 /** What `verifyClientAssertion` takes. */
 const ASSERTION_ALGS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
-/** Scopes whose routes are not built yet: in the vocabulary, but not offered. */
-const NOT_BUILT: readonly string[] = ['report:refusals']
-const OFFERED_ISSUER_SCOPES = ISSUER_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
-const OFFERED_ADMIN_SCOPES = ADMIN_SCOPES.filter(scope => !NOT_BUILT.includes(scope))
 const CACHE = 'public, max-age=300'
 
 /** Metadata of the server (RFC 8414) and of its own two resources (RFC 9728): constant, and served without a database. */
@@ -72,7 +68,7 @@ function serverMetadata({ issuer, adminAudience }: Config): ServerMetadata {
     introspection_endpoint: `${issuer}/oauth/introspect`,
     revocation_endpoint: `${issuer}/oauth/revoke`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    scopes_supported: [...OFFERED_ISSUER_SCOPES, ...OFFERED_ADMIN_SCOPES],
+    scopes_supported: [...ISSUER_SCOPES, ...ADMIN_SCOPES],
     response_types_supported: [],
     grant_types_supported: [CLIENT_CREDENTIALS_GRANT, AGENT_GRANT, AGENT_GRANT_SHORT, TOKEN_EXCHANGE_GRANT],
     token_endpoint_auth_methods_supported: authentication.methods,
@@ -100,7 +96,7 @@ function issuerResource(config: Config): ResourceMetadata {
   return {
     ...commonResource(config),
     resource: config.issuer,
-    scopes_supported: OFFERED_ISSUER_SCOPES,
+    scopes_supported: [...ISSUER_SCOPES],
     resource_name: 'Remit registration API',
     dpop_bound_access_tokens_required: false,
   }
@@ -110,7 +106,7 @@ function adminResource(config: Config): ResourceMetadata {
   return {
     ...commonResource(config),
     resource: config.adminAudience,
-    scopes_supported: OFFERED_ADMIN_SCOPES,
+    scopes_supported: [...ADMIN_SCOPES],
     resource_name: 'Remit administration API',
     // A client with the policy `allow_bearer_admin` is the exception.
     dpop_bound_access_tokens_required: true,

@@ -37,6 +37,19 @@ export async function findResourceOfClient(ctx: Context, client_id: string): Pro
     .executeTakeFirst()
 }
 
+/** The active APIs whose own client this is, at most 64. No index: resources are few, and reports come every few seconds. */
+export async function listResourcesOfClient(ctx: Context, client_id: string): Promise<readonly string[]> {
+  const rows = await ctx.db
+    .selectFrom('resource')
+    .select('resource')
+    .where('client_id', '=', client_id)
+    .where('status', '=', 'active')
+    .orderBy('resource')
+    .limit(64)
+    .execute()
+  return rows.map(({ resource }) => resource)
+}
+
 /** Several resources at once, at most the 64 of an access list (primary key). */
 export async function findResources(ctx: Context, resources: readonly string[]): Promise<readonly Resource[]> {
   if (resources.length === 0) return []

@@ -1,9 +1,9 @@
 import { type DpopProof, verifyDpopProof } from '../../protocol/dpop.ts'
+import { isValidNonce } from '../../protocol/dpop-nonce.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { ReplayClaim } from '../store/replay.ts'
-import { isValidNonce } from './dpop-nonce.ts'
 import type { TokenHttp } from './token-http.ts'
 
 /**

@@ -5,12 +5,12 @@ const BUCKET_SECONDS = 60
 const ACCEPTED_BUCKETS = 3
 
 /** The DPoP nonce of this minute, the same on every node; `now` in epoch seconds. RFC 9449 section 8. */
-export function issueNonce(key: Buffer, now: number): string {
+export function issueNonce(key: Uint8Array, now: number): string {
   return nonceOf(key, bucketAt(now))
 }
 
 /** Whether a nonce was ours within this minute and the last two; `now` in epoch seconds. RFC 9449 section 8. */
-export function isValidNonce(key: Buffer, nonce: string, now: number): boolean {
+export function isValidNonce(key: Uint8Array, nonce: string, now: number): boolean {
   const given = Buffer.from(nonce)
   let valid = false
   for (let age = 0; age < ACCEPTED_BUCKETS; age += 1) {
@@ -25,6 +25,6 @@ function bucketAt(now: number): number {
 }
 
 /** 128 bits as base64url: only NQCHAR, as RFC 9449 section 8.1 asks. */
-function nonceOf(key: Buffer, bucket: number): string {
+function nonceOf(key: Uint8Array, bucket: number): string {
   return createHmac('sha256', key).update(String(bucket)).digest().subarray(0, 16).toString('base64url')
 }

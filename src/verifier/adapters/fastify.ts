@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OAuthError } from '../../protocol/errors.ts'
+import type { RouteRule } from '../route-rule.ts'
+import type { Verified } from '../verify.ts'
+import { byRule } from './by-rule.ts'
+import { intentOf as intentOfMessage } from './intent-of.ts'
+import type { Answer } from './refusal-answer.ts'
+import { createResourceGuard, type Judgement } from './resource-guard.ts'
+import type { ResourceOptions } from './resource-options.ts'
+
+export type { ResourceOptions } from './resource-options.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call this route; `{}` takes every valid token, `false` everybody. Without it nobody gets in. */
+    intent?: RouteRule | false
+  }
+}
+
+/**
+ * Protects a Fastify 5 API: `app.register(remitVerifier, { issuer, audience })` before the routes, and on each of them
+ * `config: { intent: { scope: ['read'] } }`. A route of that scope without a rule refuses everybody. It also serves the
+ * RFC 9728 document, whose path takes no prefix: throws where it is registered under one.
+ */
+export const remitVerifier = Object.assign(register, {
+  // The hook is for the scope that registers us, not for one of our own (Fastify, "Plugins").
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('plugin-meta')]: { name: 'remit-verifier', fastify: '5.x' },
+})
+
+/** Who calls and what the call may use. Throws on a route that is open to everybody. */
+export function intentOf(request: FastifyRequest): Verified {
+  return intentOfMessage(request.raw)
+}
+
+async function register(app: FastifyInstance, options: ResourceOptions): Promise<void> {
+  if (app.prefix !== '') throw new Error('Register remitVerifier where no prefix is: its metadata has a fixed path.')
+  const guard = createResourceGuard(options)
+  app.get(new URL(guard.resource_metadata).pathname, { config: { intent: false } }, async (request, reply) => {
+    const document = guard.metadataFor(request.raw)
+    return document ? send(reply, document) : reply.callNotFound()
+  })
+  app.addHook('onRoute', ({ config }) => {
+    if (config?.intent) guard.readRule(config.intent)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return
+    const { intent } = request.routeOptions.config
+    if (intent === false) return
+    const judgement = intent === undefined ? NO_RULE : byRule(intent)
+    const outcome = await guard.judge(request.raw, judgement, () => intent)
+    if ('answer' in outcome) return send(reply, outcome.answer)
+  })
+}
+
+const NO_RULE: Judgement = async () => {
+  throw new OAuthError('intent_denied', 'No rule lets anybody call this.', { reason: 'rule_missing' })
+}
+
+function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
+  return reply.code(status).headers(headers).send(body)
+}

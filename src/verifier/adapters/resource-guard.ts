@@ -1,0 +1,97 @@
+import type { IncomingMessage } from 'node:http'
+import { OAuthError } from '../../protocol/errors.ts'
+import { checkRule } from '../checked-rule.ts'
+import { resourceStatus } from '../resource-status.ts'
+import type { RouteRule } from '../route-rule.ts'
+import { createVerifier, type PresentedRequest, type Verified, type Verifier } from '../verify.ts'
+import { admit, admittedBy } from './intent-of.ts'
+import { pathOf, presentedRequest, requestTarget } from './presented-request.ts'
+import { protectedResourceMetadata, protectedResourceUrl } from './protected-resource.ts'
+import { type Answer, jsonAnswer, refusalAnswer } from './refusal-answer.ts'
+import { readBody } from './request-body.ts'
+import type { ResourceOptions } from './resource-options.ts'
+
+/** A request that may go on, or what it is answered. */
+export type Outcome = { readonly verified: Verified } | { readonly answer: Answer }
+
+/** Throws `OAuthError` for what must not pass. `before` is who an earlier guard of this resource found. */
+export type Judgement = (presented: PresentedRequest, verifier: Verifier, before?: Verified) => Promise<Verified>
+
+/** The rule that was asked last, for the challenge. */
+type Asked = () => RouteRule | undefined
+
+export type ResourceGuard = {
+  readonly resource_metadata: string
+  /** The RFC 9728 document, where the request asks for it. */
+  readonly metadataFor: (request: IncomingMessage) => Answer | undefined
+  /** Throws `TypeError` for a rule that says what cannot be: at the start, not at the first request. */
+  readonly readRule: (rule: RouteRule) => void
+  readonly judge: (request: IncomingMessage, judgement: Judgement, asked: Asked) => Promise<Outcome>
+}
+
+const MAX_BODY_BYTES = 1_048_576
+
+/** What all adapters share: the verifier, the document, the answers. Throws where the audience is no http URL. */
+export function createResourceGuard(options: ResourceOptions): ResourceGuard {
+  const { audience, maxBodyBytes = MAX_BODY_BYTES, log = console.error } = options
+  const publicUrl = (options.publicUrl ?? new URL(audience).origin).replace(/\/$/, '')
+  const resource_metadata = protectedResourceUrl(audience)
+  const metadataPath = new URL(resource_metadata).pathname
+  const document = jsonAnswer(200, protectedResourceMetadata(options), { 'cache-control': 'public, max-age=300' })
+  const verifier = createVerifier(options)
+
+  function readRule(rule: RouteRule): void {
+    checkRule(rule, { hasRevocation: options.revocation !== undefined, hasRootKeys: options.rootKeys !== undefined })
+  }
+
+  function metadataFor(request: IncomingMessage): Answer | undefined {
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    return isRead && pathOf(requestTarget(request)) === metadataPath ? document : undefined
+  }
+
+  async function judge(request: IncomingMessage, judgement: Judgement, asked: Asked): Promise<Outcome> {
+    const watched = watch(verifier)
+    try {
+      const presented = { ...presentedRequest(request, publicUrl), body: () => readBody(request, maxBodyBytes) }
+      const verified = await judgement(presented, watched.verifier, admittedBy(verifier, request))
+      admit(request, { verified, verifier })
+      return { verified }
+    } catch (error) {
+      if (!(error instanceof OAuthError)) log('A request could not be judged.', error)
+      else if (!watched.told(error)) void tell(error, watched.verified()).catch(() => {})
+      const { authorization } = request.headers
+      return { answer: refusalAnswer(error, { authorization, resource_metadata, rule: asked() }) }
+    }
+  }
+
+  /** What an adapter refuses itself. */
+  async function tell(error: OAuthError, verified: Verified | undefined): Promise<void> {
+    const whose = verified && { client_id: verified.claims.client_id, jti: verified.claims.jti }
+    await options.onRefusal?.({ code: error.code, reason: error.reason, status: resourceStatus(error), ...whose })
+  }
+
+  return { resource_metadata, metadataFor, readRule, judge }
+}
+
+/** The verifier for one request: what it refuses it has told itself, and whom it found an adapter's refusal may name. */
+function watch(verifier: Verifier) {
+  let verified: Verified | undefined
+  let refused: unknown
+  const watched = async (judged: Promise<Verified>) => {
+    try {
+      verified = await judged
+      return verified
+    } catch (error) {
+      refused = error
+      throw error
+    }
+  }
+  return {
+    verifier: {
+      verify: (...request: Parameters<Verifier['verify']>) => watched(verifier.verify(...request)),
+      check: (...request: Parameters<Verifier['check']>) => watched(verifier.check(...request)),
+    },
+    verified: () => verified,
+    told: (error: unknown) => error === refused,
+  }
+}

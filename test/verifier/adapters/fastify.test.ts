@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { intentOf, remitVerifier } from '../../../src/verifier/adapters/fastify.ts'
+import { jsonOf } from '../../support/json-of.ts'
+import { boundHeaders, given } from './issued.ts'
+
+const ORDER = '{"order": 7}'
+
+/** A Fastify API with these routes, listening. */
+async function api(routes: (app: FastifyInstance) => void) {
+  const { options, told } = given()
+  const app = Fastify()
+  after(() => app.close())
+  app.register(remitVerifier, options)
+  routes(app)
+  return { url: await app.listen({ port: 0, host: '127.0.0.1' }), told, app, options }
+}
+
+const reasons = ({ refusals }: { refusals: readonly { reason: string }[] }) => refusals.map(({ reason }) => reason)
+
+test('a route says who may call it; a route without a rule lets nobody in (architecture.md section 4)', async () => {
+  const { url, told } = await api(app => {
+    app.get('/v1/orders', { config: { intent: { scope: ['read'] } } }, async request => intentOf(request).claims.sub)
+    app.get('/v1/forgotten', async () => 'never')
+    app.get('/v1/any', { config: { intent: {} } }, async () => 'any token')
+    app.get('/health', { config: { intent: false } }, async () => 'well')
+  })
+  const get = async (path: string, headers = {}) => await fetch(`${url}${path}`, { headers })
+  assert.equal(await (await get('/v1/orders', await boundHeaders())).text(), 'agent:patcher-app:worker')
+  const forgotten = await get('/v1/forgotten', await boundHeaders({ path: '/v1/forgotten' }))
+  assert.deepEqual([forgotten.status, (await jsonOf(forgotten)).error], [403, 'intent_denied'])
+  assert.equal((await get('/v1/any', await boundHeaders({ path: '/v1/any' }))).status, 200)
+  assert.equal(await (await get('/health')).text(), 'well')
+  const nobody = await get('/v1/orders')
+  assert.equal(nobody.status, 401)
+  assert.match(nobody.headers.get('www-authenticate') ?? '', /^DPoP scope="read".*resource_metadata="https:.*\/v1"$/)
+  assert.equal(nobody.headers.get('cache-control'), 'no-store')
+  assert.equal((await get('/v1/unknown')).status, 404)
+  assert.deepEqual(reasons(told), ['rule_missing', 'token_missing'])
+})
+
+test('HEAD, which Fastify adds to a GET route, is judged by the same rule', async () => {
+  const { url } = await api(app => {
+    app.get('/v1/orders', { config: { intent: { scope: ['read'] } } }, async () => 'orders')
+  })
+  assert.equal((await fetch(`${url}/v1/orders`, { method: 'HEAD' })).status, 401)
+  const headers = await boundHeaders({ method: 'HEAD' })
+  assert.equal((await fetch(`${url}/v1/orders`, { method: 'HEAD', headers })).status, 200)
+})
+
+test('[attack 126] bd holds the body, and the route gets it parsed (section 8)', async () => {
+  const { url, told } = await api(app => {
+    app.post('/v1/orders', { config: { intent: { boundBody: true } } }, async request => ({ body: request.body }))
+  })
+  const post = async (body: string, bound?: string) => {
+    const headers = await boundHeaders({ method: 'POST', ...(bound !== undefined && { bound }) })
+    const init = { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } }
+    return await fetch(`${url}/v1/orders`, init)
+  }
+  assert.deepEqual(await jsonOf(await post(ORDER, ORDER)), { body: { order: 7 } })
+  const long = JSON.stringify({ text: 'x'.repeat(200_000) })
+  assert.deepEqual(await jsonOf(await post(long, long)), { body: JSON.parse(long) })
+  assert.equal((await post(ORDER.replace('7', '8'), ORDER)).status, 401)
+  assert.equal((await post(ORDER)).status, 401)
+  assert.deepEqual(reasons(told), ['bd_mismatch', 'bd_missing'])
+})
+
+test('routes of plugins below are judged too; whoever adds a hook of its own for one plugin does not loosen the rest', async () => {
+  const { url } = await api(app => {
+    app.register(
+      async inner => {
+        inner.get('/orders', { config: { intent: { scope: ['admin'] } } }, async () => 'never')
+        inner.get('/forgotten', async () => 'never')
+      },
+      { prefix: '/v1' },
+    )
+  })
+  const answer = await fetch(`${url}/v1/orders`, { headers: await boundHeaders() })
+  assert.deepEqual([answer.status, (await jsonOf(answer)).error], [403, 'insufficient_scope'])
+  assert.equal((await fetch(`${url}/v1/forgotten`)).status, 403)
+})
+
+test('the document is served (RFC 9728 section 3.1); under a prefix it could not be', async () => {
+  const { url, options } = await api(() => {})
+  const document = await jsonOf(await fetch(`${url}/.well-known/oauth-protected-resource/v1`))
+  assert.deepEqual([document.resource, document.authorization_servers], [options.audience, [options.issuer]])
+  const app = Fastify()
+  app.register(async inner => void inner.register(remitVerifier, options), { prefix: '/v1' })
+  await assert.rejects(async () => await app.ready(), /prefix/)
+})
+
+test('a rule that says what cannot be stops the start, not the first request', async () => {
+  const app = Fastify()
+  app.register(remitVerifier, given().options)
+  app.register(async inner => void inner.get('/v1/a', { config: { intent: { agent_id: 'worker' } } }, async () => ''))
+  await assert.rejects(async () => await app.ready(), TypeError)
+})
+
+test('intentOf throws on a route that is open to everybody', async () => {
+  const { url } = await api(app => {
+    app.get('/health', { config: { intent: false } }, async request => {
+      assert.throws(() => intentOf(request), /No guard/)
+      return 'thrown'
+    })
+  })
+  assert.equal(await (await fetch(`${url}/health`)).text(), 'thrown')
+})

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sha256Base64url } from '../../src/protocol/digest.ts'
+import { canonicalJson } from '../../src/protocol/jcs.ts'
+import type { RouteRule } from '../../src/verifier/route-rule.ts'
+import { refusal } from '../protocol/forge.ts'
+import { AGENT_PROOF, CLAIMS, INTENT, request, STEP_CLAIMS, verifier } from './given-call.ts'
+
+const RULE: RouteRule = {
+  client_id: 'patcher-app',
+  agent_id: 'worker',
+  workflow_id: 'refunds',
+  workflow_step: 'pay',
+  scope: ['write'],
+}
+
+async function denied(claims: object, reason: string, rule: RouteRule = RULE) {
+  await assert.rejects(verifier().verify(await request({ claims }), rule), refusal('intent_denied', reason), reason)
+}
+
+function intent(members: object): object {
+  return { ...STEP_CLAIMS, intent: { ...INTENT, ...members } }
+}
+
+test('a token of the client, agent and step that the rule names is taken (protocol.md section 8)', async () => {
+  await verifier().verify(await request({ claims: STEP_CLAIMS }), RULE)
+  const lists = { client_id: ['other', 'patcher-app'], agent_id: ['worker'], workflow_step: ['check', 'pay'] }
+  await verifier().verify(await request({ claims: STEP_CLAIMS }), lists)
+})
+
+test('[attack 122] agent, workflow and step of the same names at another client open nothing (protocol.md section 8)', async () => {
+  const stranger = { ...STEP_CLAIMS, client_id: 'evil-app', sub: 'agent:evil-app:worker' }
+  await denied(stranger, 'rule_client')
+  await denied(stranger, 'rule_client', { client_id: ['patcher-app', 'other-app'], agent_id: 'worker' })
+  await denied({ ...CLAIMS, client_id: 'evil-app' }, 'rule_client', { client_id: 'patcher-app' })
+})
+
+test('[attack 122] a rule that names agent, workflow or step without client_id is refused as written', async () => {
+  const call = await request({ claims: STEP_CLAIMS })
+  for (const rule of [{ agent_id: 'worker' }, { workflow_id: 'refunds' }, { workflow_step: ['pay'] }]) {
+    await assert.rejects(verifier().verify(call, rule), /^TypeError: .* must name client_id too\.$/)
+  }
+})
+
+test('another agent, workflow or step of the client is denied (protocol.md section 8)', async () => {
+  await denied(intent({ executed_by: 'planner' }), 'rule_agent')
+  await denied(intent({ workflow_id: 'orders' }), 'rule_workflow')
+  await denied(intent({ workflow_id: undefined }), 'rule_workflow')
+  await denied(intent({ workflow_step: 'check' }), 'rule_step')
+  await denied(intent({ workflow_step: undefined }), 'rule_step')
+  // A name that only begins like one of the rule, or differs in case.
+  await denied(intent({ executed_by: 'Worker' }), 'rule_agent')
+  await denied(intent({ workflow_step: 'pay2' }), 'rule_step')
+})
+
+test('a token without an intent is denied where the rule names an agent or a step', async () => {
+  await denied(CLAIMS, 'rule_intent')
+  await denied(CLAIMS, 'rule_intent', { client_id: 'patcher-app', agent_id: 'worker' })
+  await verifier().verify(await request(), { client_id: 'patcher-app', scope: ['read'] })
+})
+
+test('steps that are the word of the caller are taken only where the rule says so (protocol.md section 8)', async () => {
+  const asserted = intent({ state: 'asserted' })
+  await denied(asserted, 'rule_state')
+  await denied(asserted, 'rule_state', { client_id: 'patcher-app', agent_id: 'worker' })
+  await verifier().verify(await request({ claims: asserted }), { ...RULE, allowAsserted: true })
+  await verifier().verify(await request({ claims: asserted }), { scope: ['read'] })
+})
+
+test('a mint without possession is taken only where the rule says so (protocol.md section 8)', async () => {
+  const keyless = { ...STEP_CLAIMS, agent_proof: { ...AGENT_PROOF, key: 'none' } }
+  const { agent_proof: _, ...unsaid } = STEP_CLAIMS
+  for (const claims of [keyless, unsaid]) {
+    await denied(claims, 'rule_key')
+    await verifier().verify(await request({ claims }), { ...RULE, allowKeyless: true })
+  }
+})
+
+test('every scope of the rule must be in the token: 403 insufficient_scope (RFC 6750 section 3.1)', async () => {
+  await verifier().verify(await request(), { scope: ['read', 'write'] })
+  for (const scope of [['admin'], ['read', 'admin'], ['rea']]) {
+    await assert.rejects(verifier().verify(await request(), { scope }), refusal('insufficient_scope', 'rule_scope'))
+  }
+})
+
+test('a rule that cannot do what it says is a mistake of its writer, told at once (protocol.md section 8)', async () => {
+  const call = await request({ claims: STEP_CLAIMS })
+  const wrong: readonly [object, RegExp][] = [
+    [{ clientid: 'patcher-app' }, /clientid/],
+    [{ client_id: undefined }, /client_id of a route rule has no value/],
+    [{ client_id: [] }, /client_id/],
+    [{ client_id: '' }, /client_id/],
+    [{ scope: [] }, /scope/],
+    [{ scope: ['read write'] }, /scope/],
+    [{ scope: 'read' }, /scope/],
+    [{ approval: true }, /approval/],
+    [{ allowAsserted: 'no' }, /allowAsserted/],
+    [{ maxStale: -1 }, /maxStale/],
+    [{ maxStale: 10 }, /needs the option revocation/],
+    [{ proofs: true }, /needs the option rootKeys/],
+  ]
+  for (const [rule, message] of wrong) {
+    const refusals: unknown[] = []
+    const api = verifier({ onRefusal: refusal => refusals.push(refusal) })
+    await assert.rejects(api.verify(call, rule), (error: unknown) => {
+      assert.ok(error instanceof TypeError)
+      assert.match(error.message, message)
+      return true
+    })
+    assert.deepEqual(refusals, [])
+  }
+})
+
+const ARGUMENTS = { to: 'anna', amount: 20 }
+const DIGEST = sha256Base64url(canonicalJson(ARGUMENTS))
+const APPROVED = intent({ approval: { id: 'apr_1', arguments_digest: DIGEST } })
+const BY_APPROVAL = { ...RULE, approval: 'json-body' } as const
+
+test('the body is what was approved, in whatever order and spacing (protocol.md section 8)', async () => {
+  for (const body of ['{"amount":20,"to":"anna"}', '{ "to" : "\\u0061nna", "amount": 2e1 }']) {
+    await verifier().verify(await request({ claims: APPROVED, body }), BY_APPROVAL)
+  }
+})
+
+test('another body than the approved one is denied, and one that two readers could read differently', async () => {
+  const wrong: readonly [string, string][] = [
+    ['{"amount":2000,"to":"anna"}', 'approval_other_body'],
+    ['{"amount":20,"to":"anna","cc":"eve"}', 'approval_other_body'],
+    ['{"amount":"20","to":"anna"}', 'approval_other_body'],
+    ['[]', 'approval_other_body'],
+    ['', 'approval_no_json'],
+    ['{"amount":20,"to":"eve","to":"anna"}', 'approval_no_json'],
+    ['{"amount":20,"to":"anna"} x', 'approval_no_json'],
+    ['\ufeff{"amount":20,"to":"anna"}', 'approval_no_json'],
+  ]
+  for (const [body, reason] of wrong) {
+    const call = await request({ claims: APPROVED, body })
+    await assert.rejects(verifier().verify(call, BY_APPROVAL), refusal('intent_denied', reason), body)
+  }
+})
+
+test('a token without a digest of what was approved is denied, and a body that nobody can compare', async () => {
+  const body = JSON.stringify(ARGUMENTS)
+  for (const claims of [STEP_CLAIMS, intent({ approval: { id: 'apr_1' } })]) {
+    const call = await request({ claims, body })
+    await assert.rejects(verifier().verify(call, BY_APPROVAL), refusal('intent_denied', 'approval_no_digest'))
+  }
+  const plain = await request({ body })
+  const any = { approval: 'json-body' } as const
+  await assert.rejects(verifier().verify(plain, any), refusal('intent_denied', 'approval_no_digest'))
+  const bodyless = await request({ claims: APPROVED })
+  await assert.rejects(verifier().verify(bodyless, BY_APPROVAL), refusal('intent_denied', 'approval_unchecked'))
+})
