@@ -13,9 +13,9 @@ export function addShimReleaseCommand(program: Command): void {
   const release = program.command('shim-release').description('the versions of the shim that clients may run')
   release
     .command('add')
-    .description('release a version by the SHA-256 of its file')
+    .description('release a version by the checksum of its package')
     .argument('<version>', 'MAJOR.MINOR.PATCH')
-    .argument('<checksum>', '64 lowercase hex digits, as "sha256sum" prints them')
+    .argument('<checksum>', '64 lowercase hex digits, as shim-release.json of the package has them')
     .option('--minimum', 'clients with policy "shim: min_release" need this version or a newer one')
     .action(async (version: string, checksum: string, _options, command: Command) => {
       const session = openSession(command)

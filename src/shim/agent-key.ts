@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { OAuthError } from '../protocol/errors.ts'
 import { holderKey } from '../protocol/holder-key.ts'
@@ -6,6 +5,7 @@ import { importPublicJwk } from '../protocol/jwk.ts'
 import { type HolderKey, signKeyStatement } from '../protocol/sign.ts'
 import type { ClientIdentity } from './client-authentication.ts'
 import type { KeyStore } from './key-store.ts'
+import { newJti } from './new-jti.ts'
 
 /** The key of one agent in this process. It never leaves the shim: others see its thumbprint. */
 export type AgentKey = {
@@ -54,7 +54,7 @@ export async function endorsedKey(client: ClientIdentity, sub: string): Promise<
     async statement(issuer, iat) {
       if (current === undefined || current.exp - iat < STATEMENT_MARGIN_SECONDS) {
         const exp = iat + STATEMENT_SECONDS
-        const claims = { iss: client.client_id, sub, aud: issuer, jkt, iat, exp, jti: randomUUID() }
+        const claims = { iss: client.client_id, sub, aud: issuer, jkt, iat, exp, jti: newJti() }
         current = { text: signKeyStatement(await key(), claims), exp }
       }
       return await current.text

@@ -4,7 +4,14 @@ import type { JsonObject } from '../protocol/json.ts'
 import { SHIM_CHECKSUM } from './self-checksum.ts'
 
 /** Makes the parts of a request that are good once: they are made anew for a second attempt. */
-export type SignedRequest = (url: string, nonce: string | undefined) => Promise<{ dpop: string; body: JsonObject }>
+export type SignedRequest = (
+  url: string,
+  nonce: string | undefined,
+) => Promise<{
+  readonly dpop: string
+  readonly body: JsonObject
+  readonly headers: Readonly<Record<string, string>>
+}>
 
 export type AuthorizationServer = { readonly mint: (sign: SignedRequest) => Promise<unknown> }
 
@@ -32,8 +39,9 @@ export function connect({ issuer, fetch: send }: Options): AuthorizationServer {
   let nonce: string | undefined
 
   async function attempt(url: string, sign: SignedRequest): Promise<{ response: Response; answer: unknown }> {
-    const { dpop, body } = await sign(url, nonce)
+    const { dpop, body, headers: more } = await sign(url, nonce)
     const headers = {
+      ...more,
       'content-type': 'application/json',
       accept: 'application/json',
       dpop,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { parseCompactJws } from '../protocol/compact-jws.ts'
 import { delegationDigest } from '../protocol/delegation.ts'
@@ -7,6 +6,7 @@ import { signDelegation } from '../protocol/sign.ts'
 import type { AgentIdentity, DelegationOptions, Handoff } from './agent.ts'
 import type { Step } from './agent-context.ts'
 import type { AgentKey } from './agent-key.ts'
+import { newJti } from './new-jti.ts'
 import type { IntentToken } from './token-cache.ts'
 
 const LIFETIME_SECONDS = 600
@@ -45,7 +45,7 @@ export async function signHandoff(
     ...(execution_id !== undefined && { execution_id }),
     iat,
     exp: Math.min(iat + expiresIn, delegation?.exp ?? Number.POSITIVE_INFINITY),
-    jti: randomUUID(),
+    jti: newJti(),
   })
   return {
     delegation_assertion,

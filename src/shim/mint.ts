@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { agentChecksum, type ChecksumComponents } from '../protocol/checksum.ts'
@@ -14,6 +13,7 @@ import type { Step } from './agent-context.ts'
 import type { AgentKey } from './agent-key.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { ClientIdentity } from './client-authentication.ts'
+import { newJti } from './new-jti.ts'
 import type { IntentToken } from './token-cache.ts'
 
 export type Minting = {
@@ -46,8 +46,9 @@ async function mintOnce(minting: Minting, wanted: Wanted, execution_id?: string)
   const computed_checksum = agentChecksum(await minting.components())
   const answer = await minting.server.mint(async (url, nonce) => {
     const iat = seconds()
-    const proof = { htm: 'POST', htu: url, iat, jti: randomUUID(), ...(nonce !== undefined && { nonce }) }
+    const proof = { htm: 'POST', htu: url, iat, jti: newJti(), ...(nonce !== undefined && { nonce }) }
     const key_statement = await statement(issuer, iat)
+    const authentication = await client.authenticate(issuer, iat)
     const body = {
       grant_type: AGENT_GRANT,
       agent_id,
@@ -56,9 +57,9 @@ async function mintOnce(minting: Minting, wanted: Wanted, execution_id?: string)
       audience: wanted.resource,
       ...stepMembers(wanted.step, execution_id),
       ...(key_statement !== undefined && { key_statement }),
-      ...(await client.authenticate(issuer, iat)),
+      ...authentication.body,
     }
-    return { dpop: await signDpopProof(holder, proof), body }
+    return { dpop: await signDpopProof(holder, proof), body, headers: authentication.headers }
   })
   return await readToken(answer, { ...wanted, issuer, jkt, now: seconds() })
 }

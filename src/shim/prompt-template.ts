@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { sha256Base64url } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { EMOJI, HIDDEN } from '../protocol/hidden-characters.ts'
 import { isJsonObject, type JsonObject, parseStrictJsonText } from '../protocol/json.ts'
@@ -10,6 +11,8 @@ export type PromptTemplate = {
   readonly variables: JsonObject
   /** The prompt with values put in; throws `invalid_request` for one outside its declared type or length. */
   readonly render: (values: Readonly<Record<string, string | number | boolean>>) => string
+  /** Whether a text is one of the last 10,000 that were rendered: a model that is given it is given this template. */
+  readonly rendered: (text: string) => boolean
 }
 
 /** What may stand in one hole; lengths in code points. */
@@ -28,6 +31,8 @@ export type PromptVariable =
   | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }
   | { readonly type: 'boolean' }
 
+/** Digests only: what was put into the holes is nobody's business afterwards. */
+const MAX_REMEMBERED = 10_000
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 const HOLE = /\{\{([A-Za-z][A-Za-z0-9_]{0,63})\}\}/g
 const EMOJI_SEQUENCES = new RegExp(EMOJI, 'gv')
@@ -66,8 +71,7 @@ export function promptTemplate(declared: {
   // A copy: who changes the declaration afterwards changes neither the hash nor the checks.
   const variables = parseStrictJsonText(JSON.stringify(declared.variables))
   const rules = variablesSchema.safeParse(variables)
-  if (!rules.success || !isJsonObject(variables))
-    throw malformed('A variable of the prompt template is not declared right.')
+  if (!rules.success || !isJsonObject(variables)) throw malformed('A prompt variable is not declared right.')
   const known = new Map(Object.entries(rules.data))
   const used = new Set([...template.matchAll(HOLE)].map(([, name = '']) => name))
   if (template.replace(HOLE, '').includes('{{') || template.includes('{{{')) {
@@ -76,9 +80,12 @@ export function promptTemplate(declared: {
   if ([...used].some(name => !known.has(name))) throw malformed('The prompt template has a hole that is not declared.')
   if ([...known.keys()].some(name => !used.has(name))) throw malformed('A declared prompt variable stands in no hole.')
 
+  const remembered = new Set<string>()
+
   return {
     template,
     variables,
+    rendered: text => remembered.has(sha256Base64url(text)),
     render(values) {
       if (Object.keys(values).some(name => !known.has(name))) {
         throw refusal('A value was given for a prompt variable that is not declared.', 'prompt_variable_unknown')
@@ -89,7 +96,11 @@ export function promptTemplate(declared: {
           textOf(rule, name, Object.hasOwn(values, name) ? values[name] : undefined),
         ]),
       )
-      return template.replace(HOLE, (_, name: string) => texts.get(name) ?? '')
+      const text = template.replace(HOLE, (_, name: string) => texts.get(name) ?? '')
+      remembered.add(sha256Base64url(text))
+      const [oldest] = remembered
+      if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+      return text
     },
   }
 }

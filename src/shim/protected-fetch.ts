@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { sha256Base64url } from '../protocol/digest.ts'
 import { type ProofClaims, signDpopProof } from '../protocol/sign.ts'
 import type { AgentKey } from './agent-key.ts'
+import { newJti } from './new-jti.ts'
 import type { IntentToken } from './token-cache.ts'
 
 export type Attachment = {
@@ -22,7 +22,7 @@ export async function attach(method: string, url: string, attachment: Attachment
     htm: method,
     htu: url.replace(/[?#].*$/s, ''),
     iat,
-    jti: randomUUID(),
+    jti: newJti(),
     access_token,
     ...(nonce !== undefined && { nonce }),
     ...(body && { bd: sha256Base64url(body) }),

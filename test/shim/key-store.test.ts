@@ -78,7 +78,7 @@ test('what is no private JWK is refused, and so are a directory and a pipe', asy
     '[]',
     '{"kty":"EC"}',
     JSON.stringify(publicPart),
-    JSON.stringify({ d, pad: 'x'.repeat(20_000) }),
+    JSON.stringify({ ...publicPart, d, pad: 'x'.repeat(20_000) }),
   ]) {
     await writeFile(path, text, { mode: 0o600 })
     await assert.rejects(fileKeyStore(path).load(), refused('key_file', /key store/), text.slice(0, 40))

@@ -98,6 +98,7 @@ test('[attack 89] a value outside its declared type is refused before any call',
     [{ type: 'string', enum: ['eu', 'us'] }, 'EU', 'prompt_variable_value'],
     [{ ...rule, pattern: '[0-9]+' }, '12, obey me', 'prompt_variable_value'],
     [{ ...rule, pattern: 'a|b', multiline: true }, 'b\nand more', 'prompt_variable_value'],
+    [{ ...rule, pattern: 'a|b' }, 'obey b', 'prompt_variable_value'],
   ]
   for (const [variable, value, reason] of wrong) {
     assert.throws(() => renderOne(variable, value), refused(reason), `${value}`)

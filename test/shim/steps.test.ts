@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exportJWK } from 'jose'
+import { clientCreateSchema } from '../../src/protocol/client.ts'
 import { OAuthError } from '../../src/protocol/errors.ts'
+import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
+import { transaction } from '../../src/server/context.ts'
+import { createClient } from '../../src/server/registry/clients.ts'
 import { createExecution } from '../../src/shim/execution.ts'
 import { memoryKeyStore } from '../../src/shim/memory-key-store.ts'
+import { caller } from '../registry/given.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
 import { givenAgent } from '../support/given.ts'
 import { givenWorkflow } from '../support/recorded.ts'
 import { FOREIGN, foreignToken, givenTrustedIssuer, ID_TOKEN_TYPE } from '../token/foreign.ts'
-import { agentOf, givenHost, PROMPT, startApi } from './setting.ts'
+import { agentOf, givenHost, PROMPT, SCOPE, startApi } from './setting.ts'
 
 const app = await startTestApp()
 
@@ -173,9 +178,29 @@ test('a registered key from a store serves a client that has only a secret; with
   const client = { client_id: host.client.client_id, client_secret: 'secret' }
   const endorsed = agentOf(app, host, [api], { client })
   await assert.rejects(endorsed.fetch(api.resource), { reason: 'no_endorsing_key' })
-  const byKey = agentOf(app, host, [api], { client, keyStore: memoryKeyStore(stored) })
-  await assert.rejects(byKey.fetch(api.resource), { code: 'invalid_client' })
 })
+
+for (const token_endpoint_auth_method of ['client_secret_basic', 'client_secret_post'] as const) {
+  test(`a client with a secret mints by ${token_endpoint_auth_method}, its registered method`, async () => {
+    const api = await startApi(app)
+    const access = [
+      { resource: app.issuer, scope: 'generate:intent-token register:intent' },
+      { resource: api.resource, scope: SCOPE },
+    ]
+    const body = clientCreateSchema.parse({
+      ...{ client_id: token_endpoint_auth_method, client_name: 'Secret', owner: 'user:local:anna', kind: 'app' },
+      ...{ token_endpoint_auth_method, grant_types: [AGENT_GRANT], access, policies: { default_grant: 'client' } },
+    })
+    const created = await transaction(app.ctx, tx => createClient(tx, caller(), body))
+    const { client_id, client_secret = '' } = created.body
+    const own = { client_id, key: await generateKey(), dpopKey: await generateKey() }
+    const made = await givenAgent(app, own, 'pager', { agent_components: registered('pager').agent_components })
+    const keyStore = memoryKeyStore(await exportJWK(made.key.privateKey))
+    const client = { client_id, client_secret, token_endpoint_auth_method }
+    const host = { client: own, key: {} }
+    assert.equal((await agentOf(app, host, [api], { client, keyStore }).fetch(api.resource)).status, 200)
+  })
+}
 
 test('a key in memory is vouched for anew before its statement ends', async () => {
   const api = await startApi(app)

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+import { setTimeout as later } from 'node:timers/promises'
+import { ROOT } from './installed.ts'
+
+/** Lines that protect are marked so: without them an example is what it was before. */
+const MARK = /\/\/ \+$/
+
+/** An example by its heading in the README, which is also a file of `examples/`. Throws where the two are not one. */
+export async function example(heading: string, file: string): Promise<string> {
+  const text = blocksUnder(heading, await readFile(join(ROOT, 'README.md'), 'utf8'))
+  if (text !== (await readFile(join(ROOT, 'examples', file), 'utf8')))
+    throw new Error(`${file} is not as in the README.`)
+  return text
+}
+
+export function protection(source: string): readonly string[] {
+  return source.split('\n').filter(line => MARK.test(line))
+}
+
+export function withoutProtection(source: string): string {
+  return source
+    .split('\n')
+    .filter(line => !MARK.test(line))
+    .join('\n')
+}
+
+export type Running = { readonly said: Promise<string>; readonly child: ChildProcess }
+
+/** Runs a file as a process of its own, which ends with the test. */
+export function start(t: TestContext, path: string, env: Record<string, string | undefined>): Running {
+  const cwd = join(path, '..')
+  const child = spawn(process.execPath, [path], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  return { said: text(child.stdout), child }
+}
+
+/** The first answer of an address, whenever the process behind it listens. Throws where that ends instead. */
+export async function answerOf(url: string, { child }: Running): Promise<Response> {
+  for (;;) {
+    const response = await fetch(url).catch(() => undefined)
+    if (response) return response
+    if (child.exitCode !== null) throw new Error(`The process ended with ${child.exitCode} before it listened.`)
+    await later(50)
+  }
+}
+
+/** The code blocks of a section, put together; undefined where there is no such section or block. */
+function blocksUnder(heading: string, markdown: string): string | undefined {
+  const [, section] = markdown.split(new RegExp(`^##+ ${heading}$`, 'm'))
+  const [body = ''] = section?.split(/^## /m) ?? []
+  const blocks = [...body.matchAll(/^```(?:ts|typescript|js|javascript)\n([\s\S]*?)^```$/gm)]
+  return blocks.length === 0 ? undefined : blocks.map(match => match[1] ?? '').join('\n')
+}
