@@ -57,8 +57,9 @@ export async function createClient(
   operator: Operator,
   { metadata }: Server,
   client: { readonly client_id: string } & Readonly<Record<string, unknown>>,
+  ownKey?: HolderKey,
 ): Promise<{ client: RemitClient; key: HolderKey }> {
-  const key = await generateKey()
+  const key = ownKey ?? (await generateKey())
   const authentication = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.publicJwk] } }
   await operator.create('/clients', { ...authentication, ...client })
   return { client: new RemitClient(metadata, client.client_id, key), key }

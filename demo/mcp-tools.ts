@@ -43,8 +43,8 @@ export async function readTools(name: string, args: readonly string[], defer: De
   }
 }
 
-/** Where the package is installed, and what its command runs. */
-function locate(server: string, command: string): { version: string; script: string } {
+/** Where a published MCP server is installed, and what its command runs. */
+export function locate(server: string, command: string): { version: string; script: string } {
   const manifest = createRequire(import.meta.url).resolve(`${server}/package.json`)
   const { version, bin } = packageSchema.parse(JSON.parse(readFileSync(manifest, 'utf8')))
   const script = bin[command]

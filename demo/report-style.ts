@@ -7,6 +7,8 @@ export const STYLE = `
   --good: light-dark(#176b3a, #6fd398); --good-back: light-dark(#e3f4e9, #173325);
   --bad: light-dark(#a3201d, #ff918a); --bad-back: light-dark(#fbe7e5, #43201f);
   --name: light-dark(#1c4f99, #8ab8ff); --value: light-dark(#8a4312, #edb583); --bar: light-dark(#5b7fb8, #6f9be0);
+  --shim: light-dark(#3f78c9, #6ea4f2); --server: light-dark(#c77f1a, #e8b25e); --network: light-dark(#c9cdd6, #59606e);
+  --verifier: light-dark(#1d8a4b, #55c585); --tool: light-dark(#8d5cc4, #b592e6); --client: light-dark(#e9e5dc, #31353d);
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 70rem; background: var(--page); color: var(--text);
@@ -47,11 +49,21 @@ th { color: var(--soft); font-weight: 500; font-size: .85rem }
 td.time { width: 22%; min-width: 9rem }
 .track { display: block; height: .5rem; margin-top: .5rem; position: relative }
 .track span { position: absolute; height: 100%; min-width: 3px; border-radius: 3px; background: var(--bar) }
+h2 ~ h3 { margin-top: 1.4rem }
+.legend { color: var(--soft); font-size: .85rem; max-width: none }
+.swatch { display: inline-block; width: .7rem; height: .7rem; margin: 0 .35rem 0 .6rem; border-radius: 2px }
+.legend .swatch:first-child, small .swatch { margin-left: 0 }
+.calls > div { display: grid; gap: .1rem 1rem; grid-template-columns: 18.5rem minmax(0, 1fr); padding: .45rem 0; border-bottom: 1px solid var(--line) }
+.calls small > span { white-space: nowrap; margin-right: .7rem }
+.bar { display: block; height: .8rem; margin: .35rem 0 .2rem; position: relative }
+.bar span { position: absolute; height: 100%; min-width: 1px; border-radius: 1px }
+.shim { background: var(--shim) } .server { background: var(--server) } .network { background: var(--network) }
+.verifier { background: var(--verifier) } .tool { background: var(--tool) } .client { background: var(--client) }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .9rem; margin: .8rem 0 0 }
 dt { color: var(--soft) }
 dd { margin: 0 }
 @media (max-width: 45rem) {
-  .pair, dl { grid-template-columns: minmax(0, 1fr) }
+  .pair, dl, .calls > div { grid-template-columns: minmax(0, 1fr) }
   table, tbody, tr, td, td.time { display: block; width: auto }
   th { display: none }
   tr { padding: .6rem 0; border-bottom: 1px solid var(--line) }

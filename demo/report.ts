@@ -1,6 +1,7 @@
 import type { Agent } from './agents.ts'
 import type { Outcome } from './attempt.ts'
 import { Html, html, json } from './html.ts'
+import { notesPart } from './mcp/drawing.ts'
 import { patchPart } from './patch/drawing.ts'
 import type { Step } from './progress.ts'
 import { STYLE } from './report-style.ts'
@@ -29,6 +30,7 @@ export function renderReport(report: Report): string {
 <body>
 ${head(report)}
 ${patchPart(findings.patch)}
+${notesPart(findings.notes)}
 <h2>What was done</h2>
 <p class="soft">Nothing is played: a server of its own, asked over HTTP, and published MCP servers, asked over stdio. The bars show when and how long.</p>
 <div class="scroll"><table>

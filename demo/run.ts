@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { whereTimeWent } from './mcp/where-time-went.ts'
 import { Progress } from './progress.ts'
 import { renderReport } from './report.ts'
 import { type Findings, play } from './scenario.ts'
@@ -11,7 +12,7 @@ import { setStage } from './stage.ts'
 
 const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
 const progress = new Progress(options.json ? process.stderr : process.stdout)
-const findings: Findings = { agents: [], tokens: [], patch: {} }
+const findings: Findings = { agents: [], tokens: [], patch: {}, notes: { calls: [] } }
 
 progress.heading('Remit: three agents, one workflow, and what must not work')
 const finished = await setStage(
@@ -34,6 +35,10 @@ if (options.json) {
     ok,
     steps: steps.map(({ name, ok }) => ({ name, ok })),
     refusals: refusals.map(({ name, status, error, refused }) => ({ name, status, error, refused })),
+    calls: findings.notes.calls.map(call => ({
+      ...{ agent_id: call.agent_id, step: call.step, call: call.label },
+      milliseconds: whereTimeWent(call),
+    })),
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`)
 }

@@ -10,6 +10,8 @@ import { type Agent, generateKey, makeAgent } from './agents.ts'
 import { apiAttempts } from './api-refusals.ts'
 import { approvalAttempts } from './approval-refusals.ts'
 import { type Attempt, make } from './attempt.ts'
+import { type NotesFindings, playNotes } from './mcp/play.ts'
+import { setUpNotes } from './mcp/set-up.ts'
 import { readTools } from './mcp-tools.ts'
 import { mintAttempts, revokedAgent } from './mint-refusals.ts'
 import { type PatchFindings, playPatch } from './patch/play.ts'
@@ -32,7 +34,12 @@ export type MintedToken = {
   readonly call: string
 }
 
-export type Findings = { readonly agents: Agent[]; readonly tokens: MintedToken[]; readonly patch: PatchFindings }
+export type Findings = {
+  readonly agents: Agent[]
+  readonly tokens: MintedToken[]
+  readonly patch: PatchFindings
+  readonly notes: NotesFindings
+}
 
 type Stage = {
   readonly dir: string
@@ -71,6 +78,9 @@ export async function play(stage: Stage): Promise<void> {
   progress.heading('The second act: a person, a chain and a gate')
   const patch = await setUpPatch({ progress, defer: stage.defer, server: remit, anna })
   await playPatch(patch, { progress, findings: stage.findings.patch, anna })
+  progress.heading('The third act: a real MCP server, agents as processes')
+  const notes = await setUpNotes({ dir: stage.dir, progress, defer: stage.defer, server: remit, anna })
+  await playNotes(notes, { progress, findings: stage.findings.notes })
 }
 
 type Remit = Awaited<ReturnType<typeof startServer>>

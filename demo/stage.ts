@@ -5,7 +5,7 @@ import type { Defer } from './remit-server.ts'
 
 type Stage = { readonly dir: string; readonly defer: Defer }
 
-const DEADLINE_MS = 48_000
+const DEADLINE_MS = 55_000
 const SIGNALS = [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -19,6 +19,7 @@ const SIGNALS = [
 export async function setStage(
   play: (stage: Stage) => Promise<void>,
   report: (line: string) => void,
+  deadlineMs = DEADLINE_MS,
 ): Promise<boolean> {
   const undo = new AsyncDisposableStack()
   const leave = async (code: number) => {
@@ -27,11 +28,11 @@ export async function setStage(
   }
   for (const [signal, code] of SIGNALS) process.once(signal, () => leave(code))
   process.once('uncaughtException', error => {
-    report(`The demo has a mistake: ${error.stack}`)
+    report(`There is a mistake: ${error.stack}`)
     leave(1)
   })
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`It took longer than ${DEADLINE_MS / 1000} s.`)), DEADLINE_MS)
+  const timer = setTimeout(() => late.reject(new Error(`It took longer than ${deadlineMs / 1000} s.`)), deadlineMs)
   try {
     const dir = await mkdtemp(join(tmpdir(), 'remit-demo-'))
     undo.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
@@ -40,7 +41,7 @@ export async function setStage(
     await Promise.race([play({ dir, defer: end => undo.defer(end) }), late.promise])
     return true
   } catch (error) {
-    report(`\nThe demo stopped: ${error instanceof Error ? error.message : error}`)
+    report(`\nIt stopped: ${error instanceof Error ? error.message : error}`)
     return false
   } finally {
     clearTimeout(timer)
