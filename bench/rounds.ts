@@ -11,7 +11,8 @@ export type Measured = {
   readonly p99: number
 }
 
-const WARM_UP = 100
+/** Rounds before the first that counts. */
+export const WARM_UP = 200
 
 /** Times each kind once a round, in turning order, so that what drifts drifts for all of them. */
 export async function measure(rounds: number, kinds: Readonly<Record<string, Kind>>): Promise<readonly Measured[]> {

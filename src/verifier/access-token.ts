@@ -9,6 +9,7 @@ import { withKeyObject } from '../protocol/proof-keys.ts'
 import { TOKEN_CLOCK_SKEW, TOKEN_LIFETIME_HARD_LIMIT } from '../protocol/time.ts'
 import { isAcceptedTyp, verifyParsedJws } from '../protocol/verify-jws.ts'
 import { tokenRefused } from './refused.ts'
+import { rememberSignedTokens, type SignedToken } from './signed-tokens.ts'
 
 /** Keys of the issuer as its JWKS shows them; asked for by the `kid` that is needed. */
 export type KeySource = (kid: string) => Promise<readonly object[]> | readonly object[]
@@ -42,8 +43,9 @@ const claimsSchema = accessTokenClaimsSchema.extend({ nbf: z.int().optional() })
  */
 export function tokenReader(rules: TokenRules): (token: string, now: number, told: OnSigned) => Promise<AccessToken> {
   const imported = new WeakMap<object, Promise<KeyObject>>()
+  const signed = rememberSignedTokens()
 
-  async function keyFor({ header }: CompactJws): Promise<{ key: KeyObject; alg: string; kid: string }> {
+  async function keyFor({ header }: Pick<CompactJws, 'header'>): Promise<{ key: KeyObject; alg: string; kid: string }> {
     const { kid, alg } = header
     if (!rules.algorithms.includes(alg)) throw tokenRefused('token_alg')
     if (typeof kid !== 'string') throw tokenRefused('token_kid')
@@ -57,12 +59,22 @@ export function tokenReader(rules: TokenRules): (token: string, now: number, tol
     throw tokenRefused('token_kid')
   }
 
-  async function read(token: string, now: number, told: OnSigned): Promise<AccessToken> {
+  async function isStillKey({ jws, key }: SignedToken): Promise<boolean> {
+    return (await keyFor(jws)).key === key
+  }
+
+  async function readSigned(token: string): Promise<SignedToken> {
     const jws = parseCompactJws(token)
     const { key, alg, kid } = await keyFor(jws)
     await verifyParsedJws(jws, key, { alg, typ: ['at+jwt', 'JWT'] })
     const { data: claims } = claimsSchema.safeParse(jws.payload)
     if (!claims) throw tokenRefused('token_claims')
+    return signed.keep(token, { jws, claims, key, kid })
+  }
+
+  async function read(token: string, now: number, told: OnSigned): Promise<AccessToken> {
+    const known = signed.find(token)
+    const { jws, claims, kid } = known && (await isStillKey(known)) ? known : await readSigned(token)
     told(claims)
     const isDraft = isDraftProfile(claims)
     if (isAcceptedTyp(jws.header.typ, { typ: ['JWT'] }) !== isDraft) throw tokenRefused('token_profile')
