@@ -35,10 +35,18 @@ export function stepOf(agent: symbol): Step | undefined {
   throw anotherAgent()
 }
 
-/** Throws unless this agent may begin work here: outside any, in its own, or in that of whoever handed it the task. */
-export function checkMayBegin(agent: symbol, handedOverBy: string | undefined): void {
+/**
+ * The step around the work that this agent is about to begin: its own, or that of whoever handed it the task; undefined
+ * outside any. Throws `invalid_request` in anybody else's work.
+ */
+export function surroundingStep(
+  agent: symbol,
+  handedOverBy: string | undefined,
+): { readonly step: Step; readonly isOwn: boolean } | undefined {
   const context = contexts.getStore()
-  if (context === undefined || context.agent === agent || context.sub === handedOverBy) return
+  if (context === undefined) return undefined
+  const isOwn = context.agent === agent
+  if (isOwn || context.sub === handedOverBy) return { step: context.step, isOwn }
   throw anotherAgent()
 }
 

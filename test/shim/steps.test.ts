@@ -156,6 +156,28 @@ test('a step that is half named, or of another run than its handoff, is refused 
   await assert.rejects(writer.run({ handoff, execution: elsewhere }, work), half)
 })
 
+test('work within work stays in its run, and in its step unless it names another', async () => {
+  const { api, planner, writer } = await givenFlow()
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async execution => {
+    await planner.run({ scope: ['page:read'] }, async () => await planner.fetch(api.resource))
+    const asked = { resource: api.resource, scope: ['page:read'] }
+    const handoff = await planner.delegate(await writer.identity(), asked)
+    await writer.run({ handoff, scope: ['page:read'] }, async inner => assert.equal(inner, execution))
+    await planner.run({ workflow_step: 'look' }, async inner => {
+      assert.equal(inner, execution)
+      await planner.fetch(api.resource)
+    })
+    const own = createExecution({ workflow_id: 'flow' })
+    await planner.run({ execution: own, workflow_step: 'plan' }, async inner => assert.notEqual(inner, execution))
+  })
+  const seen = api.calls.map(({ claims }) => [claims.intent?.workflow_step, claims.scope])
+  assert.deepEqual(seen, [
+    ['plan', 'page:read'],
+    ['look', 'page:read page:write'],
+  ])
+  assert.equal(new Set(api.calls.map(({ claims }) => claims.intent?.execution_id)).size, 1)
+})
+
 test('the token of a user of a trusted issuer starts a run for that user', async () => {
   const { api, host, planner } = await givenFlow()
   const key = await generateKey()
