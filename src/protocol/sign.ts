@@ -31,14 +31,18 @@ export async function signDpopProof(key: HolderKey, claims: ProofClaims): Promis
     .sign(key.privateKey)
 }
 
-/** Signs one client assertion (RFC 7523 section 3, audience by RFC 10070), good for 60 s; `iat` in epoch seconds. */
+/**
+ * Signs one client assertion (RFC 7523 section 3, audience by RFC 10070), good for 60 s; `iat` in epoch seconds. It names its
+ * key: a client that rotates has two.
+ */
 export async function signClientAssertion(
   key: HolderKey,
   claims: { readonly client_id: string; readonly issuer: string; readonly iat: number; readonly jti: string },
 ): Promise<string> {
   const { client_id, issuer, iat, jti } = claims
+  const kid = await calculateJwkThumbprint(key.publicJwk, 'sha256')
   return await new SignJWT({ iss: client_id, sub: client_id, aud: issuer, iat, exp: iat + 60, jti })
-    .setProtectedHeader({ typ: 'client-authentication+jwt', alg: key.alg })
+    .setProtectedHeader({ typ: 'client-authentication+jwt', alg: key.alg, kid })
     .sign(key.privateKey)
 }
 

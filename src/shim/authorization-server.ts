@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { AJWT_ERRORS, ERROR_CODES, OAuthError } from '../protocol/errors.ts'
-import type { JsonObject } from '../protocol/json.ts'
 import { SHIM_CHECKSUM } from './self-checksum.ts'
 
 /** Makes the parts of a request that are good once: they are made anew for a second attempt. */
@@ -9,7 +8,8 @@ export type SignedRequest = (
   nonce: string | undefined,
 ) => Promise<{
   readonly dpop: string
-  readonly body: JsonObject
+  /** JSON, whose bytes the proof names. */
+  readonly body: string
   readonly headers: Readonly<Record<string, string>>
 }>
 
@@ -47,7 +47,7 @@ export function connect({ issuer, fetch: send }: Options): AuthorizationServer {
       dpop,
       ...(SHIM_CHECKSUM !== undefined && { 'x-shim-checksum': `sha256 ${SHIM_CHECKSUM}` }),
     }
-    const { response, text } = await exchange(send, url, { method: 'POST', headers, body: JSON.stringify(body) })
+    const { response, text } = await exchange(send, url, { method: 'POST', headers, body })
     nonce = response.headers.get('dpop-nonce') ?? nonce
     return { response, answer: parseJson(text) }
   }

@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { agentChecksum, type ChecksumComponents } from '../protocol/checksum.ts'
 import { type AccessTokenClaims, accessTokenClaimsSchema } from '../protocol/claims.ts'
+import { sha256Base64url } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { AGENT_GRANT } from '../protocol/grant-types.ts'
 import type { JsonObject } from '../protocol/json.ts'
@@ -46,10 +47,9 @@ async function mintOnce(minting: Minting, wanted: Wanted, execution_id?: string)
   const computed_checksum = agentChecksum(await minting.components())
   const answer = await minting.server.mint(async (url, nonce) => {
     const iat = seconds()
-    const proof = { htm: 'POST', htu: url, iat, jti: newJti(), ...(nonce !== undefined && { nonce }) }
     const key_statement = await statement(issuer, iat)
     const authentication = await client.authenticate(issuer, iat)
-    const body = {
+    const body = JSON.stringify({
       grant_type: AGENT_GRANT,
       agent_id,
       computed_checksum,
@@ -58,7 +58,9 @@ async function mintOnce(minting: Minting, wanted: Wanted, execution_id?: string)
       ...stepMembers(wanted.step, execution_id),
       ...(key_statement !== undefined && { key_statement }),
       ...authentication.body,
-    }
+    })
+    const bd = sha256Base64url(body)
+    const proof = { htm: 'POST', htu: url, iat, jti: newJti(), bd, ...(nonce !== undefined && { nonce }) }
     return { dpop: await signDpopProof(holder, proof), body, headers: authentication.headers }
   })
   return await readToken(answer, { ...wanted, issuer, jkt, now: seconds() })

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { sha256Base64url } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { parseStrictForm } from '../../protocol/form.ts'
 import {
@@ -28,6 +29,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The body's text, on routes where the written form of a number counts. */
     bodyText: string
+    /** base64url SHA-256 of the body's bytes, which a proof may name (`bd`, protocol.md section 8). */
+    bodyDigest: string
   }
 }
 
@@ -82,10 +85,12 @@ type StrictBody = {
 /** One parser for every type, so that only our own reading of the header decides (attacks.md 101). */
 function acceptOnly(app: App, { type, wrongType, status, bodyLimit, parse }: StrictBody): void {
   app.removeAllContentTypeParsers()
+  app.decorateRequest('bodyDigest', sha256Base64url(''))
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, async (request: FastifyRequest, bytes: Buffer) => {
     const { 'content-type': contentType = '', 'content-encoding': contentEncoding } = request.raw.headers
     const refusal = { reason: 'http_415', status }
     if (!type.test(contentType)) throw new OAuthError('invalid_request', wrongType, refusal)
+    request.bodyDigest = sha256Base64url(bytes)
     if (contentEncoding === undefined) return parse(bytes, request)
     throw new OAuthError('invalid_request', 'Send the body without a Content-Encoding.', refusal)
   })

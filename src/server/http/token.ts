@@ -84,6 +84,7 @@ function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) =
       dialect,
       endpoint: request.routeOptions.url ?? '',
       body,
+      bodyDigest: request.bodyDigest,
       ...(accept !== undefined && { accept }),
       ...(authorization !== undefined && { authorization }),
       ...(typeof dpop === 'string' && { dpop }),

@@ -38,7 +38,7 @@ export async function previewAgent(ctx: Context, caller: Caller, body: AgentRegi
     status,
     pending_for: [...pending_for],
     warnings: await warningsOf(ctx, name, body, kept.content_digest),
-    ...(await againstActive(ctx, name, body.agent_components)),
+    ...(await againstActive(ctx, caller, name, body.agent_components)),
   }
 }
 
@@ -56,13 +56,19 @@ async function refuseDuplicate(ctx: Context, { client_id, agent_id }: AgentName,
   if (twin && !hasDrained(twin, ctx.now())) throw duplicateAgent(agent_id, twin.registration_id)
 }
 
-/** Compared with the version that counts now. */
+/**
+ * Compared with the version that counts now. What changes is what was there before: it is shown to whoever may read
+ * components (protocol.md section 2), and no right to register is one to read.
+ */
 async function againstActive(
   ctx: Context,
+  caller: Caller,
   name: AgentName,
   components: StoredComponents,
 ): Promise<{ against: PreviewAnswer['against']; diff: ComponentsDiff | null }> {
   const active = await findActiveRegistration(ctx, name)
-  const before = active && (await openComponents(ctx, active.registration_id))
+  if (!active) return { against: null, diff: null }
+  if (!caller.scope.includes('read:agent-components')) return { against: active, diff: null }
+  const before = await openComponents(ctx, active.registration_id)
   return before ? { against: active, diff: diffComponents(before, components) } : { against: null, diff: null }
 }

@@ -1,3 +1,4 @@
+import { equalConstantTime } from '../../protocol/digest.ts'
 import { type DpopProof, verifyDpopProof } from '../../protocol/dpop.ts'
 import { isValidNonce } from '../../protocol/dpop-nonce.ts'
 import { OAuthError } from '../../protocol/errors.ts'
@@ -15,6 +16,10 @@ export async function senderConstraint(ctx: Context, http: TokenHttp): Promise<D
   if (http.dpop === undefined) return undefined
   const now = epochSeconds(ctx.now())
   const proof = await verifyDpopProof(http.dpop, { htm: 'POST', htu: http.htu, now, notBefore: ctx.notBefore })
+  // Nobody on the way changes what a caller asks for, where the caller's proof names it.
+  if (proof.bd !== undefined && !equalConstantTime(proof.bd, http.bodyDigest)) {
+    throw new OAuthError('invalid_dpop_proof', 'The proof names another body.', { reason: 'bd_mismatch' })
+  }
   if (proof.nonce !== undefined && !isValidNonce(ctx.keys.dpopNonceKey, proof.nonce, now)) {
     throw new OAuthError(
       'use_dpop_nonce',

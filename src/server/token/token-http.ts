@@ -10,6 +10,8 @@ export type TokenHttp = {
   readonly body: Readonly<Record<string, JsonValue>>
   readonly authorization?: string
   readonly dpop?: string
+  /** base64url SHA-256 of the bytes of the body. */
+  readonly bodyDigest: string
   /** Header `Accept`: introspection has two forms. */
   readonly accept?: string
   /** Header `X-Shim-Checksum`. */
