@@ -16,7 +16,13 @@ export type Step = {
   readonly approvalWait: number
 }
 
-type Context = { readonly sub: string; readonly agent: symbol; readonly step: Step }
+type Context = {
+  readonly agent: symbol
+  readonly sub: string
+  /** Thumbprint of its key. */
+  readonly jkt: string
+  readonly step: Step
+}
 
 const contexts = new AsyncLocalStorage<Context>()
 
@@ -36,17 +42,18 @@ export function stepOf(agent: symbol): Step | undefined {
 }
 
 /**
- * The step around the work that this agent is about to begin: its own, or that of whoever handed it the task; undefined
- * outside any. Throws `invalid_request` in anybody else's work.
+ * The step around the work that this agent is about to begin: its own, or that of whoever signed the task over to it;
+ * undefined outside any. Throws `invalid_request` in anybody else's work.
  */
 export function surroundingStep(
   agent: symbol,
-  handedOverBy: string | undefined,
+  from: { readonly iss: string; readonly jkt: string } | undefined,
 ): { readonly step: Step; readonly isOwn: boolean } | undefined {
   const context = contexts.getStore()
   if (context === undefined) return undefined
   const isOwn = context.agent === agent
-  if (isOwn || context.sub === handedOverBy) return { step: context.step, isOwn }
+  const isHandedOver = from?.iss === context.sub && from.jkt === context.jkt
+  if (isOwn || isHandedOver) return { step: context.step, isOwn }
   throw anotherAgent()
 }
 

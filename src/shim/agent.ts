@@ -67,18 +67,20 @@ export type Agent = {
   readonly run: <T>(step: StepOptions, work: (execution: Execution | undefined) => Promise<T>) => Promise<T>
   /**
    * The two headers that `fetch` would send, for another HTTP client: `authorization` and `dpop`, good for one call.
-   * With `body` the proof names these bytes.
+   * `body` are the bytes that the proof is to name, where the call or its API says `bindBody`.
    */
   readonly headers: (
     method: string,
     url: string,
     call?: CallOptions & { readonly body?: Uint8Array; readonly nonce?: string },
   ) => Promise<Record<string, string>>
+  /** Tells that an API refused such headers with `invalid_token`: their token is not used again. */
+  readonly refused: (headers: Readonly<Record<string, string>>) => void
   /** Hands a task to another agent, signed with the key of this agent's own token. */
   readonly delegate: (to: AgentIdentity, options: DelegationOptions) => Promise<Handoff>
   readonly identity: () => Promise<OwnIdentity>
   /** What the agent is made of right now, as it is registered and hashed. */
   readonly components: () => Promise<ChecksumComponents>
-  /** Tools, prompt or configuration changed: no token of before is used any more. */
+  /** Tools, prompt or configuration changed: no call that asks for a token from now on, or waits for one, gets one of before. */
   readonly changed: () => void
 }

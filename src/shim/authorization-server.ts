@@ -15,9 +15,9 @@ export type SignedRequest = (
 
 export type AuthorizationServer = { readonly mint: (sign: SignedRequest) => Promise<unknown> }
 
-type Options = { readonly issuer: string; readonly fetch: typeof fetch }
-
 const TIMEOUT_MILLISECONDS = 10_000
+/** A server that is busy says when to come again: that often, and not later than this. */
+const ATTEMPTS = 4
 const LONGEST_WAIT_SECONDS = 3
 const metadataSchema = z.object({ issuer: z.string(), ajwt_intent_token_endpoint: z.url() })
 const refusalSchema = z.object({
@@ -29,12 +29,23 @@ const refusalSchema = z.object({
   approval_id: z.string().optional(),
 })
 
+const connections = new WeakMap<typeof fetch, Map<string, AuthorizationServer>>()
+
 /**
  * The one server an agent takes tokens from: its metadata must name exactly this issuer (RFC 8414 section 3.3), and what
- * it names lies where the issuer lies. Nothing that a resource answers leads to another one.
+ * it names lies where the issuer lies. Nothing that a resource answers leads to another one. The agents of a process ask
+ * for its metadata once. Throws `invalid_request`.
  */
-export function connect({ issuer, fetch: send }: Options): AuthorizationServer {
+export function connect(issuer: string, send: typeof fetch): AuthorizationServer {
   checkIssuer(issuer)
+  const known = connections.get(send) ?? new Map<string, AuthorizationServer>()
+  connections.set(send, known)
+  const server = known.get(issuer) ?? createConnection(issuer, send)
+  known.set(issuer, server)
+  return server
+}
+
+function createConnection(issuer: string, send: typeof fetch): AuthorizationServer {
   let endpoint: Promise<string> | undefined
   let nonce: string | undefined
 
@@ -59,15 +70,12 @@ export function connect({ issuer, fetch: send }: Options): AuthorizationServer {
         throw error
       })
       const url = await endpoint
-      let { response, answer } = await attempt(url, sign)
-      if (
-        !response.ok &&
-        (refusalSchema.safeParse(answer).data?.error === 'use_dpop_nonce' || (await isBusy(response)))
-      ) {
-        ;({ response, answer } = await attempt(url, sign))
+      for (let turn = 1; ; turn += 1) {
+        const { response, answer } = await attempt(url, sign)
+        if (response.ok) return answer
+        const wantsNonce = turn === 1 && refusalSchema.safeParse(answer).data?.error === 'use_dpop_nonce'
+        if (turn === ATTEMPTS || !(wantsNonce || (await isBusy(response)))) throw refusalOf(response, answer)
       }
-      if (response.ok) return answer
-      throw refusalOf(response, answer)
     },
   }
 }

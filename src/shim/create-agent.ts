@@ -2,19 +2,17 @@ import { OAuthError } from '../protocol/errors.ts'
 import { agentSubject } from '../protocol/names.ts'
 import { epochSeconds } from '../protocol/time.ts'
 import type { Agent, CallOptions } from './agent.ts'
-import { type Step, stepOf, within } from './agent-context.ts'
+import { stepOf, within } from './agent-context.ts'
 import { type AgentKey, endorsedKey, storedKey } from './agent-key.ts'
 import type { AgentOptions, ProtectedApi } from './agent-options.ts'
+import { createAgentTokens } from './agent-tokens.ts'
 import { connect } from './authorization-server.ts'
 import { clientIdentity } from './client-authentication.ts'
 import { readComponents } from './components.ts'
-import type { Execution } from './execution.ts'
 import { signHandoff } from './handoff.ts'
-import { mintToken } from './mint.ts'
-import { apiOf } from './protected-api.ts'
-import { attach, type ProtectedRequest, readRequest, sendable, wantsNonce } from './protected-fetch.ts'
+import { apiAt, apiNamed, apiOf } from './protected-api.ts'
+import { attach, isRefused, type ProtectedRequest, readRequest, sendable, wantsNonce } from './protected-fetch.ts'
 import { beginStep } from './step.ts'
-import { createTokenCache, type IntentToken, type TokenCache } from './token-cache.ts'
 
 /**
  * One agent of this process, with a key of its own (protocol.md section 6; [D] calls this the client shim). Nothing is
@@ -27,49 +25,18 @@ export function createAgent(options: AgentOptions): Agent {
   const seconds = () => epochSeconds(now())
   const client = clientIdentity(options.client)
   const sub = agentSubject(client.client_id, agent_id)
-  const server = connect({ issuer, fetch: send })
   const self = Symbol(sub)
-  const nonces = new Map<string, string>()
+  const key = once(() => (options.keyStore ? storedKey(options.keyStore) : endorsedKey(client, sub)))
   const components = () => readComponents(options)
-  let held: Promise<AgentKey> | undefined
-  let own = createTokenCache(seconds)
-  let ofExecutions = new WeakMap<Execution, TokenCache>()
-
-  const key = async () => {
-    held ??= (options.keyStore ? storedKey(options.keyStore) : endorsedKey(client, sub)).catch((error: unknown) => {
-      held = undefined
-      throw error
-    })
-    return await held
-  }
-  const minting = { issuer, server, client, agent_id, components, key, seconds }
-
-  function cacheOf(step: Step | undefined): TokenCache {
-    if (step?.workflow === undefined) return own
-    const { execution } = step.workflow
-    const cache = ofExecutions.get(execution) ?? createTokenCache(seconds)
-    ofExecutions.set(execution, cache)
-    return cache
-  }
-
-  async function tokenFor({ resource, scope }: ProtectedApi, step: Step | undefined): Promise<IntentToken> {
-    const wanted = { resource, scope: step?.scope ?? scope, step }
-    const name = JSON.stringify([resource, wanted.scope, step?.name])
-    return await cacheOf(step).get(name, () => mintToken(minting, wanted))
-  }
-
-  function apiAt(url: string): ProtectedApi {
-    const api = apiOf(access, url)
-    if (api) return api
-    throw new OAuthError('invalid_target', 'The URL belongs to none of the APIs in the access of this agent.', {
-      reason: 'url_of_no_api',
-    })
-  }
+  const server = connect(issuer, send)
+  const tokens = createAgentTokens({ issuer, server, client, agent_id, components, key, seconds })
+  const nonces = new Map<string, string>()
 
   async function call(api: ProtectedApi, read: ProtectedRequest, init: RequestInit | undefined, asked: CallOptions) {
     const { request, body } = read
     const { origin } = new URL(request.url)
-    const token = await tokenFor(api, stepOf(self))
+    const step = stepOf(self)
+    const token = await tokens.tokenFor(api, step)
     const headers = await attach(request.method, request.url, {
       ...{ token, key: await key(), iat: seconds(), nonce: nonces.get(origin), scope: asked.scope },
       body: asked.bindBody ? body : undefined,
@@ -77,7 +44,7 @@ export function createAgent(options: AgentOptions): Agent {
     const response = await send(request.url, sendable(read, init, headers))
     const nonce = response.headers.get('dpop-nonce')
     if (nonce !== null) nonces.set(origin, nonce)
-    if (response.status === 401 && !wantsNonce(response)) cacheOf(stepOf(self)).drop(token.access_token)
+    if (isRefused(response)) tokens.drop(token.access_token, step)
     return response
   }
 
@@ -86,8 +53,7 @@ export function createAgent(options: AgentOptions): Agent {
     sub,
     async fetch(input, init, asked = {}) {
       stepOf(self)
-      const url = input instanceof Request ? input.url : String(input)
-      const api = apiOf(access, url)
+      const api = apiOf(access, input instanceof Request ? input.url : (URL.parse(input)?.href ?? ''))
       if (api === undefined) return await send(input, init)
       const bindBody = asked.bindBody ?? api.bindBody ?? false
       const read = await readRequest(input, init, bindBody)
@@ -96,25 +62,31 @@ export function createAgent(options: AgentOptions): Agent {
       await response.body?.cancel()
       return await call(api, read, init, { ...asked, bindBody })
     },
-    async headers(method, url, asked = {}) {
-      const token = await tokenFor(apiAt(url), stepOf(self))
-      const { body, nonce, scope } = asked
-      return await attach(method, url, { token, key: await key(), iat: seconds(), nonce, body, scope })
+    async headers(method, url, { bindBody, body, nonce, scope } = {}) {
+      const step = stepOf(self)
+      const api = apiAt(access, url)
+      const isBound = bindBody ?? api.bindBody ?? false
+      if (isBound && body === undefined) throw bodyMissing()
+      const token = await tokens.tokenFor(api, step)
+      const named = isBound ? body : undefined
+      return await attach(method, url, { token, key: await key(), iat: seconds(), nonce, body: named, scope })
     },
-    async run(options_, work) {
-      const step = beginStep(self, sub, options_)
+    refused({ authorization = '' }) {
+      tokens.drop(authorization.replace('DPoP ', ''), stepOf(self))
+    },
+    async run(begun, work) {
+      const step = await beginStep({ agent: self, sub, issuer }, begun)
       const { workflow } = step
-      return await within({ sub, agent: self, step }, async () => {
-        const [only, ...others] = options_.resource === undefined ? access : [apiAt(options_.resource)]
+      const [only, ...others] = begun.resource === undefined ? access : [apiNamed(access, begun.resource)]
+      return await within({ agent: self, sub, jkt: (await key()).jkt, step }, async () => {
         // The step is entered before its work begins: what is refused or must be approved does nothing at all.
-        if (workflow && only && others.length === 0) await tokenFor(only, step)
+        if (workflow && only && others.length === 0) await tokens.tokenFor(only, step)
         return await work(workflow?.execution)
       })
     },
     async delegate(to, asked) {
       const step = stepOf(self)
-      const api = access.find(({ resource }) => resource === asked.resource) ?? apiAt(asked.resource)
-      const parent = await tokenFor(api, step)
+      const parent = await tokens.tokenFor(apiNamed(access, asked.resource), step)
       return await signHandoff({ issuer, sub, key: await key(), parent, step, iat: seconds() }, to, asked)
     },
     async identity() {
@@ -122,9 +94,24 @@ export function createAgent(options: AgentOptions): Agent {
       return { sub, jkt, jwk: holder.publicJwk }
     },
     components,
-    changed() {
-      own = createTokenCache(seconds)
-      ofExecutions = new WeakMap()
-    },
+    changed: tokens.changed,
   }
+}
+
+/** One key for all that ask at once; a failure is forgotten, so that the next tries again. */
+function once(make: () => Promise<AgentKey>): () => Promise<AgentKey> {
+  let made: Promise<AgentKey> | undefined
+  return async () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined
+      throw error
+    })
+    return await made
+  }
+}
+
+function bodyMissing(): OAuthError {
+  return new OAuthError('invalid_request', 'The proof is to name the body; give its bytes, empty ones for none.', {
+    reason: 'body_not_given',
+  })
 }

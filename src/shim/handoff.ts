@@ -1,6 +1,4 @@
-import { z } from 'zod'
-import { parseCompactJws } from '../protocol/compact-jws.ts'
-import { delegationDigest } from '../protocol/delegation.ts'
+import { delegationDigest, verifyDelegation } from '../protocol/delegation.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { signDelegation } from '../protocol/sign.ts'
 import type { AgentIdentity, DelegationOptions, Handoff } from './agent.ts'
@@ -10,7 +8,6 @@ import { newJti } from './new-jti.ts'
 import type { IntentToken } from './token-cache.ts'
 
 const LIFETIME_SECONDS = 600
-const claimsSchema = z.object({ iss: z.string(), sub: z.string(), exp: z.int() })
 
 export type Delegator = {
   readonly issuer: string
@@ -55,12 +52,15 @@ export async function signHandoff(
   }
 }
 
-/** Who handed over what, by its own word: the server judges it. Throws `invalid_request` for what is none, or not for `sub`. */
-export function readHandoff(
-  { delegation_assertion }: Handoff,
-  sub: string,
-): { readonly iss: string; readonly exp: number } {
-  const claims = claimsSchema.safeParse(parseCompactJws(delegation_assertion).payload)
-  if (claims.data?.sub === sub) return { iss: claims.data.iss, exp: claims.data.exp }
+/** Who signed what over, with which key, until when. */
+export type From = { readonly iss: string; readonly jkt: string; readonly assertion: string; readonly exp: number }
+
+/**
+ * Reads a handoff whose signature holds; the server judges whether it may be. Throws `delegation_unauthorized` for what is
+ * none, and `invalid_request` for one that is for somebody else.
+ */
+export async function readHandoff({ delegation_assertion }: Handoff, issuer: string, sub: string): Promise<From> {
+  const { iss, exp, signer, sub: to } = await verifyDelegation(delegation_assertion, issuer)
+  if (to === sub) return { iss, jkt: signer.jkt, assertion: delegation_assertion, exp }
   throw new OAuthError('invalid_request', 'The handoff is for another agent.', { reason: 'handoff_of_another' })
 }

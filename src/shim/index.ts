@@ -1,3 +1,5 @@
+export type { ChecksumTool } from '../protocol/checksum.ts'
+export { OAuthError } from '../protocol/errors.ts'
 export type {
   Agent,
   AgentIdentity,
@@ -7,11 +9,11 @@ export type {
   OwnIdentity,
   StepOptions,
 } from './agent.ts'
-export type { AgentOptions, ClientCredential, ProtectedApi } from './agent-options.ts'
+export type { AgentOptions, ClientCredential, ProtectedApi, SecretCredential } from './agent-options.ts'
 export { createAgent } from './create-agent.ts'
 export { createExecution, type Execution } from './execution.ts'
 export { fileKeyStore } from './file-key-store.ts'
-export { type InUse, inUse } from './in-use.ts'
+export { checksumTool, type InUse, inUse } from './in-use.ts'
 export type { KeyStore } from './key-store.ts'
 export { memoryKeyStore } from './memory-key-store.ts'
 export { type PromptTemplate, type PromptVariable, promptTemplate } from './prompt-template.ts'

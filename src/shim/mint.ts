@@ -63,7 +63,7 @@ async function mintOnce(minting: Minting, wanted: Wanted, execution_id?: string)
     const proof = { htm: 'POST', htu: url, iat, jti: newJti(), bd, ...(nonce !== undefined && { nonce }) }
     return { dpop: await signDpopProof(holder, proof), body, headers: authentication.headers }
   })
-  return await readToken(answer, { ...wanted, issuer, jkt, now: seconds() })
+  return await readToken(answer, { ...wanted, issuer, client_id: client.client_id, agent_id, jkt, now: seconds() })
 }
 
 function stepMembers(step: Step | undefined, execution_id: string | undefined): JsonObject {
@@ -94,7 +94,8 @@ async function withApproval<T>(step: Step | undefined, mint: () => Promise<T>): 
   }
 }
 
-type Expected = Wanted & { readonly issuer: string; readonly jkt: string; readonly now: number }
+type Expected = Wanted &
+  Readonly<Record<'issuer' | 'client_id' | 'agent_id' | 'jkt', string>> & { readonly now: number }
 
 /** What came must be the token that was asked for: a shim does not carry somebody else's. */
 async function readToken(answer: unknown, expected: Expected): Promise<IntentToken> {
@@ -104,10 +105,12 @@ async function readToken(answer: unknown, expected: Expected): Promise<IntentTok
     claims !== undefined &&
     claims.iss === expected.issuer &&
     claims.aud === expected.resource &&
+    claims.client_id === expected.client_id &&
+    claims.intent?.executed_by === expected.agent_id &&
     claims.exp > expected.now &&
     (await boundTo(claims)) === expected.jkt
   const scope = claims && splitScope(claims.scope)
-  if (!read.success || !isMine || !scope) {
+  if (!read.success || !isMine || !scope?.every(token => expected.scope.includes(token))) {
     throw new OAuthError('server_error', 'The server answered with a token that is not the one asked for.', {
       reason: 'another_token',
     })

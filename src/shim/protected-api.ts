@@ -1,3 +1,4 @@
+import { OAuthError } from '../protocol/errors.ts'
 import { normaliseHtu } from '../protocol/htu.ts'
 import type { ProtectedApi } from './agent-options.ts'
 
@@ -13,6 +14,24 @@ export function apiOf(access: readonly ProtectedApi[], url: string): ProtectedAp
     .filter(({ base }) => base !== undefined && (called === base || called.startsWith(`${base}/`)))
     .sort((one, other) => (other.base ?? '').length - (one.base ?? '').length)
   return fitting[0]?.api
+}
+
+/** `apiOf` that throws `invalid_target` where that finds none. */
+export function apiAt(access: readonly ProtectedApi[], url: string): ProtectedApi {
+  const api = apiOf(access, url)
+  if (api) return api
+  throw new OAuthError('invalid_target', 'The URL belongs to none of the APIs in the access of this agent.', {
+    reason: 'url_of_no_api',
+  })
+}
+
+/** The API of this name. Throws `invalid_target` for one that the agent does not have. */
+export function apiNamed(access: readonly ProtectedApi[], resource: string): ProtectedApi {
+  const api = access.find(known => known.resource === resource)
+  if (api) return api
+  throw new OAuthError('invalid_target', 'The access of this agent has no API of that name; name it as it is there.', {
+    reason: 'unknown_api',
+  })
 }
 
 /** Without its last slash, so that it is a beginning of what lies below it and of nothing else. */

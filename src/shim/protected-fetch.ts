@@ -63,6 +63,11 @@ export function sendable(
   return { ...sent, body: Buffer.from(body) }
 }
 
+/** Whether the API says that the token itself is no good: another answer of 401 costs no mint (RFC 6750 section 3.1). */
+export function isRefused(response: Response): boolean {
+  return response.status === 401 && /\berror="?invalid_token\b/.test(response.headers.get('www-authenticate') ?? '')
+}
+
 /** Whether the API asks for another proof with its nonce (RFC 9449 section 9). */
 export function wantsNonce(response: Response): boolean {
   const isChallenged = /\buse_dpop_nonce\b/.test(response.headers.get('www-authenticate') ?? '')

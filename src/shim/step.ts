@@ -8,25 +8,30 @@ import { readHandoff } from './handoff.ts'
 
 const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 
+type Self = { readonly agent: symbol; readonly sub: string; readonly issuer: string }
+
 /**
  * The step that `run` was given, checked: it is this agent's to begin, and names a whole workflow step. One that names
- * none stays in the agent's step around it, and one of the same workflow in the run around it. Throws `invalid_request`.
+ * none stays in the agent's step around it, one of the same workflow in the run around it, and both in the task that was
+ * handed over. Throws `invalid_request`, `delegation_unauthorized`.
  */
-export function beginStep(agent: symbol, sub: string, options: StepOptions): Step {
+export async function beginStep({ agent, sub, issuer }: Self, options: StepOptions): Promise<Step> {
   const { handoff, scope, arguments: sent, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
-  const from = handoff && readHandoff(handoff, sub)
-  const around = surroundingStep(agent, from?.iss)
+  const from = handoff && (await readHandoff(handoff, issuer, sub))
+  const around = surroundingStep(agent, from)
   if (around?.isOwn && staysWithin(options)) return { ...around.step, ...(scope && { scope }) }
   const workflow = workflowOf(options, around?.step.workflow?.execution)
-  const delegation = handoff && from && { assertion: handoff.delegation_assertion, exp: from.exp }
+  if (sent && !workflow) throw halfStep('Arguments are of a step; name its workflow_id and workflow_step.')
+  // Who works under a handoff goes on under it: its limits are not left by another run.
+  const delegation = from ?? (around?.isOwn ? around.step.delegation : undefined)
   return {
-    name: nameOf(options),
+    name: nameOf(options, delegation?.assertion),
     approvalWait,
     ...(workflow && { workflow }),
     ...(scope && { scope }),
     ...(sent && { arguments: sent }),
     ...(subject_token !== undefined && { subject_token: { token: subject_token, type: subject_token_type } }),
-    ...(delegation && { delegation }),
+    ...(delegation && { delegation: { assertion: delegation.assertion, exp: delegation.exp } }),
   }
 }
 
@@ -43,28 +48,30 @@ function workflowOf(
   const asked = named.workflow_id ?? given?.workflow_id ?? handoff?.workflow_id
   if (workflow_step === undefined && asked === undefined) return undefined
   const workflow_id = asked ?? around?.workflow_id
+  if (workflow_step === undefined) throw halfStep('A workflow was named without a step; name its workflow_step.')
+  if (workflow_id === undefined)
+    throw halfStep('A step was named without a workflow; name its workflow_id or execution.')
   const execution_id = handoff?.execution_id
-  const isAround =
-    around?.workflow_id === workflow_id && (execution_id ?? around?.execution_id) === around?.execution_id
+  const isAround = around?.workflow_id === workflow_id && (execution_id ?? around.execution_id) === around.execution_id
   const execution = given ?? (isAround ? around : undefined)
-  const isOther = execution !== undefined && execution.workflow_id !== workflow_id
+  if (execution && execution.workflow_id !== workflow_id) throw disagreement('The execution is of another workflow.')
   const isElsewhere = execution?.execution_id !== undefined && execution_id !== undefined
-  if (workflow_step === undefined || workflow_id === undefined || isOther) throw halfStep()
-  if (isElsewhere && execution.execution_id !== execution_id) throw halfStep()
+  if (isElsewhere && execution.execution_id !== execution_id) throw disagreement('The handoff is of another execution.')
   const known = { workflow_id, ...(execution_id !== undefined && { execution_id }) }
   return { execution: execution ?? createExecution(known), workflow_step }
 }
 
 /** Tells tokens of different steps apart in a cache; no secret stays in it. */
-function nameOf({ handoff, workflow_step, arguments: sent, subject_token }: StepOptions): string {
-  const parts = [handoff?.delegation_assertion, workflow_step, sent && canonicalJson(sent), subject_token]
+function nameOf({ workflow_step, handoff, arguments: sent, subject_token }: StepOptions, assertion?: string): string {
+  const step = workflow_step ?? handoff?.workflow_step
+  const parts = [assertion, step, sent && canonicalJson(sent), subject_token]
   return sha256Base64url(JSON.stringify(parts.map(part => part ?? null)))
 }
 
-function halfStep(): OAuthError {
-  return new OAuthError(
-    'invalid_request',
-    'A step names its workflow_id (or an execution of it) and its workflow_step, and agrees with the handoff.',
-    { reason: 'half_a_step' },
-  )
+function halfStep(description: string): OAuthError {
+  return new OAuthError('invalid_request', description, { reason: 'half_a_step' })
+}
+
+function disagreement(what: string): OAuthError {
+  return new OAuthError('invalid_request', `${what} Leave out one of the two.`, { reason: 'step_disagrees' })
 }

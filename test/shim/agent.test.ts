@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { z } from 'zod'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import { createExecution } from '../../src/shim/execution.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { generateKey, signJws } from '../support/dpop.ts'
 import { givenAgent } from '../support/given.ts'
 import { givenWorkflow } from '../support/recorded.ts'
-import { agentOf, givenHost, PROMPT, startApi } from './setting.ts'
+import { agentOf, givenHost, PROMPT, SCOPE, startApi } from './setting.ts'
 
 const app = await startTestApp()
 
@@ -139,8 +141,28 @@ test('bd names the bytes of the body, and scope narrows one call (section 8)', a
   }
   const request = new Request(api.resource, { method: 'POST', body: 'x' })
   assert.equal((await agent.fetch(request, undefined, { bindBody: true })).status, 200)
-  const proofs = api.calls.map(({ proof }) => proof)
-  assert.equal(proofs.length, 4)
+  const digest = (body: string) => createHash('sha256').update(body).digest('base64url')
+  const named = [digest('{"page":1}'), ['page:read']]
+  assert.deepEqual(
+    api.calls.map(({ bd, scope }) => [bd, scope]),
+    [named, named, named, [digest('x'), SCOPE.split(' ')]],
+  )
+})
+
+test('an API whose calls are all to name their body gets no call that does not', async () => {
+  const api = await startApi(app)
+  api.rule = { boundBody: true }
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const access = [{ resource: api.resource, scope: SCOPE.split(' '), bindBody: true }]
+  const agent = agentOf(app, host, [api], { access })
+  assert.equal((await agent.fetch(api.resource, { method: 'POST', body: 'x' })).status, 200)
+  assert.equal((await agent.fetch(api.resource)).status, 200)
+  await assert.rejects(agent.headers('POST', api.resource), refusedWith('invalid_request', 'body_not_given'))
+  const headers = await agent.headers('POST', api.resource, { body: Buffer.from('x') })
+  assert.equal((await fetch(api.resource, { method: 'POST', body: 'x', headers })).status, 200)
+  const unbound = await agent.fetch(api.resource, { method: 'POST', body: 'x' }, { bindBody: false })
+  assert.deepEqual([unbound.status, api.refused], [401, ['bd_missing']])
 })
 
 test('a nonce that the API asks for is sent in one more attempt, with the same body, and kept', async () => {
@@ -281,6 +303,40 @@ test('in the work of one agent another key is not for use, unless the task was h
   assert.equal(delegated?.sub, planner.sub)
   assert.deepEqual(delegated?.act, { sub: writer.sub, sub_profile: 'ai_agent' })
   assert.equal(own?.act, undefined)
+})
+
+test('a handoff that nobody signed, or another key, opens no other agent; and its limits are not left', async () => {
+  const { api, planner, writer } = await givenFlow(app)
+  const asked = { resource: api.resource, scope: ['page:read'] }
+  const stranger = await generateKey()
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () => {
+    const handoff = await planner.delegate(await writer.identity(), asked)
+    const [, payload = ''] = handoff.delegation_assertion.split('.')
+    const unsigned = { delegation_assertion: `${handoff.delegation_assertion.split('.').slice(0, 2).join('.')}.AAAA` }
+    await assert.rejects(
+      writer.run({ handoff: unsigned }, async () => assert.fail()),
+      { code: 'delegation_unauthorized' },
+    )
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    const header = { typ: 'delegation+jwt', alg: 'ES256', jwk: stranger.jwk }
+    const forged = { delegation_assertion: await signJws(stranger, header, claims) }
+    const another = refusedWith('invalid_request', 'another_agents_work')
+    await assert.rejects(
+      writer.run({ handoff: forged }, async () => assert.fail()),
+      another,
+    )
+    await writer.run({ handoff, scope: ['page:read'] }, async () => {
+      await assert.rejects(
+        writer.run({ scope: ['page:write'] }, async () => assert.fail()),
+        { code: 'invalid_scope' },
+      )
+      await writer.run({ workflow_step: 'plan', scope: ['page:read'] }, async () => await writer.fetch(api.resource))
+    })
+  })
+  assert.deepEqual(
+    api.calls.map(({ claims }) => [claims.sub, claims.act?.sub]),
+    [[planner.sub, writer.sub]],
+  )
 })
 
 test('a handoff is plain JSON for one delegate: another cannot begin with it', async () => {

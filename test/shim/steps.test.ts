@@ -144,16 +144,18 @@ test('a step that is half named, or of another run than its handoff, is refused 
   const { api, planner, writer } = await givenFlow()
   const execution = createExecution({ workflow_id: 'flow' })
   const half = { code: 'invalid_request', reason: 'half_a_step' }
+  const other = { code: 'invalid_request', reason: 'step_disagrees' }
   const work = async () => assert.fail('nothing is done')
   await assert.rejects(planner.run({ workflow_step: 'plan' }, work), half)
   await assert.rejects(planner.run({ workflow_id: 'flow' }, work), half)
-  await assert.rejects(planner.run({ execution, workflow_id: 'other', workflow_step: 'plan' }, work), half)
+  await assert.rejects(planner.run({ execution, workflow_id: 'other', workflow_step: 'plan' }, work), other)
+  await assert.rejects(planner.run({ arguments: { page: 7 } }, work), half)
   const asked = { resource: api.resource, scope: ['page:read'], workflow_step: 'write' }
   const handoff = await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () =>
     planner.delegate(await writer.identity(), asked),
   )
   const elsewhere = createExecution({ workflow_id: 'flow', execution_id: 'exe_AAAAAAAAAAAAAAAAAAAAAA' })
-  await assert.rejects(writer.run({ handoff, execution: elsewhere }, work), half)
+  await assert.rejects(writer.run({ handoff, execution: elsewhere }, work), other)
 })
 
 test('work within work stays in its run, and in its step unless it names another', async () => {
@@ -240,15 +242,81 @@ test('a token that the API refuses is not used again', async () => {
   const host = await givenHost(app, [api])
   await givenAgent(app, host.client, 'pager', registered('pager'))
   let isRefusing = false
+  const headers = { 'www-authenticate': '' }
   const send: typeof fetch = async (input, init) =>
     isRefusing && String(input).startsWith(api.resource)
-      ? new Response(null, { status: 401 })
+      ? new Response(null, { status: 401, headers })
       : await fetch(input, init)
   const agent = agentOf(app, host, [api], { fetch: send })
   await agent.fetch(api.resource)
-  isRefusing = true
-  assert.equal((await agent.fetch(api.resource)).status, 401)
-  isRefusing = false
-  await agent.fetch(api.resource)
-  assert.equal(new Set(api.calls.map(({ claims }) => claims.jti)).size, 2)
+  const tokens = () => new Set(api.calls.map(({ claims }) => claims.jti)).size
+  for (const [challenge, expected] of [
+    ['revocation_unknown', 1],
+    ['invalid_token', 2],
+  ] as const) {
+    headers['www-authenticate'] = `DPoP error="${challenge}"`
+    isRefusing = true
+    assert.equal((await agent.fetch(api.resource)).status, 401)
+    isRefusing = false
+    await agent.fetch(api.resource)
+    assert.equal(tokens(), expected, 'only a token that is said to be bad costs a mint')
+  }
+})
+
+test('a change while a token is on its way is not overtaken by it', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  let prompt = PROMPT
+  const send: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    if (String(input).endsWith('/intent/token') && answer.ok) {
+      prompt = 'You delete pages.'
+      agent.changed()
+    }
+    return answer
+  }
+  const agent = agentOf(app, host, [api], { fetch: send, prompt: () => prompt })
+  await assert.rejects(agent.fetch(api.resource), { code: 'agent_checksum_mismatch' })
+  assert.deepEqual(api.calls, [])
+})
+
+test('an API is named as it is in access, also one that is served elsewhere than at its name', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const agent = agentOf(app, host, [api], {
+    access: [{ resource: api.resource, scope: ['page:read'], url: `${api.resource}/v2` }],
+  })
+  await agent.run({ resource: api.resource }, async () => await agent.fetch(`${api.resource}/v2/pages`))
+  assert.equal(api.calls.length, 1)
+  const unknown = { code: 'invalid_target', reason: 'unknown_api' }
+  await assert.rejects(
+    agent.run({ resource: `${api.resource}/v2` }, async () => undefined),
+    unknown,
+  )
+  const to = await agent.identity()
+  await assert.rejects(agent.delegate(to, { resource: 'https://other.example', scope: ['page:read'] }), unknown)
+})
+
+test('a server that is busy is asked again when it says, and its metadata once for all agents', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  let busy = 3
+  let discoveries = 0
+  const send: typeof fetch = async (input, init) => {
+    if (String(input).includes('.well-known')) discoveries += 1
+    if (!String(input).endsWith('/intent/token') || busy === 0) return await fetch(input, init)
+    busy -= 1
+    const body = { error: 'temporarily_unavailable', error_description: 'Later.' }
+    return Response.json(body, { status: 503, headers: { 'retry-after': '0' } })
+  }
+  const agents = [1, 2, 3].map(() => agentOf(app, host, [api], { fetch: send }))
+  for (const agent of agents) assert.equal((await agent.fetch(api.resource)).status, 200)
+  assert.deepEqual([busy, discoveries], [0, 1])
+  busy = 4
+  await assert.rejects(agentOf(app, host, [api], { fetch: send }).fetch(api.resource), {
+    code: 'temporarily_unavailable',
+  })
 })

@@ -8,38 +8,37 @@ type Options = Dispatcher.DispatchOptions
 /**
  * An interceptor for `request`, `stream` and `pipeline` of undici: `new Agent().compose(agentInterceptor(agent))`. Calls of the
  * agent's APIs get its token and a proof, and one more attempt where the API asks for a nonce; others go as they are. What
- * cannot be minted ends the request with that error. For undici's own `fetch`, give it to `createAgent` as `fetch`.
+ * cannot be minted ends the request with that error.
  */
 export function agentInterceptor(agent: Agent, call: CallOptions = {}): Dispatcher.DispatcherComposeInterceptor {
+  const nonces = new Map<string, string>()
   return dispatch => (options, handler) => {
-    const attempt = async (nonce?: string): Promise<void> => {
-      const headers = await headersFor(agent, options, call, nonce)
-      const isLast = nonce !== undefined || !isRepeatable(options)
-      const sent = headers ? { ...options, headers: merged(options.headers, headers) } : options
-      dispatch(sent, headers && !isLast ? repeating(handler, next => attempt(next).catch(fail)) : handler)
+    const origin = String(options.origin)
+    const attempt = async (isLast: boolean): Promise<void> => {
+      const headers = await headersFor(agent, options, call, nonces.get(origin))
+      if (headers === undefined) return void dispatch(options, handler)
+      const repeat = isLast ? undefined : () => void attempt(true).catch(fail)
+      const heard = watching(handler, repeat, (status, challenge, nonce) => {
+        if (nonce !== undefined) nonces.set(origin, nonce)
+        if (status === 401 && /\berror="?invalid_token\b/.test(challenge)) agent.refused(headers)
+      })
+      dispatch({ ...options, headers: merged(options.headers, headers) }, heard)
     }
     const fail = (error: unknown): void => {
       handler.onResponseError?.(NO_REQUEST, error instanceof Error ? error : new Error(String(error)))
     }
-    attempt().catch(fail)
+    attempt(!isRepeatable(options)).catch(fail)
     return true
   }
 }
 
 async function headersFor(agent: Agent, { method, origin, path, body }: Options, call: CallOptions, nonce?: string) {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body instanceof Uint8Array ? body : undefined
-  if (call.bindBody && body != null && bytes === undefined) {
-    throw new OAuthError(
-      'invalid_request',
-      'Only a body of text or bytes can be named in a proof; read the stream first.',
-      {
-        reason: 'body_is_a_stream',
-      },
-    )
-  }
-  const named = call.bindBody ? { body: bytes ?? new Uint8Array() } : {}
+  // A stream cannot be named: where the call or its API asks for that, it is refused.
+  const named = body == null ? { body: new Uint8Array() } : bytes && { body: bytes }
   try {
-    const url = String(new URL(path, origin))
+    // Joined as undici sends it: a path can name no other host than the one that is called.
+    const url = `${String(origin).replace(/\/$/, '')}${path}`
     return await agent.headers(method, url, { ...call, ...named, ...(nonce !== undefined && { nonce }) })
   } catch (error) {
     if (error instanceof OAuthError && error.reason === 'url_of_no_api') return undefined
@@ -47,21 +46,31 @@ async function headersFor(agent: Agent, { method, origin, path, body }: Options,
   }
 }
 
-/** Hands everything on but the answer that asks for a nonce: after its end the request is sent again. */
-function repeating(handler: Handler, repeat: (nonce: string) => void): Handler {
-  let nonce: string | undefined
+/** Hands everything on but the answer that asks for a nonce, where the request can be sent again after its end. */
+function watching(
+  handler: Handler,
+  repeat: (() => void) | undefined,
+  heard: (status: number, challenge: string, nonce: string | undefined) => void,
+): Handler {
+  let isRepeated = false
   return {
     onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
     onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
     onResponseStart(controller, status, headers, message) {
       const { 'www-authenticate': challenge, 'dpop-nonce': sent } = headers
-      const isAsked = status === 401 && /\buse_dpop_nonce\b/.test(String(challenge)) && typeof sent === 'string'
-      nonce = isAsked ? sent : undefined
-      if (!isAsked) handler.onResponseStart?.(controller, status, headers, message)
+      const nonce = typeof sent === 'string' ? sent : undefined
+      heard(status, String(challenge), nonce)
+      isRepeated =
+        repeat !== undefined && status === 401 && /\buse_dpop_nonce\b/.test(String(challenge)) && nonce !== undefined
+      if (!isRepeated) handler.onResponseStart?.(controller, status, headers, message)
     },
-    onResponseData: (controller, chunk) => nonce ?? handler.onResponseData?.(controller, chunk),
-    onResponseEnd: (controller, trailers) =>
-      nonce === undefined ? handler.onResponseEnd?.(controller, trailers) : repeat(nonce),
+    onResponseData(controller, chunk) {
+      if (!isRepeated) handler.onResponseData?.(controller, chunk)
+    },
+    onResponseEnd(controller, trailers) {
+      if (isRepeated) repeat?.()
+      else handler.onResponseEnd?.(controller, trailers)
+    },
     onResponseError: (controller, error) => handler.onResponseError?.(controller, error),
   }
 }

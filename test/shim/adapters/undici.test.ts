@@ -44,7 +44,57 @@ test('a body of text or bytes is named in the proof, and a stream is refused rat
     assert.equal(statusCode, 200)
   }
   const stream = undici.request(api.resource, { dispatcher, method: 'POST', body: Readable.from(['a', 'b']) })
-  await assert.rejects(stream, { reason: 'body_is_a_stream' })
+  await assert.rejects(stream, { reason: 'body_not_given' })
+})
+
+test('a path names no other host: the token goes to the origin that is called, or nowhere', async t => {
+  const { api, other, agent } = await given()
+  const dispatcher = new undici.Agent().compose(agentInterceptor(agent))
+  t.after(() => dispatcher.close())
+  const client = new undici.Client(other.resource).compose(agentInterceptor(agent))
+  t.after(() => client.close())
+  for (const path of [`//${new URL(api.resource).host}/pages`, `${api.resource}/pages`]) {
+    const { statusCode } = await client
+      .request({ origin: other.resource, path, method: 'GET' })
+      .catch(() => ({ statusCode: 0 }))
+    assert.ok([0, 400, 401].includes(statusCode))
+  }
+  assert.deepEqual([other.calls, api.calls], [[], []])
+  assert.ok(other.refused.every(reason => reason === 'token_missing'))
+})
+
+test('a token that the API refuses is not used again, and what the API asks of a nonce is kept', async t => {
+  const { agent, api } = await given()
+  const mock = new undici.MockAgent()
+  mock.disableNetConnect()
+  t.after(() => mock.close())
+  const tokens: string[] = []
+  const nonces: unknown[] = []
+  const answer = (statusCode: number, headers: Record<string, string>) =>
+    mock
+      .get(api.resource)
+      .intercept({ path: '/', method: 'GET' })
+      .reply(options => {
+        const sent = toRecord(options.headers)
+        tokens.push(sent.authorization ?? '')
+        nonces.push(JSON.parse(Buffer.from((sent.dpop ?? '').split('.')[1] ?? '', 'base64url').toString()).nonce)
+        return { statusCode, data: '', responseOptions: { headers } }
+      })
+  const dispatcher = mock.compose(agentInterceptor(agent))
+  answer(200, { 'dpop-nonce': 'n1' })
+  answer(401, { 'www-authenticate': 'DPoP error="revocation_unknown"' })
+  answer(401, { 'www-authenticate': 'DPoP error="invalid_token"' })
+  answer(200, {})
+  for (const expected of [200, 401, 401, 200]) {
+    const { statusCode, body } = await undici.request(`${api.resource}/`, { dispatcher })
+    await body.dump()
+    assert.equal(statusCode, expected)
+  }
+  assert.deepEqual(nonces, [undefined, 'n1', 'n1', 'n1'])
+  assert.deepEqual(
+    tokens.map(token => tokens.indexOf(token)),
+    [0, 0, 0, 3],
+  )
 })
 
 test('what cannot be minted ends the request with the error of the server', async t => {
