@@ -1,8 +1,10 @@
+import { OAuthError } from '../protocol/errors.ts'
 import type { Step } from './agent-context.ts'
 import type { ProtectedApi } from './agent-options.ts'
 import type { Execution } from './execution.ts'
 import { type Minting, mintToken } from './mint.ts'
 import { createTokenCache, type IntentToken, type TokenCache } from './token-cache.ts'
+import { withApproval } from './with-approval.ts'
 
 /** The tokens of one agent: one cache for each run, and one for what belongs to none. */
 export type AgentTokens = {
@@ -13,6 +15,8 @@ export type AgentTokens = {
   /** Forgets all, and what is being minted. */
   readonly changed: () => void
 }
+
+const MAX_TURNS = 3
 
 type Caches = { readonly own: TokenCache; readonly ofExecutions: WeakMap<Execution, TokenCache> }
 
@@ -28,17 +32,23 @@ export function createAgentTokens(minting: Minting): AgentTokens {
     return cache
   }
 
-  async function tokenFor(api: ProtectedApi, step: Step | undefined): Promise<IntentToken> {
+  async function tokenFor(api: ProtectedApi, step: Step | undefined, turn = 1): Promise<IntentToken> {
     const asked = caches
     const wanted = { resource: api.resource, scope: step?.scope ?? api.scope, step }
     const name = JSON.stringify([wanted.resource, wanted.scope, step?.name])
-    const token = await cacheOf(asked, step).get(name, () => mintToken(minting, wanted))
+    const mint = async () => await cacheOf(asked, step).get(name, () => mintToken(minting, wanted))
+    // Each waits as long as its own step is willing to: nobody waits for another's approval.
+    const token = await withApproval(step, mint)
+    if (asked === caches) return token
     // What was on its way when the agent changed is of the agent before.
-    return asked === caches ? token : await tokenFor(api, step)
+    if (turn < MAX_TURNS) return await tokenFor(api, step, turn + 1)
+    throw new OAuthError('temporarily_unavailable', 'The agent changes faster than a token can be had.', {
+      reason: 'keeps_changing',
+    })
   }
 
   return {
-    tokenFor,
+    tokenFor: async (api, step) => await tokenFor(api, step),
     drop(access_token, step) {
       cacheOf(caches, step).drop(access_token)
     },

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { readBounded } from '../protocol/bounded-body.ts'
 import { AJWT_ERRORS, ERROR_CODES, OAuthError } from '../protocol/errors.ts'
+import { nonceOf } from './nonce-of.ts'
 import { SHIM_CHECKSUM } from './self-checksum.ts'
 
 /** Makes the parts of a request that are good once: they are made anew for a second attempt. */
@@ -16,6 +18,7 @@ export type SignedRequest = (
 export type AuthorizationServer = { readonly mint: (sign: SignedRequest) => Promise<unknown> }
 
 const TIMEOUT_MILLISECONDS = 10_000
+const MAX_ANSWER = 65_536
 /** A server that is busy says when to come again: that often, and not later than this. */
 const ATTEMPTS = 4
 const LONGEST_WAIT_SECONDS = 3
@@ -59,7 +62,7 @@ function createConnection(issuer: string, send: typeof fetch): AuthorizationServ
       ...(SHIM_CHECKSUM !== undefined && { 'x-shim-checksum': `sha256 ${SHIM_CHECKSUM}` }),
     }
     const { response, text } = await exchange(send, url, { method: 'POST', headers, body })
-    nonce = response.headers.get('dpop-nonce') ?? nonce
+    nonce = nonceOf(response.headers) ?? nonce
     return { response, answer: parseJson(text) }
   }
 
@@ -102,7 +105,7 @@ async function exchange(
 ): Promise<{ response: Response; text: string }> {
   try {
     const response = await send(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS) })
-    return { response, text: await response.text() }
+    return { response, text: Buffer.from(await readBounded(response, MAX_ANSWER)).toString() }
   } catch (cause) {
     throw outage(cause)
   }

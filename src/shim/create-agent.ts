@@ -10,8 +10,17 @@ import { connect } from './authorization-server.ts'
 import { clientIdentity } from './client-authentication.ts'
 import { readComponents } from './components.ts'
 import { signHandoff } from './handoff.ts'
-import { apiAt, apiNamed, apiOf } from './protected-api.ts'
-import { attach, isRefused, type ProtectedRequest, readRequest, sendable, wantsNonce } from './protected-fetch.ts'
+import { nonceOf } from './nonce-of.ts'
+import { apiAt, apiNamed, apiOf, checkAccess, urlOfNoApi } from './protected-api.ts'
+import {
+  attach,
+  isProofRefused,
+  isRefused,
+  type ProtectedRequest,
+  readRequest,
+  sendable,
+  wantsNonce,
+} from './protected-fetch.ts'
 import { beginStep } from './step.ts'
 
 /**
@@ -20,6 +29,7 @@ import { beginStep } from './step.ts'
  */
 export function createAgent(options: AgentOptions): Agent {
   const { issuer, access, agent_id } = options
+  checkAccess(access)
   const send = options.fetch ?? fetch
   const now = options.now ?? (() => new Date())
   const seconds = () => epochSeconds(now())
@@ -34,6 +44,8 @@ export function createAgent(options: AgentOptions): Agent {
 
   async function call(api: ProtectedApi, read: ProtectedRequest, init: RequestInit | undefined, asked: CallOptions) {
     const { request, body } = read
+    // What is called must be what was judged, whatever object named it.
+    if (apiOf(access, request.url) !== api) throw urlOfNoApi()
     const { origin } = new URL(request.url)
     const step = stepOf(self)
     const token = await tokens.tokenFor(api, step)
@@ -42,8 +54,9 @@ export function createAgent(options: AgentOptions): Agent {
       body: asked.bindBody ? body : undefined,
     })
     const response = await send(request.url, sendable(read, init, headers))
-    const nonce = response.headers.get('dpop-nonce')
-    if (nonce !== null) nonces.set(origin, nonce)
+    const nonce = nonceOf(response.headers)
+    if (nonce !== undefined) nonces.set(origin, nonce)
+    else if (isProofRefused(response)) nonces.delete(origin)
     if (isRefused(response)) tokens.drop(token.access_token, step)
     return response
   }

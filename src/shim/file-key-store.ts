@@ -46,12 +46,15 @@ async function readPrivate(path: string): Promise<Uint8Array | undefined> {
   try {
     const file = await open(path, FLAGS)
     try {
-      const { mode, size } = await file.stat()
+      const { mode, size, uid } = await file.stat()
       if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_BYTES)
         throw refusal('is no key file', 'key_file')
       if ((mode & 0o077) !== 0) {
         const octal = (mode & 0o7777).toString(8).padStart(4, '0')
         throw refusal(`has mode ${octal}, so that others can use the key: chmod 600 ${path}`, 'key_file_mode')
+      }
+      if (process.geteuid !== undefined && uid !== process.geteuid()) {
+        throw refusal('is of another user, who can change the key', 'key_file_mode')
       }
       return await file.readFile()
     } finally {

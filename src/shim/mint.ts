@@ -31,13 +31,12 @@ export type Minting = {
 
 export type Wanted = { readonly resource: string; readonly scope: readonly string[]; readonly step: Step | undefined }
 
-const POLL_SECONDS = 3
 const answerSchema = z.object({ access_token: z.string(), execution_id: z.string().optional() })
 
-/** One intent token (protocol.md section 6), waited for where somebody must approve. Throws what the server refuses. */
+/** One intent token (protocol.md section 6). Throws what the server refuses. */
 export async function mintToken(minting: Minting, wanted: Wanted): Promise<IntentToken> {
   const { step } = wanted
-  const mint = async (execution_id?: string) => await withApproval(step, () => mintOnce(minting, wanted, execution_id))
+  const mint = async (execution_id?: string) => await mintOnce(minting, wanted, execution_id)
   return await (step?.workflow ? step.workflow.execution.mint(mint) : mint())
 }
 
@@ -78,19 +77,6 @@ function stepMembers(step: Step | undefined, execution_id: string | undefined): 
     ...(detail ? { authorization_details: [detail] } : named),
     ...(delegation && { delegation_assertion: delegation.assertion }),
     ...(subject_token && { subject_token: subject_token.token, subject_token_type: subject_token.type }),
-  }
-}
-
-/** Asks again every few seconds while somebody has the approval before them, as long as the step is willing to wait. */
-async function withApproval<T>(step: Step | undefined, mint: () => Promise<T>): Promise<T> {
-  for (let waited = 0; ; waited += POLL_SECONDS) {
-    try {
-      return await mint()
-    } catch (error) {
-      const isPending = error instanceof OAuthError && error.details.ajwt_error === 'approval_pending'
-      if (!isPending || step === undefined || waited >= step.approvalWait) throw error
-    }
-    await new Promise(resolve => setTimeout(resolve, POLL_SECONDS * 1000))
   }
 }
 

@@ -20,9 +20,24 @@ export function apiOf(access: readonly ProtectedApi[], url: string): ProtectedAp
 export function apiAt(access: readonly ProtectedApi[], url: string): ProtectedApi {
   const api = apiOf(access, url)
   if (api) return api
-  throw new OAuthError('invalid_target', 'The URL belongs to none of the APIs in the access of this agent.', {
+  throw urlOfNoApi()
+}
+
+export function urlOfNoApi(): OAuthError {
+  return new OAuthError('invalid_target', 'The URL belongs to none of the APIs in the access of this agent.', {
     reason: 'url_of_no_api',
   })
+}
+
+/** Two APIs at one place could not be told apart by a URL. Throws `invalid_request`. */
+export function checkAccess(access: readonly ProtectedApi[]): void {
+  const places = access.map(baseOf)
+  if (places.every(place => place !== undefined) && new Set(places).size === places.length) return
+  throw new OAuthError(
+    'invalid_request',
+    'Each API of access needs an http URL of its own, without its query; give url where the name is none.',
+    { reason: 'api_url' },
+  )
 }
 
 /** The API of this name. Throws `invalid_target` for one that the agent does not have. */

@@ -2,6 +2,7 @@ import { sha256Base64url } from '../protocol/digest.ts'
 import { type ProofClaims, signDpopProof } from '../protocol/sign.ts'
 import type { AgentKey } from './agent-key.ts'
 import { newJti } from './new-jti.ts'
+import { nonceOf } from './nonce-of.ts'
 import type { IntentToken } from './token-cache.ts'
 
 export type Attachment = {
@@ -71,5 +72,10 @@ export function isRefused(response: Response): boolean {
 /** Whether the API asks for another proof with its nonce (RFC 9449 section 9). */
 export function wantsNonce(response: Response): boolean {
   const isChallenged = /\buse_dpop_nonce\b/.test(response.headers.get('www-authenticate') ?? '')
-  return response.status === 401 && isChallenged && response.headers.has('dpop-nonce')
+  return response.status === 401 && isChallenged && nonceOf(response.headers) !== undefined
+}
+
+/** Whether the API found the proof bad: then its nonce is not to be used again either. */
+export function isProofRefused(response: Response): boolean {
+  return response.status === 401 && /\binvalid_dpop_proof\b/.test(response.headers.get('www-authenticate') ?? '')
 }

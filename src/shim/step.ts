@@ -1,6 +1,7 @@
 import { sha256Base64url } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { canonicalJson } from '../protocol/jcs.ts'
+import { isJsonObject, type JsonObject, parseStrictJsonText } from '../protocol/json.ts'
 import type { StepOptions } from './agent.ts'
 import { type Step, surroundingStep } from './agent-context.ts'
 import { createExecution, type Execution } from './execution.ts'
@@ -17,22 +18,29 @@ type Self = { readonly agent: symbol; readonly sub: string; readonly issuer: str
  */
 export async function beginStep({ agent, sub, issuer }: Self, options: StepOptions): Promise<Step> {
   const { handoff, scope, arguments: sent, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
+  // Before anything is waited for: what is asked for is what was said when the step began.
+  const copy = sent && copyOf(sent)
   const from = handoff && (await readHandoff(handoff, issuer, sub))
   const around = surroundingStep(agent, from)
   if (around?.isOwn && staysWithin(options)) return { ...around.step, ...(scope && { scope }) }
   const workflow = workflowOf(options, around?.step.workflow?.execution)
-  if (sent && !workflow) throw halfStep('Arguments are of a step; name its workflow_id and workflow_step.')
+  if (copy && !workflow) throw halfStep('Arguments are of a step; name its workflow_id and workflow_step.')
   // Who works under a handoff goes on under it: its limits are not left by another run.
   const delegation = from ?? (around?.isOwn ? around.step.delegation : undefined)
   return {
-    name: nameOf(options, delegation?.assertion),
+    name: nameOf({ ...options, ...(copy && { arguments: copy }) }, delegation?.assertion),
     approvalWait,
     ...(workflow && { workflow }),
     ...(scope && { scope }),
-    ...(sent && { arguments: sent }),
+    ...(copy && { arguments: copy }),
     ...(subject_token !== undefined && { subject_token: { token: subject_token, type: subject_token_type } }),
     ...(delegation && { delegation: { assertion: delegation.assertion, exp: delegation.exp } }),
   }
+}
+
+function copyOf(sent: JsonObject): JsonObject {
+  const copy = parseStrictJsonText(canonicalJson(sent))
+  return isJsonObject(copy) ? copy : {}
 }
 
 /** Whether nothing but a narrower scope was asked for. */

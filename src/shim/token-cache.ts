@@ -15,7 +15,13 @@ export type TokenCache = {
   readonly drop: (access_token: string) => void
 }
 
-type Entry = { token?: IntentToken; minting?: Promise<IntentToken>; retryAt: number }
+type Entry = {
+  token?: IntentToken
+  minting?: Promise<IntentToken>
+  retryAt: number
+  /** A token that an API refuses is replaced once in its life: an API that refuses all costs no further mints. */
+  keepUntil: number
+}
 
 /** A token is not used in its last seconds: the call must arrive, and clocks differ. */
 const MARGIN_SECONDS = 10
@@ -48,7 +54,7 @@ export function createTokenCache(seconds: () => number): TokenCache {
 
   return {
     async get(name, mint) {
-      const entry = entries.get(name) ?? { retryAt: 0 }
+      const entry = entries.get(name) ?? { retryAt: 0, keepUntil: 0 }
       entries.delete(name)
       entries.set(name, entry)
       const [oldest] = entries.keys()
@@ -64,7 +70,11 @@ export function createTokenCache(seconds: () => number): TokenCache {
       return token
     },
     drop(access_token) {
-      for (const [name, { token }] of entries) if (token?.access_token === access_token) entries.delete(name)
+      for (const entry of entries.values()) {
+        if (entry.token?.access_token !== access_token || seconds() < entry.keepUntil) continue
+        entry.keepUntil = entry.token.exp
+        delete entry.token
+      }
     },
   }
 }

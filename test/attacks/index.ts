@@ -21,10 +21,7 @@ const BODY = `${INPUT}#the token endpoints refuse`
 const REVOKE = 'test/attacks/h-introspection-revocation.test.ts'
 const REVIEW = 'test/attacks/i-review.test.ts'
 
-const SHIM = 'Waits for the shim, the library in the agent’s process.'
 const FEED = 'Waits for the signed revocation feed.'
-const ROUTE_RULES = 'Waits for the route rules of the verifier.'
-const CALL_BINDING = 'Waits for call binding in the verifier.'
 
 export const attacks: Readonly<Record<number, Covered>> = {
   1: { test: JOSE },
@@ -44,10 +41,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
   15: { test: JOSE },
   16: { test: JOSE },
   17: { test: 'test/http/bearer-auth.test.ts#' },
-  18: {
-    test: `${REVOKE}#a token that was active a moment ago`,
-    later: 'The verifier has no cache of tokens to confuse.',
-  },
+  18: { test: 'test/verifier/signed-tokens.test.ts#a key that left the set' },
   19: { test: JOSE },
   20: { test: `${CLIENT}#introspection and revocation take the issuer alone` },
   21: { test: `${CLIENT}#of 50 uses of one assertion at two nodes` },
@@ -117,9 +111,12 @@ export const attacks: Readonly<Record<number, Covered>> = {
   85: { test: 'test/registry/agents.test.ts#hidden text is hashed as given' },
   86: { test: 'test/registry/agent-preview.test.ts#the written form of numbers reaches the checksum' },
   87: { test: 'test/protocol/checksum.test.ts#a member that the checksum would not cover' },
-  88: { not_yet: SHIM },
-  89: { not_yet: SHIM },
-  90: { test: `${CHECKSUM}#what a shim says of itself changes nothing`, later: 'Attestation waits for the shim.' },
+  88: { test: 'test/shim/agent.test.ts#a prompt that changed mints nothing' },
+  89: { test: 'test/shim/adapters/mcp-client.test.ts#a server that changes a tool and says so' },
+  90: {
+    test: `${CHECKSUM}#what a shim says of itself changes nothing`,
+    later: 'Attestation is not built; the docs say so.',
+  },
   91: { test: `${CHECKSUM}#a checksum is sha256 and 64 lowercase hex digits` },
   92: { test: `${CHECKSUM}#answers exactly like one that does not exist` },
   93: { test: 'test/registry/agents.test.ts#components are sealed at rest' },
@@ -160,11 +157,11 @@ export const attacks: Readonly<Record<number, Covered>> = {
     later: 'Fail-over, full disk and clock jumps come with the fault tests.',
   },
   121: { test: `${SCOPES}#a marked scope is not had without a workflow` },
-  122: { not_yet: ROUTE_RULES },
+  122: { test: 'test/verifier/route-rules.test.ts#agent, workflow and step of the same names' },
   123: { test: `${REVIEW}#an agent named like a user` },
   124: { test: `${DELEGATION}#access is pairs` },
   125: { test: 'test/registry/agent-routes.test.ts#a replaced version is not approved' },
-  126: { not_yet: CALL_BINDING },
+  126: { test: 'test/verifier/call-binding.test.ts#a body that was dropped' },
   127: { not_yet: FEED },
   128: { not_yet: FEED },
   129: { test: 'test/registry/bootstrap.test.ts#' },

@@ -41,7 +41,7 @@ test('each call of an API carries the agent token and a proof of its own; the to
   assert.deepEqual(first?.claims.cnf, { jkt: (await agent.identity()).jkt })
 })
 
-test('a prompt that changed mints nothing once its change is told, or its token ends (section 4)', async () => {
+test('[attack 88, 89] a prompt that changed mints nothing once its change is told, or its token ends (section 4)', async () => {
   const api = await startApi(app)
   const host = await givenHost(app, [api])
   await givenAgent(app, host.client, 'pager', registered('pager'))
@@ -213,7 +213,11 @@ test('a token of another issuer, for another API, of another key, or that has en
   const api = await startApi(app)
   const host = await givenHost(app, [api])
   await givenAgent(app, host.client, 'pager', registered('pager'))
+  const hashes = { delegation_chain: '0'.repeat(16), step_sequence_hash: '0'.repeat(16), chain_commitment: 'x' }
   const lies = [
+    { client_id: 'other' },
+    { intent: { executed_by: 'other', state: 'none', initiated_by: 'x', ...hashes } },
+    { scope: 'page:read page:write page:burn' },
     { iss: 'http://127.0.0.1:1' },
     { aud: 'http://127.0.0.1:1' },
     { cnf: { jkt: 'A'.repeat(43) } },

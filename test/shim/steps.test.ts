@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exportJWK } from 'jose'
+import { decodeJwt, exportJWK } from 'jose'
 import { clientCreateSchema } from '../../src/protocol/client.ts'
+import { sha256Base64url } from '../../src/protocol/digest.ts'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
 import { transaction } from '../../src/server/context.ts'
@@ -297,6 +298,106 @@ test('an API is named as it is in access, also one that is served elsewhere than
   )
   const to = await agent.identity()
   await assert.rejects(agent.delegate(to, { resource: 'https://other.example', scope: ['page:read'] }), unknown)
+})
+
+test('an API that refuses every token costs one further mint in the life of a token, not one a call', async () => {
+  const { api, host } = await givenFlow()
+  let mints = 0
+  const headers = { 'www-authenticate': 'DPoP error="invalid_token"' }
+  const send: typeof fetch = async (input, init) => {
+    if (String(input).endsWith('/intent/token')) mints += 1
+    return String(input).startsWith(api.resource)
+      ? new Response(null, { status: 401, headers })
+      : await fetch(input, init)
+  }
+  const agent = agentOf(app, host, [api], { agent_id: 'planner', fetch: send })
+  await agent.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () => {
+    for (let call = 0; call < 20; call += 1) await agent.fetch(api.resource)
+  })
+  assert.equal(mints, 2)
+})
+
+test('a nonce that can stand in no proof is not taken, and one that spoils proofs is given up', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const answers = ['', 'a b', 'x'.repeat(300), 'good', undefined, undefined]
+  const nonces: unknown[] = []
+  const send: typeof fetch = async (input, init) => {
+    if (!String(input).startsWith(api.resource)) return await fetch(input, init)
+    nonces.push(decodeJwt(new Headers(init?.headers).get('dpop') ?? '').nonce)
+    const nonce = answers[nonces.length - 1]
+    if (nonce !== undefined) return new Response(null, { headers: { 'dpop-nonce': nonce } })
+    return new Response(null, { status: 401, headers: { 'www-authenticate': 'DPoP error="invalid_dpop_proof"' } })
+  }
+  const agent = agentOf(app, host, [api], { fetch: send })
+  for (const _answer of answers) await agent.fetch(api.resource)
+  assert.deepEqual(nonces, [undefined, undefined, undefined, undefined, 'good', undefined])
+})
+
+test('what is asked for is what was said when the step began, whatever becomes of the object', async () => {
+  const { planner, writer } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  await planner.run({ execution, workflow_step: 'plan' }, async () => undefined)
+  const changing = { page: 1 }
+  const begun = writer.run({ execution, workflow_step: 'apply', arguments: changing }, async () => undefined)
+  changing.page = 666
+  await assert.rejects(begun, OAuthError)
+  const rows = await app.ctx.db
+    .selectFrom('approval')
+    .select('arguments_digest')
+    .where('execution_id', '=', execution.execution_id ?? '')
+    .execute()
+  assert.deepEqual(rows, [{ arguments_digest: sha256Base64url('{"page":1}') }])
+})
+
+test('who is not willing to wait for an approval does not wait behind somebody who is', async () => {
+  const { planner, writer } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  await planner.run({ execution, workflow_step: 'plan' }, async () => undefined)
+  const apply = { execution, workflow_step: 'apply', arguments: { page: 7 } }
+  let isOver = false
+  const patient = writer
+    .run({ ...apply, approvalWait: 3 }, async () => undefined)
+    .finally(() => {
+      isOver = true
+    })
+  const hurried = writer.run(apply, async () => undefined)
+  await assert.rejects(hurried, OAuthError)
+  assert.equal(isOver, false)
+  await assert.rejects(patient, OAuthError)
+})
+
+test('the server may say 64 KB and no more', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  const send: typeof fetch = async () => new Response(JSON.stringify({ issuer: app.issuer, more: 'x'.repeat(70_000) }))
+  await assert.rejects(agentOf(app, host, [api], { fetch: send }).fetch(api.resource), { reason: 'issuer_unavailable' })
+})
+
+test('what is called is what was judged: no object that changes its mind takes a token elsewhere', async () => {
+  const [api, other] = [await startApi(app), await startApi(app)]
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const agent = agentOf(app, host, [api])
+  const request = new Request(`${other.resource}/pages`)
+  Object.defineProperty(request, 'url', { value: `${api.resource}/pages` })
+  await assert.rejects(agent.fetch(request), { reason: 'url_of_no_api' })
+  assert.deepEqual([api.calls, other.calls, other.refused], [[], [], []])
+})
+
+test('two APIs that no URL tells apart, or one without a URL, are refused at the start', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  const scope = ['page:read']
+  for (const names of [
+    [`${api.resource}?t=1`, `${api.resource}?t=2`],
+    ['urn:example:pages'],
+    [api.resource, `${api.resource}/`],
+  ]) {
+    const access = names.map(resource => ({ resource, scope }))
+    assert.throws(() => agentOf(app, host, [api], { access }), { reason: 'api_url' })
+  }
 })
 
 test('a server that is busy is asked again when it says, and its metadata once for all agents', async () => {

@@ -1,7 +1,7 @@
 import type { Client, StreamableHTTPClientTransportOptions } from '@modelcontextprotocol/client'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { Agent, CallOptions } from '../agent.ts'
-import { readReceived, readSent } from './mcp-messages.ts'
+import { MAX_LISTS, readReceived, readSent, toolsKeepChanging } from './mcp-messages.ts'
 import type { McpTools } from './mcp-tools.ts'
 import { inStep, ownMember, stepOf, type ToolStep } from './tool-steps.ts'
 
@@ -20,12 +20,11 @@ export type McpTransportOptions = {
  * each change that is told, the server must list its tools: one that serves others than are registered gets no token.
  */
 export function mcpTransport(agent: Agent, client: Client, url: URL, options: McpTransportOptions) {
-  const { served, calls } = options
   const cursors = new Map<string | number, string | undefined>()
   let listing: Promise<unknown> | undefined
 
   async function list(): Promise<void> {
-    while (true) {
+    for (let turn = 1; turn <= MAX_LISTS; turn += 1) {
       const current = listing ?? client.listTools(undefined, { cacheMode: 'refresh' })
       listing = current
       await current.catch((error: unknown) => {
@@ -34,13 +33,14 @@ export function mcpTransport(agent: Agent, client: Client, url: URL, options: Mc
       })
       if (listing === current) return // Else they changed again meanwhile.
     }
+    throw toolsKeepChanging()
   }
 
   async function send(to: string | URL, init: RequestInit = {}): Promise<Response> {
     const sent = readSent(init.body)
     if (sent?.method === 'tools/list') cursors.set(sent.id, sent.params?.cursor)
     if (sent?.method !== 'tools/call') return await agent.fetch(to, init)
-    const { step, ...call } = ownMember(calls, sent.params.name) ?? {}
+    const { step, ...call } = ownMember(options.calls, sent.params.name) ?? {}
     return await inStep(agent, stepOf(step, { input: sent.params.arguments }), async () => {
       await list()
       return await agent.fetch(to, init, call)
@@ -54,7 +54,7 @@ export function mcpTransport(agent: Agent, client: Client, url: URL, options: Mc
     if (changed) listing = undefined
     const cursor = listed && (cursors.has(listed.id) ? cursors.get(listed.id) : null)
     if (listed) cursors.delete(listed.id)
-    if ((listed && served.served(listed.result.tools, cursor, listed.result.nextCursor)) || changed) agent.changed()
+    if (listed && options.served.served(listed.result.tools, cursor, listed.result.nextCursor)) agent.changed()
   }
   return transport
 }

@@ -13,9 +13,12 @@ export function stepOf(step: ToolStep | undefined, { input, context }: ToolCall)
   return typeof step === 'function' ? step(input, context) : step
 }
 
-/** Runs a tool in its step, so that each call it makes carries a token of that step. */
+/**
+ * Runs a tool in its step, so that each call it makes carries a token of that step; without one in the step around it, but
+ * as the work of its agent, so that it calls no other agent without a handoff.
+ */
 export async function inStep<T>(agent: Agent, step: StepOptions | undefined, work: () => Promise<T>): Promise<T> {
-  return step === undefined ? await work() : await agent.run(step, work)
+  return await agent.run(step ?? {}, work)
 }
 
 /** The member of that name which the object itself has. */

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { Agent, CallOptions } from '../agent.ts'
+import { readNonce } from '../nonce-of.ts'
 
 type Handler = Dispatcher.DispatchHandler
 type Options = Dispatcher.DispatchOptions
@@ -20,9 +21,12 @@ export function agentInterceptor(agent: Agent, call: CallOptions = {}): Dispatch
       const repeat = isLast ? undefined : () => void attempt(true).catch(fail)
       const heard = watching(handler, repeat, (status, challenge, nonce) => {
         if (nonce !== undefined) nonces.set(origin, nonce)
+        else if (status === 401 && /\binvalid_dpop_proof\b/.test(challenge)) nonces.delete(origin)
         if (status === 401 && /\berror="?invalid_token\b/.test(challenge)) agent.refused(headers)
       })
-      dispatch({ ...options, headers: merged(options.headers, headers) }, heard)
+      // A protected call follows no redirect, also where a redirecting interceptor is composed within this one.
+      const sent = { ...options, headers: merged(options.headers, headers), maxRedirections: 0 }
+      dispatch(sent, heard)
     }
     const fail = (error: unknown): void => {
       handler.onResponseError?.(NO_REQUEST, error instanceof Error ? error : new Error(String(error)))
@@ -58,7 +62,7 @@ function watching(
     onRequestUpgrade: (...upgrade) => handler.onRequestUpgrade?.(...upgrade),
     onResponseStart(controller, status, headers, message) {
       const { 'www-authenticate': challenge, 'dpop-nonce': sent } = headers
-      const nonce = typeof sent === 'string' ? sent : undefined
+      const nonce = readNonce(sent)
       heard(status, String(challenge), nonce)
       isRepeated =
         repeat !== undefined && status === 401 && /\buse_dpop_nonce\b/.test(String(challenge)) && nonce !== undefined

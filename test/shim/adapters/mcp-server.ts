@@ -93,7 +93,7 @@ export async function serveMcp(
     audience: url.href,
     jwks: remoteJwks(`${app.issuer}/.well-known/jwks.json`, { now: app.clock.now }),
     now: app.clock.now,
-    rule: {},
+    otherwise: {},
     rules: { read: {}, write: {}, extra: {}, ...rules },
     onRefusal: (refusal: Refusal) => void refused.push(refusal.reason),
   })
