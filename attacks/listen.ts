@@ -1,11 +1,14 @@
 import type { Server } from 'node:http'
 import type { Defer } from '../demo/remit-server.ts'
 
-/** Lets a server listen on a free loopback port, or on the one of `url`, until the end. @returns its origin */
-export async function listen(server: Server, defer: Defer, url?: string): Promise<string> {
-  const port = url === undefined ? 0 : Number(new URL(url).port)
+/** Longer than any run: no connection ends just when somebody sends on it. */
+const KEPT_ALIVE_MS = 10 * 60_000
+
+/** Lets a server listen on a free loopback port until the end. @returns its origin */
+export async function listen(server: Server, defer: Defer): Promise<string> {
+  server.keepAliveTimeout = KEPT_ALIVE_MS
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve)
+    server.once('error', reject).listen(0, '127.0.0.1', resolve)
   })
   defer(async () => {
     server.closeAllConnections()

@@ -1,5 +1,5 @@
-import { Html, html } from '../demo/html.ts'
-import { STYLE } from '../demo/report-style.ts'
+import { type Html, html } from '../demo/html.ts'
+import { page } from '../demo/page.ts'
 import { type Entry, holds, type PlainResult, type RemitResult, type Tried } from './judge.ts'
 import { ATTACK_STYLE } from './report-style.ts'
 import type { Row } from './rows.ts'
@@ -18,17 +18,7 @@ const POWER_NAMES = ['m', 'n', 's', 'c'] as const satisfies readonly Power[]
 /** All attacks as one HTML page that loads nothing: no script, no font, no picture. */
 export function renderReport(report: Report): string {
   const threats = [...Map.groupBy(report.entries, ({ id }) => id).values()]
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Remit: attacks</title>
-<style>${new Html(STYLE)}${new Html(ATTACK_STYLE)}</style>
-</head>
-<body>
-${head(report)}
+  const body = html`${head(report)}
 <h2>What the attacker has</h2>
 <p class="soft">Each power is taken by itself, and each threat is tried under every power that makes sense for it.</p>
 <dl>${POWER_NAMES.map(power => html`<dt><span class="power">${power}</span></dt><dd>${POWERS[power]}</dd>`)}</dl>
@@ -42,10 +32,8 @@ work was done right before and right after each case and had to pass. A refusal 
 what fails for another reason shows nothing.</p>
 ${threats.map(threatCard)}
 ${rowsPart(report.rows)}
-${setUpPart()}
-</body>
-</html>
-`.text
+${setUpPart()}`
+  return page('Remit: attacks', body, ATTACK_STYLE)
 }
 
 function head({ ok, entries, rows }: Report): Html {

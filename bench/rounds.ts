@@ -14,13 +14,22 @@ export type Measured = {
 /** Rounds before the first that counts. */
 export const WARM_UP = 200
 
-/** Times each kind once a round, in turning order, so that what drifts drifts for all of them. */
-export async function measure(rounds: number, kinds: Readonly<Record<string, Kind>>): Promise<readonly Measured[]> {
+/**
+ * Times each kind once a round, in turning order and every other time backwards, so that what drifts drifts for all of
+ * them, and none always comes after the same one.
+ */
+export async function measure(
+  rounds: number,
+  kinds: Readonly<Record<string, Kind>>,
+  warmUp = WARM_UP,
+): Promise<readonly Measured[]> {
   const names = Object.keys(kinds)
   const times = new Map(names.map(name => [name, [] as number[]]))
-  for (let round = -WARM_UP; round < rounds; round += 1) {
-    const first = (round + WARM_UP) % names.length
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+  for (let round = -warmUp; round < rounds; round += 1) {
+    const turn = round + warmUp
+    const first = turn % names.length
+    const turned = [...names.slice(first), ...names.slice(0, first)]
+    for (const name of Math.floor(turn / names.length) % 2 === 0 ? turned : turned.reverse()) {
       const go = await kinds[name]?.()
       const began = performance.now()
       await go?.()

@@ -29,7 +29,7 @@ export type Signed = { readonly proof?: string; readonly client_assertion?: stri
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const AGENT_GRANT = 'urn:ietf:params:oauth:grant-type:agent_checksum'
-const REQUEST_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
 const answerSchema = z.record(z.string(), z.json()).catch({})
 
 /** One OAuth client of Remit, as an app would write it: a name, a key (`private_key_jwt`), and the newest DPoP nonce. */

@@ -18,10 +18,10 @@ export type RemitServer = {
 export type Defer = (undo: () => Promise<void>) => void
 
 const COMMAND = fileURLToPath(new URL('../bin/remit.js', import.meta.url))
-const READY_WITHIN_MS = 30_000
+const READY_WITHIN_MS = 90_000
 const POLL_MS = 50
 /** Postgres gets this long to shut down in order. */
-const STOP_WITHIN_MS = 8_000
+const STOP_WITHIN_MS = 15_000
 
 /** Starts `remit serve` on free ports of this machine, all its data in `dataDir`, and waits until it is ready. */
 export async function startRemit(dataDir: string, defer: Defer): Promise<RemitServer> {
@@ -53,13 +53,17 @@ export async function startRemit(dataDir: string, defer: Defer): Promise<RemitSe
   }
 }
 
-/** A port nobody listens on just now. */
+const given = new Set<number>()
+
+/** A port nobody listens on just now, and that was not given before: who has it may not listen yet. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await new Promise<void>((resolve, reject) => probe.once('listening', resolve).once('error', reject))
   const address = probe.address()
   await new Promise(resolve => probe.close(resolve))
   if (address === null || typeof address === 'string') throw new Error('No free port was found.')
+  if (given.has(address.port)) return await freePort()
+  given.add(address.port)
   return address.port
 }
 
@@ -91,7 +95,7 @@ async function end(child: ChildProcess, dataDir: string): Promise<void> {
   if (Number.isNaN(postmaster)) return
   process.kill(postmaster, 'SIGQUIT')
   // Postgres removes the file when it is gone; only then may its directory go.
-  for (let poll = 0; existsSync(pidFile) && poll < 40; poll += 1) await sleep(POLL_MS)
+  for (let poll = 0; existsSync(pidFile) && poll < 200; poll += 1) await sleep(POLL_MS)
 }
 
 function hasEnded(child: ChildProcess): boolean {

@@ -1,10 +1,10 @@
 import type { Agent } from './agents.ts'
 import type { Outcome } from './attempt.ts'
-import { Html, html, json } from './html.ts'
+import { type Html, html, json } from './html.ts'
 import { notesPart } from './mcp/drawing.ts'
+import { page } from './page.ts'
 import { patchPart } from './patch/drawing.ts'
 import type { Step } from './progress.ts'
-import { STYLE } from './report-style.ts'
 import type { Findings, MintedToken } from './scenario.ts'
 import { STEPS } from './story.ts'
 
@@ -18,17 +18,7 @@ export type Report = {
 /** The whole demo as one HTML page that loads nothing: no script, no font, no picture. */
 export function renderReport(report: Report): string {
   const { steps, refusals, findings } = report
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Remit: demo report</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-${head(report)}
+  const body = html`${head(report)}
 ${patchPart(findings.patch)}
 ${notesPart(findings.notes)}
 <h2>What was done</h2>
@@ -53,10 +43,8 @@ ${refusals.map(refusalRow)}
 signatures are left out here. Both hashes were computed again by the demo. <code>state: asserted</code> says that the app
 itself vouches for the steps before and for the chain, as the draft has it: this app asked for that mode. The second act
 above is <code>state: recorded</code>.</p>
-${findings.tokens.map(tokenCard)}
-</body>
-</html>
-`.text
+${findings.tokens.map(tokenCard)}`
+  return page('Remit: demo report', body)
 }
 
 function head({ ok, steps, refusals }: Report): Html {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { foreignImports } from './foreign-imports.ts'
-import { OWN_CHECKSUM, packageChecksum, RELEASE_FILE } from './package-checksum.ts'
+import { NO_CHECKSUM, OWN_CHECKSUM, packageChecksum, RELEASE_FILE } from './package-checksum.ts'
 import { readRootManifest, sdkManifest } from './sdk-manifest.ts'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
@@ -27,8 +27,11 @@ export async function buildSdk(target: string): Promise<ShimRelease> {
   await copyFile(join(ROOT, 'sdk/README.md'), join(target, 'README.md'))
   await cp(join(ROOT, 'test/vectors'), join(target, 'vectors'), { recursive: true })
   await copyFile(join(ROOT, 'sdk/vectors.md'), join(target, 'vectors/README.md'))
+  const own = (checksum: string) =>
+    rewrite(join(target, OWN_CHECKSUM), () => `export const SHIM_CHECKSUM = '${checksum}';\n`)
+  await own(NO_CHECKSUM)
   const checksum = await packageChecksum(target)
-  await rewrite(join(target, OWN_CHECKSUM), () => `export const SHIM_CHECKSUM = '${checksum}';\n`)
+  await own(checksum)
   const release = { version: root.version, checksum }
   await writeFile(join(target, RELEASE_FILE), jsonText(release))
   return release

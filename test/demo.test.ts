@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 const DEMO = fileURLToPath(new URL('../demo/run.ts', import.meta.url))
-const BOUND = { timeout: 90_000 }
+const BOUND = { timeout: 180_000 }
 
 const answerSchema = z.strictObject({
   ok: z.boolean(),
@@ -47,7 +47,8 @@ test('the demo does every step, sees every refusal and prints one JSON object (i
 
 test('a demo that is stopped half-way leaves nothing behind (issue 2, item 13)', BOUND, async t => {
   const { tmp, demo } = await startDemo(t)
-  await demo.says('first administrator')
+  // A demo that ends by itself before that says why with its code.
+  await Promise.race([demo.says('first administrator'), demo.ended])
 
   demo.kill('SIGTERM')
 
@@ -55,15 +56,20 @@ test('a demo that is stopped half-way leaves nothing behind (issue 2, item 13)',
   assert.deepEqual(await readdir(tmp), [])
 })
 
-/** Each call is measured on both ends (issue 5, item 5): no part lies outside the others, and together they are all of it. */
+/**
+ * Each call is measured on both ends (issue 5, item 5): together its parts are all of it, and no part of a tool call lies
+ * outside the others. A client that connects also asks in the background, which ends when it likes.
+ */
 function checkTimes(calls: z.output<typeof answerSchema>['calls']): void {
   for (const { call, milliseconds } of calls) {
     const { total, ...parts } = milliseconds
     const sum = Object.values(parts).reduce((all, part) => all + part, 0)
     assert.ok(Math.abs(sum - total) < 0.1, call)
-    assert.ok(Math.min(...Object.values(parts)) > -0.1, `${call}: ${JSON.stringify(parts)}`)
   }
   const tools = calls.filter(({ milliseconds }) => milliseconds.tool > 0)
+  for (const { call, milliseconds } of tools) {
+    assert.ok(Math.min(...Object.values(milliseconds)) > -0.1, `${call}: ${JSON.stringify(milliseconds)}`)
+  }
   assert.deepEqual(
     tools.map(({ agent_id, call }) => [agent_id, call]),
     [

@@ -1,17 +1,18 @@
-import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import express, { type Request, type Response } from 'express'
 import { auth, requiredScopes } from 'express-oauth2-jwt-bearer'
-import type { Defer } from '../../demo/remit-server.ts'
 import { invoices, type Ledger } from '../ledger.ts'
-import { listen } from '../listen.ts'
 import { CAST, type ROUTES } from '../story.ts'
 import type { PlainServer } from './authorization-server.ts'
 
+type Served = { readonly server: Server; readonly url: string }
+
 /**
- * The API behind a stock verifier: signature, issuer, audience, expiry, scope. Who acts and for whom stands in headers
- * that the app sets, for want of any other place. The app keeps the definitions of its agents here, too.
+ * The API behind a stock verifier, on a server that listens already: signature, issuer, audience, expiry, scope. Who acts
+ * and for whom stands in headers that the app sets, for want of any other place. The app keeps the definitions of its
+ * agents here, too.
  */
-export async function startPlainApi(url: string, { issuer, jwks_uri }: PlainServer, ledger: Ledger, defer: Defer) {
+export function servePlainApi({ server, url }: Served, { issuer, jwks_uri }: PlainServer, ledger: Ledger): void {
   const app = express()
   app.use(auth({ issuer, jwksUri: jwks_uri, audience: url, tokenSigningAlg: 'ES256' }))
   app.use(express.json())
@@ -28,7 +29,7 @@ export async function startPlainApi(url: string, { issuer, jwks_uri }: PlainServ
   app.use((error: { status?: number; code?: string }, _request: Request, response: Response, _next: () => void) => {
     response.status(error.status ?? 500).json({ error: error.code ?? 'unauthorized' })
   })
-  await listen(createServer(app), defer, url)
+  server.on('request', app)
 }
 
 function header(request: Request, name: string): string {

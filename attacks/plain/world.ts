@@ -1,9 +1,11 @@
+import { createServer } from 'node:http'
 import { z } from 'zod'
 import { type Answer, expectStatus, send } from '../../demo/remit-client.ts'
-import { type Defer, freePort } from '../../demo/remit-server.ts'
+import type { Defer } from '../../demo/remit-server.ts'
 import { emptyLedger, type Ledger } from '../ledger.ts'
+import { listen } from '../listen.ts'
 import { APP, SCOPES } from '../story.ts'
-import { startPlainApi } from './api.ts'
+import { servePlainApi } from './api.ts'
 import { type PlainServer, startPlainServer } from './authorization-server.ts'
 
 /** The set-up for contrast: one OAuth client, whose agents share its Bearer token. */
@@ -25,10 +27,11 @@ const answerSchema = z.object({ access_token: z.string(), token_type: z.literal(
 
 /** Starts the authorization server and the API, both of stock libraries. */
 export async function startPlain(defer: Defer): Promise<Plain> {
-  const api = `http://127.0.0.1:${await freePort()}`
+  const apiServer = createServer()
+  const api = await listen(apiServer, defer)
   const server = await startPlainServer(APP, api, defer)
   const ledger = emptyLedger()
-  await startPlainApi(api, server, ledger, defer)
+  servePlainApi({ server: apiServer, url: api }, server, ledger)
   const token = (scope?: string) => clientToken(server, api, scope)
   const callWith: Plain['callWith'] = (access_token, method, path, body, headers = {}) =>
     send(method, `${api}${path}`, { Authorization: `Bearer ${access_token}`, ...headers }, body)

@@ -20,9 +20,7 @@ const orderSchema = z.object({
   execution_id: z.string(),
 })
 
-const jwk = await newKey('ES256')
-// Of another kind than the client's other credential: client assertions name no key.
-const credential = await newKey('EdDSA')
+const [jwk, credential] = [await newKey(), await newKey()]
 process.send?.({ public_key: publicMembers(jwk), credential: publicMembers(credential) })
 
 process.on('message', (message: unknown) => {
@@ -50,7 +48,7 @@ async function book({ issuer, client_id, api, execution_id }: z.output<typeof or
   return response.status
 }
 
-async function newKey(alg: string): Promise<JWK> {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true })
+async function newKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
   return await exportJWK(privateKey)
 }

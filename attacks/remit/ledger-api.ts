@@ -1,11 +1,9 @@
-import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import express, { type Request, type Response } from 'express'
-import type { Defer } from '../../demo/remit-server.ts'
 import { intentOf, protect } from '../../src/verifier/adapters/express.ts'
 import { remoteJwks } from '../../src/verifier/index.ts'
 import type { RouteRule } from '../../src/verifier/route-rule.ts'
 import { invoices, type Ledger } from '../ledger.ts'
-import { listen } from '../listen.ts'
 import { ROUTES, type Route, WORKFLOW } from '../story.ts'
 
 export type LedgerApi = {
@@ -22,11 +20,11 @@ export type LedgerApi = {
 const STEP_OF = { 'GET /invoices': 'collect', 'POST /entries': 'book', 'POST /payments': 'pay' } as const
 
 /**
- * The API behind Remit's verifier, with the rules that its documentation asks for: client, workflow and step on every
- * route, calls that write name their body, a payment is the one that was approved, and each approval is good for one.
- * Query strings it does not read.
+ * The API behind Remit's verifier, on a server that listens already, with the rules that its documentation asks for:
+ * client, workflow and step on every route, calls that write name their body, a payment is the one that was approved, and
+ * each approval is good for one. Query strings it does not read.
  */
-export async function startLedgerApi(api: LedgerApi, issuer: string, defer: Defer): Promise<void> {
+export function serveLedgerApi(server: Server, api: LedgerApi, issuer: string): void {
   const { url: audience, clients: client_id } = api
   const jwks = remoteJwks(`${issuer}/.well-known/jwks.json`)
   const guard = protect({
@@ -60,5 +58,5 @@ export async function startLedgerApi(api: LedgerApi, issuer: string, defer: Defe
   app.get('/invoices', guard(ruleOf('GET /invoices')), act('GET /invoices'))
   app.post('/entries', guard(entries), express.json(), act('POST /entries'))
   app.post('/payments', guard(payments), onceApproved, express.json(), act('POST /payments'))
-  await listen(createServer(app), defer, api.url)
+  server.on('request', app)
 }

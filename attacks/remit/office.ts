@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
@@ -6,11 +7,12 @@ import { bootstrap, createClient, logIn } from '../../demo/administration.ts'
 import { generateKey } from '../../demo/agents.ts'
 import { type ForeignIssuer, startForeignIssuer } from '../../demo/foreign-issuer.ts'
 import { discover } from '../../demo/remit-client.ts'
-import { type Defer, freePort, startRemit } from '../../demo/remit-server.ts'
+import { type Defer, startRemit } from '../../demo/remit-server.ts'
 import { emptyLedger } from '../ledger.ts'
+import { listen } from '../listen.ts'
 import { APP } from '../story.ts'
 import { type Crew, type Hiring, hireCrew, type Office } from './crew.ts'
-import { type LedgerApi, startLedgerApi } from './ledger-api.ts'
+import { type LedgerApi, serveLedgerApi } from './ledger-api.ts'
 
 /** Remit as an attacker finds it: a server process, an API behind the verifier, two administrators, an app at work. */
 export type Remit = Office & {
@@ -50,7 +52,8 @@ export async function startOffice(dir: string, defer: Defer): Promise<Remit> {
     access: [{ resource: `${issuer}/admin`, scope: deciding }],
   })
   const ben = await logIn(server, 'ben-operations', second.key, deciding)
-  const url = `http://127.0.0.1:${await freePort()}`
+  const apiServer = createServer()
+  const url = await listen(apiServer, defer)
   const api: LedgerApi = { url, ledger: emptyLedger(), clients: [APP, ...DESKS], refused: undefined, ahead: 0 }
   await anna.create('/resources', {
     resource: api.url,
@@ -60,7 +63,7 @@ export async function startOffice(dir: string, defer: Defer): Promise<Remit> {
       { name: 'payments:write', approval: true },
     ],
   })
-  await startLedgerApi(api, issuer, defer)
+  serveLedgerApi(apiServer, api, issuer)
   const office = { ...server, anna, ben, api }
   const crew = await hireCrew(office, APP)
   const free = DESKS.values()

@@ -39,7 +39,7 @@ export async function startGateway({ resource, issuer, files, defer }: Options):
     jwks: remoteJwks(`${issuer}/.well-known/jwks.json`),
     rootKeys: remoteAgentKeys(issuer),
     rules: TOOL_RULES,
-    rule: { client_id: NOTES_APP },
+    otherwise: { client_id: NOTES_APP },
     scopes_supported: ['files:read', 'files:write'],
     resource_name: 'Files of the week',
   })

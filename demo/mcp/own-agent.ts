@@ -14,8 +14,10 @@ export type OwnAgent = {
   readonly used: InUse
   /** Sends calls of the MCP server to this origin, as a network may do: the agent does not see it. */
   readonly divert: (via: string | undefined) => void
-  /** Settles when the MCP server has said that its tools are others, and the agent took note. */
+  /** Settles when the MCP server has said that its tools are others: the shim asks for them before the next call. */
   readonly changed: Promise<void>
+  /** Told so. */
+  readonly toolsChanged: () => void
 }
 
 export function ownAgent(start: Start, keyStore: KeyStore, stopwatch: Stopwatch): OwnAgent {
@@ -43,13 +45,9 @@ export function ownAgent(start: Start, keyStore: KeyStore, stopwatch: Stopwatch)
       const left = stopwatch.part('shim')
       return await agent.fetch(...call).finally(left)
     },
-    changed() {
-      agent.changed()
-      change.resolve()
-    },
   }
   return {
-    ...{ agent: measured, served, used, changed: change.promise },
+    ...{ agent: measured, served, used, changed: change.promise, toolsChanged: change.resolve },
     divert(via) {
       network = via ?? origin
     },

@@ -17,7 +17,7 @@ export function toolCalls(
   async function connect(): Promise<Client> {
     // The newest protocol, in which a server tells its changes on a stream of their own.
     const versionNegotiation = { mode: 'auto' } as const
-    const listChanged = { tools: { autoRefresh: false, onChanged: () => undefined } }
+    const listChanged = { tools: { autoRefresh: false, onChanged: own.toolsChanged } }
     const client = new Client({ name: agent_id, version: '1.0.0' }, { versionNegotiation, listChanged })
     const done = stopwatch.begin('connects')
     await client.connect(mcpTransport(agent, client, new URL(resource), { served }))

@@ -4,9 +4,11 @@ import { addVersionOptions, FILE_HELP, readComponents, versionOptions } from './
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { diffSections, diffSummary, warningLines } from './diff-text.ts'
 import { CliFailure } from './failure.ts'
+import { isRefusedScope } from './held-scopes.ts'
 import { recordText } from './output.ts'
 import { registrationClient } from './registration-client.ts'
-import { openSession } from './session.ts'
+import { openSession, type Session } from './session.ts'
+import type { ClientCredential } from './token-client.ts'
 
 /** `remit agent preview`: what `agent create` with this file would do, without doing it. */
 export function addAgentPreviewCommand(agent: Command): void {
@@ -19,19 +21,36 @@ export function addAgentPreviewCommand(agent: Command): void {
       const { checksumProfile, drain } = versionOptions.parse(command.opts())
       const agent_components = await readComponents(file, checksumProfile)
       const credential = await readCredential(command)
-      const api = await registrationClient(session, credential, 'register:intent')
       const body = {
         app_id: credential.client_id,
         agent_components,
         checksum_profile: checksumProfile,
         ...(drain !== undefined && { drain_seconds: drain }),
       }
-      const answer = previewAnswerSchema.safeParse(await api.post('/intent/register/agent/preview', body))
+      const answer = previewAnswerSchema.safeParse(await askPreview(session, credential, body))
       if (!answer.success) {
         throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
       }
+      const { against, diff } = answer.data
+      if (against && !diff) session.out.note(unseenChanges(credential.client_id, against.version))
       session.out.result(answer.data, previewText(answer.data))
     })
+}
+
+/** With the changes where the client may read components, else without. */
+async function askPreview(session: Session, credential: ClientCredential, body: object): Promise<unknown> {
+  const ask = async (scope: Parameters<typeof registrationClient>[2]) =>
+    await (await registrationClient(session, credential, scope)).post('/intent/register/agent/preview', body)
+  try {
+    return await ask('register:intent read:agent-components')
+  } catch (error) {
+    if (!isRefusedScope(error)) throw error
+    return await ask('register:intent')
+  }
+}
+
+function unseenChanges(client_id: string, version: number): string {
+  return `What changes since version ${version} is not shown: the access of client ${client_id} lacks scope read:agent-components.`
 }
 
 function previewText({ warnings, against, diff, pending_for, ...record }: PreviewAnswer): string {

@@ -31,6 +31,7 @@ export async function withHeldScopes<T>(
   })
 }
 
-function isRefusedScope(error: unknown): boolean {
+/** Whether the server refused a token because its scope is more than there is. */
+export function isRefusedScope(error: unknown): boolean {
   return error instanceof CliFailure && /^invalid_(scope|target)$/.test(error.code)
 }

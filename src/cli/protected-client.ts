@@ -19,7 +19,7 @@ export type ProtectedResource = {
   readonly credential: ClientCredential
   /** Audience of the access token. */
   readonly resource: string
-  /** The one scope that the command needs. */
+  /** What the command needs, and no more. */
   readonly scope: string
   /** Where the paths hang, which for the admin API is not the audience. */
   readonly baseUrl: string

@@ -4,11 +4,11 @@ import { type ProtectedClient, protectedClient } from './protected-client.ts'
 import type { Session } from './session.ts'
 import { type ClientCredential, discover } from './token-client.ts'
 
-/** The registration API as one client, or as whoever a foreign token names, with one scope. Throws CliFailure. */
+/** The registration API as one client, or as whoever a foreign token names, with one scope or two. Throws CliFailure. */
 export async function registrationClient(
   session: Session,
   credential: ClientCredential,
-  scope: IssuerScope,
+  scope: IssuerScope | `${IssuerScope} ${IssuerScope}`,
   subject_token?: string,
 ): Promise<ProtectedClient> {
   const metadata = await discover(await issuerOf(session))

@@ -1,16 +1,15 @@
 import { z } from 'zod'
+import { clientAuthentication, type SecretCredential } from '../protocol/client-authentication.ts'
 import { TOKEN_EXCHANGE_GRANT } from '../protocol/grant-types.ts'
 import { type ServerMetadata, serverMetadataSchema } from '../protocol/metadata.ts'
-import { type HolderKey, signClientAssertion, signDpopProof } from '../protocol/sign.ts'
+import { type HolderKey, signDpopProof } from '../protocol/sign.ts'
 import { epochSeconds } from '../protocol/time.ts'
 import { CliFailure } from './failure.ts'
 import { type Answer, fetchAnswer, fetchJson, refusalOf, withOneRepeat } from './http.ts'
 import type { Session } from './session.ts'
 
-/** How a client proves who it is: its key (`private_key_jwt`) or its secret (`client_secret_basic`). */
-export type ClientCredential =
-  | { readonly client_id: string; readonly key: HolderKey }
-  | { readonly client_id: string; readonly client_secret: string }
+/** How a client proves who it is: its key, as it was read from its file, or its secret. */
+export type ClientCredential = { readonly client_id: string; readonly key: HolderKey } | SecretCredential
 
 const tokenSchema = z.looseObject({
   access_token: z.string(),
@@ -25,8 +24,6 @@ export function exchangeOf(subject_token: string): Readonly<Record<string, strin
   const subject_token_type = 'urn:ietf:params:oauth:token-type:jwt'
   return { grant_type: TOKEN_EXCHANGE_GRANT, subject_token, subject_token_type }
 }
-
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** Reads the metadata of an issuer, which must name itself exactly so (RFC 8414 section 3.3). Throws CliFailure. */
 export async function discover(issuer: string): Promise<ServerMetadata> {
@@ -81,17 +78,10 @@ export async function authenticate(
   session: Session,
   issuer: string,
   credential: ClientCredential,
-): Promise<{ headers: Headers; body: Record<string, string> }> {
-  const { client_id } = credential
-  const headers = new Headers()
-  if ('client_secret' in credential) {
-    const pair = [client_id, credential.client_secret].map(encodeURIComponent).join(':')
-    headers.set('authorization', `Basic ${Buffer.from(pair).toString('base64')}`)
-    return { headers, body: {} }
-  }
-  const claims = { client_id, issuer, iat: epochSeconds(session.now()), jti: session.randomId() }
-  const client_assertion = await signClientAssertion(credential.key, claims)
-  return { headers, body: { client_id, client_assertion_type: ASSERTION_TYPE, client_assertion } }
+): Promise<{ headers: Headers; body: Readonly<Record<string, string>> }> {
+  const at = { issuer, iat: epochSeconds(session.now()), jti: session.randomId() }
+  const { headers, body } = await clientAuthentication(credential, at)
+  return { headers: new Headers(headers), body }
 }
 
 function asksForNonce(body: unknown): boolean {

@@ -1,19 +1,8 @@
-import type { JWK } from 'jose'
 import type { ChecksumTool } from '../protocol/checksum.ts'
+import type { ClientCredential } from '../protocol/client-authentication.ts'
 import type { JsonObject } from '../protocol/json.ts'
-import type { HolderKey } from '../protocol/sign.ts'
 import type { KeyStore } from './key-store.ts'
 import type { PromptTemplate } from './prompt-template.ts'
-
-/** How the process proves which OAuth client it is (protocol.md section 3). */
-export type ClientCredential = { readonly client_id: string; readonly key: HolderKey | JWK } | SecretCredential
-
-export type SecretCredential = {
-  readonly client_id: string
-  readonly client_secret: string
-  /** As the client is registered; `client_secret_basic` unless told. */
-  readonly token_endpoint_auth_method?: 'client_secret_basic' | 'client_secret_post'
-}
 
 /** An API that the agent calls: the scope it asks for there. */
 export type ProtectedApi = {

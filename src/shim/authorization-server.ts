@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { readBounded } from '../protocol/bounded-body.ts'
 import { AJWT_ERRORS, ERROR_CODES, OAuthError } from '../protocol/errors.ts'
+import { checkIssuerUrl } from '../protocol/issuer-url.ts'
 import { nonceOf } from './nonce-of.ts'
 import { SHIM_CHECKSUM } from './self-checksum.ts'
 
@@ -40,7 +41,7 @@ const connections = new WeakMap<typeof fetch, Map<string, AuthorizationServer>>(
  * for its metadata once. Throws `invalid_request`.
  */
 export function connect(issuer: string, send: typeof fetch): AuthorizationServer {
-  checkIssuer(issuer)
+  checkIssuerUrl(issuer)
   const known = connections.get(send) ?? new Map<string, AuthorizationServer>()
   connections.set(send, known)
   const server = known.get(issuer) ?? createConnection(issuer, send)
@@ -129,15 +130,6 @@ function refusalOf(response: Response, answer: unknown): OAuthError {
     ...(missing_steps && { missing_steps }),
     ...(approval_id !== undefined && { approval_id }),
     ...(retry_after >= 0 && { retry_after }),
-  })
-}
-
-function checkIssuer(issuer: string): void {
-  const url = URL.parse(issuer)
-  const isLocal = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
-  if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLocal))) return
-  throw new OAuthError('invalid_request', 'The issuer must be an https URL, or http on this machine.', {
-    reason: 'issuer_url',
   })
 }
 

@@ -1,4 +1,5 @@
 export type { ChecksumTool } from '../protocol/checksum.ts'
+export type { ClientCredential, SecretCredential } from '../protocol/client-authentication.ts'
 export { OAuthError } from '../protocol/errors.ts'
 export type {
   Agent,
@@ -9,7 +10,7 @@ export type {
   OwnIdentity,
   StepOptions,
 } from './agent.ts'
-export type { AgentOptions, ClientCredential, ProtectedApi, SecretCredential } from './agent-options.ts'
+export type { AgentOptions, ProtectedApi } from './agent-options.ts'
 export { createAgent } from './create-agent.ts'
 export { createExecution, type Execution } from './execution.ts'
 export { fileKeyStore } from './file-key-store.ts'

@@ -9,7 +9,7 @@ import { withKeyObject } from '../protocol/proof-keys.ts'
 import { TOKEN_CLOCK_SKEW, TOKEN_LIFETIME_HARD_LIMIT } from '../protocol/time.ts'
 import { isAcceptedTyp, verifyParsedJws } from '../protocol/verify-jws.ts'
 import { tokenRefused } from './refused.ts'
-import { rememberSignedTokens, type SignedToken } from './signed-tokens.ts'
+import { rememberSignedTokens, type SignedToken, type TokenFrame } from './signed-tokens.ts'
 
 /** Keys of the issuer as its JWKS shows them; asked for by the `kid` that is needed. */
 export type KeySource = (kid: string) => Promise<readonly object[]> | readonly object[]
@@ -31,11 +31,14 @@ export type AccessToken = {
 }
 
 /** Called once the signature held: whose token it is can be told from then on. */
-export type OnSigned = (claims: AccessTokenClaims) => void
+export type OnSigned = (claims: TokenFrame) => void
 
 const MAX_ACT_DEPTH = 8
-/** Without `nbf` the claims' own schema would let a wrong type of it pass unread. */
-const claimsSchema = accessTokenClaimsSchema.extend({ nbf: z.int().optional() })
+/** Judged before the rest: a token of another issuer, API or time is refused as such, whatever else is in it. */
+const frameSchema = accessTokenClaimsSchema
+  .pick({ iss: true, aud: true, client_id: true, exp: true, iat: true, jti: true })
+  // Without it a wrong type would pass unread.
+  .extend({ nbf: z.int().optional() })
 
 /**
  * Makes the checks of the token itself (protocol.md section 8), `now` in epoch seconds. They throw `invalid_token`; what
@@ -67,25 +70,27 @@ export function tokenReader(rules: TokenRules): (token: string, now: number, tol
     const jws = parseCompactJws(token)
     const { key, alg, kid } = await keyFor(jws)
     await verifyParsedJws(jws, key, { alg, typ: ['at+jwt', 'JWT'] })
-    const { data: claims } = claimsSchema.safeParse(jws.payload)
-    if (!claims) throw tokenRefused('token_claims')
-    return signed.keep(token, { jws, claims, key, kid })
+    const { data: frame } = frameSchema.safeParse(jws.payload)
+    if (!frame) throw tokenRefused('token_claims')
+    const { data: claims } = accessTokenClaimsSchema.safeParse(jws.payload)
+    return signed.keep(token, { jws, frame, claims, key, kid })
   }
 
   async function read(token: string, now: number, told: OnSigned): Promise<AccessToken> {
     const known = signed.find(token)
-    const { jws, claims, kid } = known && (await isStillKey(known)) ? known : await readSigned(token)
-    told(claims)
-    const isDraft = isDraftProfile(claims)
-    if (isAcceptedTyp(jws.header.typ, { typ: ['JWT'] }) !== isDraft) throw tokenRefused('token_profile')
-    if (claims.iss !== rules.issuer) throw tokenRefused('token_iss')
-    if (claims.aud !== rules.audience) throw tokenRefused('token_aud')
+    const { jws, frame, claims, kid } = known && (await isStillKey(known)) ? known : await readSigned(token)
+    told(frame)
+    if (frame.iss !== rules.issuer) throw tokenRefused('token_iss')
+    if (frame.aud !== rules.audience) throw tokenRefused('token_aud')
     readTimes(jws.payload, {
       now,
       maxLifetime: TOKEN_LIFETIME_HARD_LIMIT,
       skew: TOKEN_CLOCK_SKEW,
       expGrace: TOKEN_CLOCK_SKEW,
     })
+    if (!claims) throw tokenRefused('token_claims')
+    const isDraft = isDraftProfile(claims)
+    if (isAcceptedTyp(jws.header.typ, { typ: ['JWT'] }) !== isDraft) throw tokenRefused('token_profile')
     if (actDepth(claims.act) > MAX_ACT_DEPTH) throw tokenRefused('token_act_depth')
     return { claims, kid, jkt: await boundKey(claims), isDraft }
   }

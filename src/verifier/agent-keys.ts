@@ -1,3 +1,4 @@
+import { checkIssuerUrl } from '../protocol/issuer-url.ts'
 import { thumbprintOf } from '../protocol/jwk.ts'
 import type { KeySource } from './access-token.ts'
 import type { RootKeys } from './delegation-proofs.ts'
@@ -8,9 +9,11 @@ const MAX_AGENTS = 256
 
 /**
  * The registered keys of agents as their issuer publishes them (protocol.md section 2): one set an agent, kept as
- * `remoteJwks` keeps one. It throws `temporarily_unavailable` where there is none to judge by.
+ * `remoteJwks` keeps one. It throws `temporarily_unavailable` where there is none to judge by. Throws at once for an issuer
+ * of plain http.
  */
 export function remoteAgentKeys(issuer: string, options: RemoteJwksOptions = {}): RootKeys {
+  checkIssuerUrl(issuer)
   const sources = new Map<string, KeySource>()
 
   function sourceOf(path: string): KeySource {

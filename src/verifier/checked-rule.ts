@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { isScopeToken } from '../protocol/scope.ts'
+import type { RootKeys } from './delegation-proofs.ts'
+import type { RevocationSource } from './revocation-source.ts'
 import type { RouteRule } from './route-rule.ts'
 
 const name = z.string().min(1)
@@ -14,8 +16,8 @@ const ruleSchema = z.strictObject({
   agent_id: names,
   workflow_id: names,
   workflow_step: names,
-  allowAsserted: z.boolean().default(false),
-  allowKeyless: z.boolean().default(false),
+  allowAsserted: z.boolean().optional(),
+  allowKeyless: z.boolean().optional(),
   boundBody: z.boolean().default(false),
   approval: z.literal('json-body').optional(),
   proofs: z.boolean().default(false),
@@ -25,14 +27,24 @@ const ruleSchema = z.strictObject({
 /** A rule with every name in a list. */
 export type CheckedRule = z.output<typeof ruleSchema>
 
-/** What the verifier can judge by. */
-export type RuleMeans = { readonly hasRevocation: boolean; readonly hasRootKeys: boolean }
+/** What the verifier can judge by: its options. */
+export type RuleMeans = {
+  readonly revocation?: RevocationSource
+  readonly rootKeys?: RootKeys
+  readonly maxStale?: number
+}
+
+/** Seconds that knowledge of revocations may be old unless told (protocol.md section 8). */
+export const MAX_STALE = 300
 
 /**
  * Reads a rule once and for all. A rule that would not do what it says is a mistake of whoever wrote it, and must not
  * wait for the request that shows it. Throws `TypeError`.
  */
-export function checkRule(rule: RouteRule, means: RuleMeans): CheckedRule {
+export function checkRule(rule: RouteRule, { revocation, rootKeys, maxStale = MAX_STALE }: RuleMeans): CheckedRule {
+  if (typeof rule !== 'object' || rule === null) {
+    throw new TypeError('A guard needs a route rule; {} takes every valid token.')
+  }
   const empty = Object.entries(rule).find(([, value]) => value === undefined)?.[0]
   if (empty !== undefined) throw new TypeError(`The member ${empty} of a route rule has no value.`)
   const { data, error } = ruleSchema.safeParse(rule)
@@ -40,11 +52,22 @@ export function checkRule(rule: RouteRule, means: RuleMeans): CheckedRule {
   if (namesIntent(data) && data.client_id === undefined) {
     throw new TypeError('A route rule that names a workflow, a step or an agent must name client_id too.')
   }
-  if (data.proofs && !means.hasRootKeys) throw new TypeError('A route rule with proofs needs the option rootKeys.')
-  if (data.maxStale !== undefined && !means.hasRevocation) {
-    throw new TypeError('A route rule with maxStale needs the option revocation.')
+  if (!namesCaller(data) && (data.allowAsserted !== undefined || data.allowKeyless !== undefined)) {
+    throw new TypeError('allowAsserted and allowKeyless need a route rule that demands more than a scope.')
   }
+  if (data.proofs && !rootKeys) throw new TypeError('A route rule with proofs needs the option rootKeys.')
+  if (data.maxStale !== undefined) checkMaxStale(data.maxStale, revocation && maxStale)
   return data
+}
+
+function checkMaxStale(ofRule: number, ofVerifier: number | undefined): void {
+  if (ofVerifier === undefined) throw new TypeError('A route rule with maxStale needs the option revocation.')
+  if (ofRule > ofVerifier) throw new TypeError('The maxStale of a route rule is above that of its verifier.')
+}
+
+/** Whether it is for somebody: such a rule believes no caller's word, and no mint without a key, unless it says so. */
+export function namesCaller(rule: CheckedRule): boolean {
+  return rule.client_id !== undefined || rule.approval !== undefined || rule.proofs || namesIntent(rule)
 }
 
 /** Whether it speaks of the intent and not only of client and scope. */

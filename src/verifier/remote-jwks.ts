@@ -27,21 +27,25 @@ const keySchema = z.looseObject({ kid: z.string().min(1).max(128), alg: z.enum(S
 /**
  * The key set behind a URL: one fetch at a time, none within 30 s of the last, and the last good set kept through an
  * outage for at most 24 h, then replaced whole by the first good answer (protocol.md section 8). A call whose key is
- * known never waits for a fetch that hangs. The source throws `temporarily_unavailable` when it has no set.
+ * known never waits for a fetch that hangs. The source throws `temporarily_unavailable` when it has no set, with what the
+ * last fetch failed of as its cause.
  */
 export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySource {
   const fetchUrl = options.fetch ?? fetch
   const seconds = () => Math.floor((options.now?.() ?? new Date()).getTime() / 1000)
   let current: KeySet | undefined
   let lastAttempt = Number.NEGATIVE_INFINITY
+  let failure: unknown
   let pending: Promise<void> | undefined
   let patience: Promise<void> | undefined
 
   async function load(): Promise<void> {
     try {
       current = { keys: await fetchKeys(fetchUrl, url, options.mayBeEmpty ?? false), fetchedAt: seconds() }
-    } catch {
+      failure = undefined
+    } catch (cause) {
       // The last good set stands; without one the caller is told below.
+      failure = cause
     } finally {
       pending = undefined
     }
@@ -64,6 +68,8 @@ export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySou
     throw new OAuthError('temporarily_unavailable', 'The keys of the issuer could not be fetched.', {
       reason: 'jwks_unavailable',
       status: 503,
+      retry_after: Math.min(JWKS_COOLDOWN, Math.max(1, lastAttempt + JWKS_COOLDOWN - seconds())),
+      cause: failure,
     })
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What one route of an API demands of a token (protocol.md section 8). A rule that names a workflow, a step or an agent
- * names the client too: any client may call its own agents and workflows as it likes. Such a rule refuses
- * `state: asserted` and `key: none` unless it says otherwise.
+ * names the client too: any client may call its own agents and workflows as it likes. Every rule that demands more than a
+ * scope, a bound body or fresh revocations refuses `state: asserted` and `key: none` unless it says otherwise.
  */
 export type RouteRule = {
   /** Every one of them must be in the token's scope, and in the proof's where it carries one. */
@@ -21,6 +21,6 @@ export type RouteRule = {
   readonly approval?: 'json-body'
   /** The chain must be proven by signatures of its own agents, anchored in a registered key. */
   readonly proofs?: boolean
-  /** Seconds that knowledge of revocations may be old here; at most that of the verifier. */
+  /** Seconds that knowledge of revocations may be old here: no more than at the verifier. */
   readonly maxStale?: number
 }

@@ -1,5 +1,5 @@
 import type { AccessTokenClaims } from '../protocol/claims.ts'
-import { type CheckedRule, namesIntent } from './checked-rule.ts'
+import { type CheckedRule, namesCaller, namesIntent } from './checked-rule.ts'
 import { intentDenied, scopeRefused } from './refused.ts'
 
 /**
@@ -8,12 +8,16 @@ import { intentDenied, scopeRefused } from './refused.ts'
  */
 export function checkIntent(rule: CheckedRule, { client_id, intent, agent_proof }: AccessTokenClaims): void {
   if (!isNamed(rule.client_id, client_id)) throw intentDenied('rule_client')
-  if (!namesIntent(rule)) return
-  if (!intent) throw intentDenied('rule_intent')
-  if (!isNamed(rule.agent_id, intent.executed_by)) throw intentDenied('rule_agent')
-  if (!isNamed(rule.workflow_id, intent.workflow_id)) throw intentDenied('rule_workflow')
-  if (!isNamed(rule.workflow_step, intent.workflow_step)) throw intentDenied('rule_step')
-  if (intent.state === 'asserted' && !rule.allowAsserted) throw intentDenied('rule_state')
+  if (namesIntent(rule)) {
+    if (!intent) throw intentDenied('rule_intent')
+    if (!isNamed(rule.agent_id, intent.executed_by)) throw intentDenied('rule_agent')
+    if (!isNamed(rule.workflow_id, intent.workflow_id)) throw intentDenied('rule_workflow')
+    if (!isNamed(rule.workflow_step, intent.workflow_step)) throw intentDenied('rule_step')
+  }
+  if (!namesCaller(rule)) return
+  // A client's own token has neither: it says nothing of steps, and its client was authenticated.
+  if (!intent && !agent_proof) return
+  if (intent?.state === 'asserted' && !rule.allowAsserted) throw intentDenied('rule_state')
   if ((agent_proof?.key ?? 'none') === 'none' && !rule.allowKeyless) throw intentDenied('rule_key')
 }
 

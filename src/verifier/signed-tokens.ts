@@ -3,17 +3,22 @@ import type { AccessTokenClaims } from '../protocol/claims.ts'
 import type { CompactJws } from '../protocol/compact-jws.ts'
 import { sha256Base64url } from '../protocol/digest.ts'
 
+/** What every token says of itself: for whom, of whom, and when. */
+export type TokenFrame = Pick<AccessTokenClaims, 'iss' | 'aud' | 'client_id' | 'exp' | 'iat' | 'jti'>
+
 /** A token whose signature held with this key, as it was read; nobody can change it any more. */
 export type SignedToken = {
   readonly jws: Pick<CompactJws, 'header' | 'payload'>
-  readonly claims: AccessTokenClaims
+  readonly frame: TokenFrame
+  /** Undefined where they are none of ours, beyond the frame. */
+  readonly claims: AccessTokenClaims | undefined
   readonly key: KeyObject
   readonly kid: string
 }
 
 /**
- * Remembers that the signature of a token held, by the digest of all of its text, for the tokens used last: an agent shows
- * one token for minutes. Nothing else is remembered: key, times, audience and revocation are judged at each call
+ * Remembers that the signature of a token held, by the digest of all of its text, for the tokens that came last: an agent
+ * shows one token for minutes. Nothing else is remembered: key, times, audience and revocation are judged at each call
  * (attacks.md 18).
  */
 export function rememberSignedTokens(max = 1000) {

@@ -1,5 +1,6 @@
 import type { AccessTokenClaims } from '../protocol/claims.ts'
 import { OAuthError } from '../protocol/errors.ts'
+import { checkIssuerUrl } from '../protocol/issuer-url.ts'
 import { rememberProofKeys } from '../protocol/proof-keys.ts'
 import { SIGNING_ALGS } from '../protocol/resource.ts'
 import { epochSeconds } from '../protocol/time.ts'
@@ -7,7 +8,7 @@ import { type KeySource, tokenReader } from './access-token.ts'
 import { checkNonce, checkNonceKey } from './api-nonce.ts'
 import { checkApprovedBody } from './approved-body.ts'
 import { type Body, checkBody, readOnce, scopeOfCall } from './call-binding.ts'
-import { type CheckedRule, checkRule } from './checked-rule.ts'
+import { type CheckedRule, checkRule, MAX_STALE } from './checked-rule.ts'
 import { readCredentials } from './credentials.ts'
 import { type RootKeys, verifyDelegationProofs } from './delegation-proofs.ts'
 import { memoryReplayCache } from './memory-replay-cache.ts'
@@ -29,7 +30,7 @@ export type VerifierOptions = {
   readonly issuer: string
   /** This resource's identifier, compared as an exact string. */
   readonly audience: string
-  /** The keys that the issuer publishes unless told. */
+  /** The keys that the issuer publishes unless told: then the issuer must be an https URL, or http on this machine. */
   readonly jwks?: KeySource
   /** Signature algorithms taken here; all of ours unless told. */
   readonly algorithms?: readonly string[]
@@ -93,14 +94,13 @@ export type Verifier = {
 }
 
 /** Whose token it is, once that is known. */
-type Known = { claims?: AccessTokenClaims }
+type Known = { claims?: Pick<AccessTokenClaims, 'client_id' | 'jti'> }
 
-const MAX_STALE = 300
 const NO_RULE: RouteRule = {}
 
 /**
  * The checks that every resource makes, in the order of protocol.md section 8: token, possession, call binding, route
- * rule, scope, revocation, proofs.
+ * rule, scope, revocation, proofs. Throws for options that would not protect.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const { issuer, audience, revocation, rootKeys, nonceKey } = options
@@ -108,17 +108,16 @@ export function createVerifier(options: VerifierOptions): Verifier {
   if (nonceKey) checkNonceKey(nonceKey)
   const now = options.now ?? (() => new Date())
   const seconds = () => epochSeconds(now())
-  const jwks = options.jwks ?? remoteJwks(`${issuer}/.well-known/jwks.json`, { now })
+  const jwks = options.jwks ?? publishedKeys(issuer, now)
   const readToken = tokenReader({ issuer, audience, jwks, algorithms: options.algorithms ?? SIGNING_ALGS })
   const replays = options.replayCache ?? memoryReplayCache({ now })
-  const means = { hasRevocation: revocation !== undefined, hasRootKeys: rootKeys !== undefined }
   const keys = rememberProofKeys()
   const rules = new WeakMap<RouteRule, CheckedRule>()
   /** What this verifier itself has answered: nothing else can be checked further. */
   const own = new WeakSet<Verified>()
 
   function checked(rule: RouteRule): CheckedRule {
-    const known = rules.get(rule) ?? checkRule(rule, means)
+    const known = rules.get(rule) ?? checkRule(rule, options)
     rules.set(rule, known)
     return known
   }
@@ -147,8 +146,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (rule.approval) await checkApprovedBody(claims, body)
     checkScope(rule, scope)
     if (revocation) {
-      const allowed = Math.min(maxStale, rule.maxStale ?? maxStale)
-      checkRevocation(revocation, { claims, kid }, { now: seconds(), maxStale: allowed })
+      checkRevocation(revocation, { claims, kid }, { now: seconds(), maxStale: rule.maxStale ?? maxStale })
     }
     const verified = rule.proofs ? { ...known, chain: await provenChain(claims) } : known
     own.add(verified)
@@ -192,4 +190,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
       })
     },
   }
+}
+
+function publishedKeys(issuer: string, now: () => Date): KeySource {
+  checkIssuerUrl(issuer)
+  return remoteJwks(`${issuer}/.well-known/jwks.json`, { now })
 }

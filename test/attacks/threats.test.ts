@@ -9,7 +9,8 @@ import { z } from 'zod'
 import { resultOf, type Tried } from '../../attacks/judge.ts'
 
 const ATTACKS = fileURLToPath(new URL('../../attacks/run.ts', import.meta.url))
-const BOUND = { timeout: 180_000 }
+/** More than the run gives itself, so that it says what took too long. */
+const BOUND = { timeout: 300_000 }
 
 /** What Remit does to each threat, by the attacker's power. Plain OAuth stops none of them. */
 const TABLE = {

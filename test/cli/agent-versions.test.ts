@@ -13,7 +13,7 @@ describe('versions of agents on the command line', async () => {
   await serve(cwd, env)
   const at = ['--url', issuer]
   await remit(cwd, ['init', ...at, '--admin-url', admin_url])
-  const access = [{ resource: issuer, scope: 'register:intent' }]
+  const access = [{ resource: issuer, scope: 'register:intent read:agent-components' }]
   const client = {
     client_id: 'app',
     client_name: 'App',
@@ -70,6 +70,26 @@ describe('versions of agents on the command line', async () => {
     assert.match(stdout, /^│ - {3}"temperature": 0\.0\n│ \+ {3}"temperature": 0$/m)
     const shown = await remitJson(cwd, ['agent', 'show', 'app', 'one', ...at])
     assert.equal(shown.value.registrations.length, 1)
+  })
+
+  test('a client that may not read components gets a preview without the changes, and is told why (section 2)', async () => {
+    const body = { ...client, client_id: 'blind', access: [{ resource: issuer, scope: 'register:intent' }] }
+    await writeFile(join(cwd, 'blind.json'), JSON.stringify(body))
+    await remit(cwd, ['client', 'create', 'blind.json', '--secret-file', 'blind-secret', ...at])
+    const asBlind = ['--client', 'blind', '--secret-file', 'blind-secret', ...at]
+    await writeFile(join(cwd, 'own.json'), agentOf('own', 'Line one.'))
+    const first = await remit(cwd, ['agent', 'preview', 'own.json', ...asBlind])
+    assert.deepEqual([first.code, first.stderr], [0, ''])
+    assert.equal((await remitJson(cwd, ['agent', 'create', 'own.json', ...asBlind])).code, 0)
+    await writeFile(join(cwd, 'own-b.json'), agentOf('own', 'Line one.\\nLine\u200b 2.'))
+    const { code, stdout, stderr } = await remit(cwd, ['agent', 'preview', 'own-b.json', ...asBlind])
+    assert.equal(code, 0)
+    assert.match(stdout, /^Warning: hidden-characters at prompt_template: /m)
+    assert.doesNotMatch(stdout, /Line one|Change/)
+    assert.equal(
+      stderr,
+      'What changes since version 1 is not shown: the access of client blind lacks scope read:agent-components.\n',
+    )
   })
 
   test('[attack 85] a prompt does not pass for what the server says: margin, and after it (section 4)', async () => {

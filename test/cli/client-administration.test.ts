@@ -82,6 +82,32 @@ test('an administrator changes its own keys, with every admin scope that it has'
   assert.deepEqual(again.jwks, jwks)
 })
 
+test('while a client changes its key it has two of one kind, and signs with either (RFC 7517 section 4.5)', async () => {
+  await json('keygen', 'old-key.json', '--public', 'old.json')
+  await json('keygen', 'new-key.json', '--public', 'new.json')
+  const [old, young] = await Promise.all(['old.json', 'new.json'].map(name => readFile(join(cwd, name), 'utf8')))
+  // A name that the client gave its key itself is no thumbprint, which the assertion names.
+  const keys = [{ ...JSON.parse(old ?? ''), kid: 'of-last-year' }, JSON.parse(young ?? '')]
+  const record = {
+    client_id: 'rotating',
+    client_name: 'Rotating',
+    owner: 'user:local:anna',
+    kind: 'app',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys },
+    grant_types: ['client_credentials'],
+    access: [{ resource: issuer, scope: 'register:intent' }],
+    policies: {},
+  }
+  await json('client', 'create', await file('rotating.json', record))
+  for (const name of ['old', 'new']) {
+    const parts = await file(`${name}-agent.json`, { agent_id: name, prompt_template: 'Work.', tools: [] })
+    const made = await json('agent', 'create', parts, '--client', 'rotating', '--client-key', `${name}-key.json`)
+    assert.deepEqual([made.agent_id, made.status], [name, 'active'])
+  }
+  await json('client', 'delete', 'rotating', '--reason', 'done')
+})
+
 test('a resource is changed and deleted, and owners are listed and transferred by command', async () => {
   const uri = 'https://mail.example.test'
   await json('resource', 'create', await file('mail.json', { resource: uri, scopes: [{ name: 'send' }] }))

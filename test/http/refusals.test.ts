@@ -89,6 +89,16 @@ test('a report without a resource is about every API of the client (protocol.md 
   assert.deepEqual(body.resources, [API, SECOND])
 })
 
+test('a report names any API of its client, be they more than one report is about (protocol.md section 2)', async () => {
+  const apis = Array.from({ length: 65 }, (_, n) => `https://api-${String(n).padStart(2, '0')}.example.net`)
+  const call = reporting(await givenReporter(...apis))
+  const last = apis[64]
+  const counts = [{ reason: 'token_aud', n: 1 }]
+  const named = await call('POST', path, { counts, resource: last })
+  assert.deepEqual([named.status, named.body.resources], [200, [last]])
+  assert.deepEqual((await call('POST', path, { counts })).body.resources, apis.slice(0, 64))
+})
+
 test('only the client that the record of a resource names reports for it: 403 otherwise, and nothing is counted', async () => {
   const nobody = await givenReporter()
   const before = await counted()

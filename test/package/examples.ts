@@ -8,6 +8,7 @@ import { ROOT } from './installed.ts'
 
 /** Lines that protect are marked so: without them an example is what it was before. */
 const MARK = /\/\/ \+$/
+const LISTENS_WITHIN_MS = 120_000
 
 /** An example by its heading in the README, which is also a file of `examples/`. Throws where the two are not one. */
 export async function example(heading: string, file: string): Promise<string> {
@@ -38,14 +39,18 @@ export function start(t: TestContext, path: string, env: Record<string, string |
   return { said: text(child.stdout), child }
 }
 
-/** The first answer of an address, whenever the process behind it listens. Throws where that ends instead. */
+/** The first answer of an address, whenever the process behind it listens. Throws where that ends or never listens. */
 export async function answerOf(url: string, { child }: Running): Promise<Response> {
-  for (;;) {
-    const response = await fetch(url).catch(() => undefined)
+  const deadline = Date.now() + LISTENS_WITHIN_MS
+  while (Date.now() < deadline) {
+    const response = await fetch(url, { signal: AbortSignal.timeout(LISTENS_WITHIN_MS) }).catch(() => undefined)
     if (response) return response
-    if (child.exitCode !== null) throw new Error(`The process ended with ${child.exitCode} before it listened.`)
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`The process ended with ${child.exitCode ?? child.signalCode} before it listened.`)
+    }
     await later(50)
   }
+  throw new Error(`Nothing answered at ${url} within ${LISTENS_WITHIN_MS} ms.`)
 }
 
 /** The code blocks of a section, put together; undefined where there is no such section or block. */

@@ -7,7 +7,9 @@ import { promisify } from 'node:util'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const MODULES = join(ROOT, 'node_modules')
-const BOUND = { timeout: 120_000 }
+const BOUND = { timeout: 180_000 }
+/** What the package depends on, taken from this project: no registry is asked. */
+const DEPENDENCIES = ['jose', 'zod']
 
 /** npm as a user would call it: nothing of the npm that runs the tests. */
 async function npm(cwd: string, ...args: string[]): Promise<string> {
@@ -16,12 +18,18 @@ async function npm(cwd: string, ...args: string[]): Promise<string> {
   return stdout
 }
 
-/** Packs a built package and installs it in a new folder that holds nothing else. */
+/**
+ * Packs a built package and installs it in a new folder, with its dependencies and an empty cache, offline: it throws where
+ * the package needs anything else, or other versions than the project has.
+ */
 export async function installAlone(built: string, folder: string): Promise<void> {
   await mkdir(folder)
   await writeFile(join(folder, 'package.json'), '{"name":"alone","private":true,"type":"module"}')
-  const packed = await npm(folder, 'pack', built, '--pack-destination', folder)
-  await npm(folder, 'install', `./${packed.trim()}`, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts')
+  const sources = [built, ...DEPENDENCIES.map(name => join(MODULES, name))]
+  const packed = await npm(folder, 'pack', ...sources, '--pack-destination', folder, '--ignore-scripts')
+  const tarballs = packed.trim().split(/\s+/)
+  const offline = ['--offline', '--cache', join(folder, '.npm'), '--no-audit', '--no-fund', '--ignore-scripts']
+  await npm(folder, 'install', ...tarballs.map(name => `./${name}`), ...offline)
 }
 
 /** Everything that `npm ls --all` finds below a folder, as `name@version`; a framework that nobody installed has none. */

@@ -10,21 +10,23 @@ import { APPROVER, agentBody, approve, caller, register } from './given.ts'
 const app = await startTestApp()
 const { issuer, ctx, clock } = app
 const SCOPE = 'register:intent'
+const READS = `${SCOPE} read:agent-components`
 
-type Sent = { readonly text: string; readonly headers?: Readonly<Record<string, string>>; readonly by?: GivenClient }
+type Sent = { readonly text: string; readonly headers?: Readonly<Record<string, string>>; readonly scope?: string }
 
 /** Posts a body as it is written: its numbers count. */
-async function post(client: GivenClient, path: string, { text, headers = {} }: Sent) {
+async function post(client: GivenClient, path: string, { text, headers = {}, scope = SCOPE }: Sent) {
   const url = `${issuer}${path}`
-  const token = await accessToken(app, client, { resource: issuer, scope: SCOPE })
+  const token = await accessToken(app, client, { resource: issuer, scope })
   const bound = await boundHeaders(app, client, token, { method: 'POST', url })
   const init = { method: 'POST', headers: { ...bound, 'content-type': 'application/json', ...headers }, body: text }
   const response = await fetch(url, init)
   return { status: response.status, body: JSON.parse(await response.text()), headers: response.headers, bound }
 }
 
-async function preview(client: GivenClient, body: object) {
-  const { status, body: answer } = await post(client, '/intent/register/agent/preview', { text: JSON.stringify(body) })
+async function preview(client: GivenClient, body: object, scope = SCOPE) {
+  const path = '/intent/register/agent/preview'
+  const { status, body: answer } = await post(client, path, { text: JSON.stringify(body), scope })
   return { status, answer }
 }
 
@@ -39,6 +41,11 @@ async function rowCounts() {
     }),
   )
   return Object.fromEntries(counts)
+}
+
+async function readsOf({ client_id }: GivenClient) {
+  const rows = ctx.db.selectFrom('audit_event').select(['agent_id', 'outcome', 'reason', 'details'])
+  return await rows.where('client_id', '=', client_id).where('action', '=', 'read').orderBy('outcome', 'desc').execute()
 }
 
 function components(agent_id: string, over: object = {}) {
@@ -77,6 +84,29 @@ test('a preview says what registering would do, and writes nothing but the claim
       },
     ],
     against: active,
+    diff: null,
+  })
+  // The row of the token that was asked for.
+  assert.deepEqual(await rowCounts(), { ...before, audit_event: String(Number(before.audit_event) + 1) })
+  assert.ok(key)
+})
+
+test('[attack 93] a preview says what changes only to a token that also has read:agent-components, and that is audited (section 2)', async () => {
+  const access = [{ resource: issuer, scope: READS }]
+  const client = await givenClient(app, { access })
+  const { registration_id } = await givenAgent(app, client, 'reader')
+  const tools = [{ name: 'send', description: 'Sends\u200b.' }]
+  const agent_components = components('reader', { prompt_template: 'You are reader.\nBe kind.', tools })
+  const body = { app_id: client.client_id, agent_components }
+
+  const blind = await preview(client, body)
+  assert.deepEqual([blind.answer.against, blind.answer.diff], [{ registration_id, version: 1 }, null])
+  assert.equal(JSON.stringify(blind.answer).includes('You are'), false)
+  assert.deepEqual(await readsOf(client), [])
+
+  const { answer } = await preview(client, body, READS)
+  assert.deepEqual(answer, {
+    ...blind.answer,
     diff: {
       prompt: [
         { op: 'same', text: 'You are reader.' },
@@ -98,17 +128,43 @@ test('a preview says what registering would do, and writes nothing but the claim
       configuration: [],
     },
   })
-  assert.deepEqual(await rowCounts(), { ...before, audit_event: String(Number(before.audit_event) + 1) })
-  assert.ok(key)
+  const seen = { agent_id: 'reader', outcome: 'success', reason: null }
+  const details = {
+    preview: true,
+    components_of: [registration_id],
+    caller: client.client_id,
+    acting_owner: 'user:local:anna',
+  }
+  assert.deepEqual(await readsOf(client), [{ ...seen, details }])
+
+  // Nothing is shown of an agent that has no version, nor where the preview is refused.
+  const first = await preview(client, { ...body, agent_components: components('new') }, READS)
+  assert.deepEqual([first.answer.against, first.answer.diff], [null, null])
+  const current = { agent_id: 'reader', prompt_template: 'You are reader.', tools: [] }
+  const same = await preview(client, { ...body, agent_components: current }, READS)
+  assert.equal(same.answer.error, 'duplicate_agent')
+  const rows = await readsOf(client)
+  assert.deepEqual(
+    rows.map(row => [row.outcome, row.reason, row.details.components_of]),
+    [
+      ['success', null, [registration_id]],
+      ['refused', 'duplicate_agent', undefined],
+    ],
+  )
+  // Whoever registers for another client reads what it may read there; whoever does not reads nothing.
+  const foreign = await preview(await givenClient(app, { access }), body, READS)
+  assert.deepEqual([foreign.status, foreign.answer.error, foreign.answer.diff], [400, 'unauthorized_client', undefined])
 })
 
 test('a preview takes its proof once (section 3)', async () => {
-  const client = await givenClient(app)
+  const client = await givenClient(app, { access: [{ resource: issuer, scope: READS }] })
   const body = JSON.stringify({ app_id: client.client_id, agent_components: components('once') })
   const path = '/intent/register/agent/preview'
-  const first = await post(client, path, { text: body })
-  const again = await post(client, path, { text: body, headers: first.bound })
-  assert.deepEqual([first.status, again.status, again.body.error], [200, 401, 'invalid_dpop_proof'])
+  for (const scope of [SCOPE, READS]) {
+    const first = await post(client, path, { text: body, scope })
+    const again = await post(client, path, { text: body, scope, headers: first.bound })
+    assert.deepEqual([first.status, again.status, again.body.error], [200, 401, 'invalid_dpop_proof'])
+  }
 })
 
 test('what is previewed is what registering then does, first or later, refused or not (section 4)', async () => {

@@ -40,8 +40,8 @@ async function statement({ client_id, key }: Setting, added: TestKey, over: obje
   return forge({ alg: by.alg, typ: 'agent-key+jwt', kid: await jktOf(by) }, { ...claims, ...over }, by)
 }
 
-async function call(client: GivenClient, method: string, path: string, body?: unknown, headers: object = {}) {
-  const token = await accessToken(app, client, { resource: issuer, scope: SCOPE })
+async function call(client: GivenClient, method: string, path: string, body?: unknown, headers = {}, scope = SCOPE) {
+  const token = await accessToken(app, client, { resource: issuer, scope })
   const url = `${issuer}${path}`
   const bound = await boundHeaders(app, client, token, { method, url })
   const type = body === undefined ? {} : { 'content-type': 'application/json' }
@@ -269,6 +269,24 @@ test('a key of the client that is not known yet is fetched before the transactio
   const keys = [{ jkt: await jktOf(added), jwk: { ...added.jwk, kty: 'EC' } }]
   await assert.rejects(transaction(ctx, tx => statedKeys(tx, vouched, unknown, keys)))
   assert.equal(seen.requests.length, 3)
+})
+
+test('a preview looks at a key statement with keys fetched before it, whether it shows components or not (section 4)', async () => {
+  const { of, served, seen } = await remoteSetting()
+  const scope = `${SCOPE} read:agent-components`
+  const deployer = await givenClient(app, { registers_for: [of.client_id], access: [{ resource: issuer, scope }] })
+  const agent_components = { agent_id: 'planner', prompt_template: 'You plan anew.', tools: [] }
+  for (const [requests, asked] of [SCOPE, scope].entries()) {
+    const [fresh, added] = [testKey('ES256'), testKey('ES256')]
+    served.keys = [fresh.jwk]
+    const key_statement = await statement(of, added, { iss: of.client_id }, fresh)
+    const body = { app_id: of.client_id, agent_components, public_key: added.jwk, key_statement }
+    const answer = await call(deployer, 'POST', '/intent/register/agent/preview', body, {}, asked)
+    assert.deepEqual([answer.status, answer.body.status, answer.body.pending_for], [200, 'active', []])
+    assert.equal(seen.requests.length, 2 + requests)
+    clock.advance(31)
+  }
+  assert.deepEqual(served.idle, [0, 0, 0])
 })
 
 function keysPath({ client_id }: Setting): string {

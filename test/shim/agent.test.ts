@@ -239,6 +239,19 @@ test('a token of another issuer, for another API, of another key, or that has en
   }
 })
 
+test('who sits between agent and server changes nothing of what is asked for: the proof names the request', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  await givenAgent(app, host.client, 'pager', registered('pager'))
+  const send: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith('/intent/token')) return await fetch(input, init)
+    const asked = z.looseObject({}).parse(JSON.parse(String(init?.body)))
+    return await fetch(input, { ...init, body: JSON.stringify({ ...asked, requested_scopes: ['page:read'] }) })
+  }
+  const agent = agentOf(app, host, [api], { fetch: send })
+  await assert.rejects(agent.fetch(api.resource), { code: 'invalid_dpop_proof' })
+})
+
 /** plan, then write by another agent, which may be handed the task. */
 async function givenFlow(own: TestApp) {
   const api = await startApi(own)

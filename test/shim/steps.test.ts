@@ -107,7 +107,7 @@ test('other arguments are another mint; a step that waits for approval says so, 
   await patient.run({ ...apply, approvalWait: 60 }, async () => await patient.fetch(api.resource))
   assert.equal(refusals, 1)
   assert.equal(api.calls.at(-1)?.claims.intent?.approval?.id, approval_id)
-  const other = await writer.run({ ...apply, arguments: { page: 8 } }, nothing).catch((error: unknown) => error)
+  const other = await patient.run({ ...apply, arguments: { page: 8 } }, nothing).catch((error: unknown) => error)
   assert.ok(other instanceof OAuthError)
   assert.notEqual(other.details.approval_id, approval_id)
 })
@@ -139,6 +139,32 @@ test('a chain of three: each hop names the one before, and ends no later (sectio
   const act = { sub: helper.sub, sub_profile: 'ai_agent', act: { sub: writer.sub, sub_profile: 'ai_agent' } }
   assert.deepEqual(claims?.act, act)
   assert.equal((claims?.exp ?? 0) - app.clock.seconds(), 100)
+})
+
+test('each handoff has tokens of its own: what one task was given serves no other', async () => {
+  const { api, planner, writer } = await givenFlow()
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () => {
+    const to = await writer.identity()
+    for (const _task of [1, 2]) {
+      const handoff = await planner.delegate(to, { resource: api.resource, scope: ['page:read'] })
+      await writer.run({ handoff, scope: ['page:read'] }, async () => await writer.fetch(api.resource))
+    }
+  })
+  assert.equal(new Set(api.calls.map(({ claims }) => claims.jti)).size, 2)
+})
+
+test('a server that always asks for another nonce is asked twice', async () => {
+  const api = await startApi(app)
+  const host = await givenHost(app, [api])
+  let asked = 0
+  const send: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith('/intent/token')) return await fetch(input, init)
+    asked += 1
+    const body = { error: 'use_dpop_nonce', error_description: 'Another.' }
+    return Response.json(body, { status: 400, headers: { 'dpop-nonce': `n${asked}` } })
+  }
+  await assert.rejects(agentOf(app, host, [api], { fetch: send }).fetch(api.resource), { code: 'use_dpop_nonce' })
+  assert.equal(asked, 2)
 })
 
 test('a step that is half named, or of another run than its handoff, is refused before anything is asked', async () => {

@@ -4,11 +4,14 @@ import type { AccessTokenClaims } from '../../src/protocol/claims.ts'
 import { createVerifier, type VerifierOptions } from '../../src/verifier/verify.ts'
 import { refusal } from '../protocol/forge.ts'
 import { signJws, signProof } from '../support/dpop.ts'
-import { published, signer } from './given-call.ts'
+import { AGENT_PROOF, published, signer } from './given-call.ts'
 import { givenChain, ISSUER, keyOf, NOW, registeredKeys } from './proven-chain.ts'
 import { THREE } from './walk.ts'
 
-const { claims: CHAIN } = givenChain(THREE)
+const CHAIN: AccessTokenClaims = {
+  ...givenChain(THREE).claims,
+  agent_proof: { ...AGENT_PROOF, key: 'registered' },
+}
 const URL_HERE = `${CHAIN.aud}/files`
 
 function api(options: Partial<VerifierOptions> = {}) {

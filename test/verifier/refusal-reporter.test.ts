@@ -7,7 +7,7 @@ import type { HolderKey } from '../../src/protocol/sign.ts'
 import { transaction } from '../../src/server/context.ts'
 import { addSecret } from '../../src/server/registry/client-secrets.ts'
 import { insertRevocations } from '../../src/server/store/revocations.ts'
-import { type RefusalReporterOptions, refusalReporter } from '../../src/verifier/refusal-reporter.ts'
+import { type Drop, type RefusalReporterOptions, refusalReporter } from '../../src/verifier/refusal-reporter.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey, type TestKey } from '../support/dpop.ts'
 import { type GivenClient, givenClient, givenResource } from '../support/given.ts'
@@ -48,7 +48,7 @@ async function reporterOf(more: Partial<RefusalReporterOptions> = {}, overrides:
   const { client, resource } = await givenApi(overrides)
   const { client_id, key } = client
   const wire = network()
-  const drops: { n: number; status: number | undefined }[] = []
+  const drops: Drop[] = []
   const reporter = refusalReporter({
     ...{ issuer, now: clock.now, fetch: wire.fetch, interval: 3600, resource },
     client: { client_id, key: holderOf(key) },
@@ -119,13 +119,79 @@ test('a client with a secret, and one whose proofs need a nonce (RFC 6749 sectio
   await nonced.flush()
   assert.equal((await recorded(nonced.client)).size, 1)
 
-  const { client, resource } = await givenApi({ token_endpoint_auth_method: 'client_secret_basic', jwks: undefined })
+  for (const token_endpoint_auth_method of ['client_secret_basic', 'client_secret_post'] as const) {
+    const { client, resource } = await givenApi({ token_endpoint_auth_method, jwks: undefined })
+    const { client_id } = client
+    const client_secret = await transaction(app.ctx, tx => addSecret(tx, client_id))
+    const secret = { client_id, client_secret, token_endpoint_auth_method }
+    const reporter = refusalReporter({ issuer, resource, client: secret, now: clock.now })
+    reporter.onRefusal({ reason: 'token_aud' })
+    await reporter.flush()
+    assert.equal((await recorded(client)).size, 1, token_endpoint_auth_method)
+  }
+})
+
+test("a client that the server refuses is dropped at once with the server's word, and the next report tried anew", async () => {
+  const { client } = await givenApi()
   const { client_id } = client
-  const client_secret = await transaction(app.ctx, tx => addSecret(tx, client_id))
-  const reporter = refusalReporter({ issuer, resource, client: { client_id, client_secret }, now: clock.now })
-  reporter.onRefusal({ reason: 'token_aud' })
-  await reporter.flush()
-  assert.equal((await recorded(client)).size, 1)
+  const cases: readonly [Partial<RefusalReporterOptions>, number, string][] = [
+    [{ client: { client_id, key: holderOf(await generateKey()) } }, 401, 'invalid_client'],
+    [{ client: { client_id, client_secret: 'not-the-secret' } }, 401, 'invalid_client'],
+  ]
+  for (const [options, status, error] of cases) {
+    const { refuse, flush, wire, drops } = await reporterOf(options)
+    refuse('exp_passed', 3)
+    await flush()
+    assert.deepEqual(drops, [{ n: 3, status, error }])
+    await flush()
+    assert.equal(wire.calls('/oauth/token'), 1)
+    refuse('token_aud')
+    await flush()
+    assert.deepEqual(drops.at(-1), { n: 1, status, error })
+    assert.equal(wire.calls('/oauth/token'), 2)
+  }
+  const scopeless = await reporterOf({}, { access: [{ resource: issuer, scope: 'register:intent' }] })
+  scopeless.refuse('exp_passed')
+  await scopeless.flush()
+  assert.deepEqual(scopeless.drops, [{ n: 1, status: 400, error: 'invalid_scope' }])
+})
+
+test('a token endpoint that is busy is asked again; what is no word of a server is not passed on', async () => {
+  const answers = [429, 503, 500]
+  const asked: string[] = []
+  const send: typeof fetch = async input => {
+    asked.push(new URL(String(input)).pathname)
+    const status = answers.shift() ?? 400
+    return Response.json({ error: status === 400 ? 'eyJhbGciOi.a secret' : 'temporarily_unavailable' }, { status })
+  }
+  const { refuse, flush, drops } = await reporterOf({ fetch: send })
+  refuse('exp_passed', 2)
+  for (let attempt = 0; attempt < 6; attempt += 1) await flush()
+  assert.deepEqual(asked, Array(4).fill('/oauth/token'))
+  assert.deepEqual(drops, [{ n: 2, status: 400, error: undefined }])
+})
+
+test('without a listener what was given up is one line on standard error, at most one a minute', async t => {
+  const lines: unknown[][] = []
+  t.mock.method(console, 'error', (...line: unknown[]) => void lines.push(line))
+  const wire = network()
+  const { client } = await givenApi()
+  const { onRefusal, flush } = refusalReporter({
+    ...{ issuer, interval: 3600, fetch: wire.fetch, now: clock.now },
+    client: { client_id: client.client_id, client_secret: 'not-the-secret' },
+  })
+  const drop = async (n: number) => {
+    for (let i = 0; i < n; i += 1) onRefusal({ reason: 'exp_passed' })
+    await flush()
+  }
+  await drop(4)
+  clock.advance(59)
+  await drop(1)
+  const line = (n: number) => [`${n} refusals could not be reported: the server answered 401 invalid_client.`]
+  assert.deepEqual(lines, [line(4)])
+  clock.advance(1)
+  await drop(2)
+  assert.deepEqual(lines, [line(4), line(2)])
 })
 
 test('a report whose answer was lost is counted once all the same (protocol.md section 11, Idempotency-Key)', async () => {
@@ -153,7 +219,7 @@ test('a report is given up after five attempts, and said to be; later refusals a
   assert.deepEqual(drops, [])
   refuse('dpop_ath')
   await flush()
-  assert.deepEqual(drops, [{ n: 9, status: undefined }])
+  assert.deepEqual(drops, [{ n: 9, status: undefined, error: undefined }])
   assert.deepEqual(await recorded(client), new Set([[{ reason: 'dpop_ath', n: 1 }]]))
 })
 
@@ -162,7 +228,7 @@ test('what the server understood and refused is not tried again', async () => {
   refuse('exp_passed', 4)
   await flush()
   await flush()
-  assert.deepEqual(drops, [{ n: 4, status: 403 }])
+  assert.deepEqual(drops, [{ n: 4, status: 403, error: 'forbidden' }])
   assert.equal(wire.calls('/intent/refusals'), 1)
 })
 
@@ -225,20 +291,39 @@ test('nothing that goes wrong reaches the API: no server, no scope, a listener t
   }
 })
 
-test('reports go out by themselves, one every interval', async () => {
-  const { promise: sent, resolve } = Promise.withResolvers<void>()
-  const wire = network()
+test('reports go out by themselves, exactly one an interval and none without a refusal', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const sent: unknown[] = []
+  let arrived = Promise.withResolvers<void>()
   const send: typeof fetch = async (input, init) => {
-    const response = await wire.fetch(input, init)
-    if (wire.calls('/intent/refusals') === 2) resolve()
-    return response
+    const isToken = new URL(String(input)).pathname === '/oauth/token'
+    if (isToken) return Response.json({ access_token: 'token', expires_in: 300 })
+    sent.push(JSON.parse(String(init?.body)).counts)
+    arrived.resolve()
+    return Response.json({})
   }
-  const { refuse, client } = await reporterOf({ interval: 0.01, fetch: send })
-  refuse('exp_passed')
-  const again = setInterval(() => refuse('exp_passed'), 50)
-  await sent
-  clearInterval(again)
-  assert.ok((await recorded(client)).size >= 2)
+  const { refuse, flush } = await reporterOf({ interval: 10, fetch: send })
+  for (const reason of ['exp_passed', 'token_aud']) {
+    arrived = Promise.withResolvers()
+    refuse(reason, 2)
+    // What was counted goes at once where the time has come: the third is in time only if it has not.
+    t.mock.timers.tick(9_999)
+    refuse(reason)
+    t.mock.timers.tick(1)
+    refuse(reason)
+    await arrived.promise
+    // Joins the one under way; the last refusal is due an interval later.
+    await flush()
+    assert.deepEqual(sent.at(-1), [{ reason, n: 3 }])
+    arrived = Promise.withResolvers()
+    t.mock.timers.tick(10_000)
+    await arrived.promise
+    await flush()
+    assert.deepEqual(sent.at(-1), [{ reason, n: 1 }])
+    t.mock.timers.tick(60_000)
+    await flush()
+  }
+  assert.equal(sent.length, 4)
 })
 
 test('a reporter with something to report keeps no process alive', async () => {

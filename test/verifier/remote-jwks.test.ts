@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OAuthError } from '../../src/protocol/errors.ts'
 import { remoteJwks } from '../../src/verifier/remote-jwks.ts'
 import { refusal } from '../protocol/forge.ts'
 import { generateKey } from '../support/dpop.ts'
@@ -12,6 +13,7 @@ type KeyServer = {
   fetches: number
   answer: string
   isDown: boolean
+  fault?: Error
   init?: ResponseInit
   asked?: RequestInit
 }
@@ -29,7 +31,7 @@ function keyServer() {
     fetch: async (_url, asked) => {
       state.fetches += 1
       state.asked = asked
-      if (state.isDown) throw new TypeError('fetch failed')
+      if (state.isDown) throw state.fault ?? new TypeError('fetch failed')
       return new Response(state.answer, state.init)
     },
   })
@@ -91,6 +93,36 @@ test('without any set the source says so', async () => {
   const { state, kids } = keyServer()
   state.isDown = true
   await assert.rejects(kids('one'), refusal('temporarily_unavailable', 'jwks_unavailable'))
+})
+
+test('what the last fetch failed of is the cause, and when to ask again the rest of the 30 s (protocol.md section 8)', async () => {
+  const { state, kids } = keyServer()
+  const outage = async () => {
+    try {
+      await kids('one')
+    } catch (error) {
+      if (error instanceof OAuthError) return { cause: error.cause, retry_after: error.details.retry_after }
+    }
+    return undefined
+  }
+  state.isDown = true
+  state.fault = new TypeError('fetch failed', { cause: new Error('ENOTFOUND') })
+  assert.deepEqual(await outage(), { cause: state.fault, retry_after: 30 })
+  state.seconds += 12
+  assert.deepEqual(await outage(), { cause: state.fault, retry_after: 18 })
+  // The first try of an answer that comes but is of no use.
+  state.seconds += 18
+  state.isDown = false
+  state.answer = '{"keys":[]}'
+  assert.match(String((await outage())?.cause), /no usable key/)
+  state.seconds += 30
+  state.answer = JSON.stringify({ keys: [KEY] })
+  assert.deepEqual(await kids('one'), ['one'])
+  // What was good since is no cause of a later outage.
+  state.seconds += 86_401
+  state.isDown = true
+  state.fault = new TypeError('fetch failed again')
+  assert.deepEqual(await outage(), { cause: state.fault, retry_after: 30 })
 })
 
 test('keys of kinds that we do not know are passed over (RFC 7517 section 5)', async () => {

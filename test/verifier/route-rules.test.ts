@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sha256Base64url } from '../../src/protocol/digest.ts'
+import { OAuthError } from '../../src/protocol/errors.ts'
 import { canonicalJson } from '../../src/protocol/jcs.ts'
 import type { RouteRule } from '../../src/verifier/route-rule.ts'
+import type { Verifier } from '../../src/verifier/verify.ts'
 import { refusal } from '../protocol/forge.ts'
-import { AGENT_PROOF, CLAIMS, INTENT, request, STEP_CLAIMS, verifier } from './given-call.ts'
+import { AGENT_PROOF, CLAIMS, INTENT, NOW, request, STEP_CLAIMS, verifier } from './given-call.ts'
 
 const RULE: RouteRule = {
   client_id: 'patcher-app',
@@ -12,6 +14,17 @@ const RULE: RouteRule = {
   workflow_id: 'refunds',
   workflow_step: 'pay',
   scope: ['write'],
+}
+
+async function taken(claims: object, rule: RouteRule): Promise<void> {
+  await verifier().verify(await request({ claims }), rule)
+}
+
+async function reasonOf(api: Verifier, claims: object, rule: RouteRule): Promise<unknown> {
+  return await api.verify(await request({ claims, body: '{}' }), rule).then(
+    () => 'taken',
+    (error: unknown) => (error instanceof OAuthError ? error.reason : error),
+  )
 }
 
 async function denied(claims: object, reason: string, rule: RouteRule = RULE) {
@@ -63,8 +76,37 @@ test('steps that are the word of the caller are taken only where the rule says s
   const asserted = intent({ state: 'asserted' })
   await denied(asserted, 'rule_state')
   await denied(asserted, 'rule_state', { client_id: 'patcher-app', agent_id: 'worker' })
-  await verifier().verify(await request({ claims: asserted }), { ...RULE, allowAsserted: true })
-  await verifier().verify(await request({ claims: asserted }), { scope: ['read'] })
+  await denied(asserted, 'rule_state', { ...RULE, allowAsserted: false })
+  await taken(asserted, { ...RULE, allowAsserted: true })
+  await taken(asserted, { scope: ['read'] })
+})
+
+test('every rule that demands more than scope, body or fresh revocations refuses asserted steps and keyless mints (protocol.md section 8)', async () => {
+  const revocation = { asOf: () => NOW, isRevoked: () => false }
+  const api = verifier({ revocation, rootKeys: () => [] })
+  const asserted = intent({ state: 'asserted' })
+  const keyless = { ...STEP_CLAIMS, agent_proof: { ...AGENT_PROOF, key: 'none' } }
+  const rules: readonly [RouteRule, string][] = [
+    [{ client_id: 'patcher-app' }, 'taken'],
+    [{ approval: 'json-body' }, 'approval_no_digest'],
+    [{ proofs: true }, 'proofs_chain'],
+  ]
+  for (const [rule, next] of rules) {
+    const reason = async (claims: object, more: RouteRule = {}) => await reasonOf(api, claims, { ...rule, ...more })
+    assert.equal(await reason(asserted), 'rule_state')
+    assert.equal(await reason(keyless), 'rule_key')
+    // Where it says otherwise the next check is due.
+    assert.equal(await reason(asserted, { allowAsserted: true }), next)
+    assert.equal(await reason(keyless, { allowKeyless: true }), next)
+  }
+  const bound = { claims: asserted, body: '{}', binding: { bd: sha256Base64url('{}') } }
+  await api.verify(await request(bound), { scope: ['read'], boundBody: true, maxStale: 10 })
+  await api.verify(await request({ claims: keyless }), { maxStale: 300 })
+})
+
+test("a client's own token says nothing of steps, and a rule of its client alone takes it (protocol.md section 8)", async () => {
+  await taken(CLAIMS, { client_id: 'patcher-app' })
+  await denied({ ...CLAIMS, agent_proof: { ...AGENT_PROOF, key: 'none' } }, 'rule_key', { client_id: 'patcher-app' })
 })
 
 test('a mint without possession is taken only where the rule says so (protocol.md section 8)', async () => {
@@ -95,9 +137,13 @@ test('a rule that cannot do what it says is a mistake of its writer, told at onc
     [{ scope: 'read' }, /scope/],
     [{ approval: true }, /approval/],
     [{ allowAsserted: 'no' }, /allowAsserted/],
+    [{ allowAsserted: true }, /allowAsserted .* more than a scope/],
+    [{ scope: ['read'], allowAsserted: false }, /allowAsserted .* more than a scope/],
+    [{ scope: ['read'], boundBody: true, allowKeyless: true }, /allowKeyless .* more than a scope/],
     [{ maxStale: -1 }, /maxStale/],
     [{ maxStale: 10 }, /needs the option revocation/],
     [{ proofs: true }, /needs the option rootKeys/],
+    [() => {}, /needs a route rule/],
   ]
   for (const [rule, message] of wrong) {
     const refusals: unknown[] = []

@@ -125,6 +125,22 @@ test('intent and agent_proof of wrong types are refused (protocol.md section 8)'
   await refused({ claims: { ...CLAIMS, agent_proof: { agent_checksum: 'sha256:xyz' } } }, 'token_claims')
 })
 
+test('a token of another issuer, API or time is refused as such, whatever else is in it (protocol.md section 8)', async () => {
+  const intent = 'none'
+  const broken = { ...CLAIMS, intent, sub_profile: 'somebody', scope: 7 }
+  await refused({ claims: { ...broken, iss: `${ISSUER}/` } }, 'token_iss')
+  await refused({ claims: { ...broken, aud: `${AUDIENCE}/` } }, 'token_aud')
+  await refused({ claims: { ...broken, iat: NOW - 300, exp: NOW - 5 } }, 'exp_passed')
+  await refused({ claims: broken }, 'token_claims')
+  // Judged so each time, also where the signature is known to hold.
+  const api = verifier()
+  const { authorization, ...rest } = await request({ claims: { ...CLAIMS, intent } })
+  for (let n = 0; n < 2; n += 1) {
+    await assert.rejects(api.verify({ ...rest, authorization }), refusal('invalid_token', 'token_claims'))
+  }
+  await refused({ header: DRAFT_HEADER, claims: { ...CLAIMS, aud: `${AUDIENCE}/` } }, 'token_aud')
+})
+
 test('[attack 54] a deep act is refused', async () => {
   const act = (depth: number): object => (depth === 1 ? { sub: 'a' } : { sub: 'a', act: act(depth - 1) })
   await verifier().verify(await request({ claims: { ...CLAIMS, act: act(8) } }))

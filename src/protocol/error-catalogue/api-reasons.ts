@@ -119,6 +119,10 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The resource is this server itself or below it.',
     mend: 'Name an API of yours.',
   },
+  too_many_reports: {
+    check: 'Sixty reports of refusals of this client came within a minute at this node; each is a row of the trail.',
+    mend: 'Count refusals at the API and send them together every ten seconds, as the reporter of the verifier does.',
+  },
   not_client_of_resource: {
     check:
       'Refusals are reported by the client that the record of a resource names (client_id), and for that resource.',

@@ -54,4 +54,8 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The keys of the issuer could not be fetched, and no kept set is young enough.',
     mend: 'See that the resource server reaches the jwks_uri of the issuer.',
   },
+  issuer_url: {
+    check: 'An agent or an API was told of an issuer whose URL is plain http to another machine, or no URL.',
+    mend: 'Give the issuer URL as the server has it: https, or http on the same machine.',
+  },
 }

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts'
 import { auditedRead, read } from '../registry/act.ts'
 import { getAgent, getAgents } from '../registry/agent-views.ts'
 import { clientToRead } from '../registry/app-client.ts'
-import { withComponents, withEachVersion } from '../registry/component-reads.ts'
+import { mayReadComponents, withComponents, withEachVersion } from '../registry/component-reads.ts'
 import { getWorkflows, workflowViewSchema } from '../registry/workflow-views.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
@@ -104,10 +104,6 @@ async function listAgentsOf(
       details: { components_of: shown.registration_ids },
     }
   })
-}
-
-function mayReadComponents({ scope }: Caller): boolean {
-  return scope.includes('read:agent-components')
 }
 
 /** A read of what belongs to one client, for those who may read it. */

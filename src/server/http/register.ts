@@ -9,11 +9,12 @@ import { previewAnswerSchema } from '../../protocol/agent-views.ts'
 import { oauthErrorSchema } from '../../protocol/metadata.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { act, read } from '../registry/act.ts'
+import { act, auditedRead, read } from '../registry/act.ts'
 import { registerBatch } from '../registry/agent-batch.ts'
 import { previewAgent } from '../registry/agent-preview.ts'
 import { registerAgent } from '../registry/agent-registration.ts'
 import { speaksFor } from '../registry/app-client.ts'
+import { mayReadComponents } from '../registry/component-reads.ts'
 import { fetchSignerAhead } from '../registry/key-statements.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
@@ -24,7 +25,10 @@ const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthError
 const config = { permission: { audience: 'issuer', scope: 'register:intent' } } as const
 const tags = ['registration']
 
-/** POST /intent/register/agent and its preview (protocol.md section 4). */
+/**
+ * POST /intent/register/agent and its preview (protocol.md section 4). A preview says what changes only to a token that
+ * also has `read:agent-components`, and is then an audited read like others that show components (section 2).
+ */
 export async function registerAgentRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const agent = {
     summary: 'Register a version of an agent',
@@ -43,7 +47,8 @@ export async function registerAgentRoutes(app: App, { ctx }: { ctx: Context }): 
     return answerAct(reply, await act(ctx, caller, event, asked, tx => registerAgent(tx, caller, body)))
   })
   const preview = {
-    summary: 'What registering a version of an agent would do: status, warnings, and what changed',
+    summary:
+      'What registering a version of an agent would do: status, warnings, and, with read:agent-components, what changed',
     tags,
     body: agentRegistrationSchema,
     response: { 200: previewAnswerSchema, ...refusals },
@@ -53,7 +58,13 @@ export async function registerAgentRoutes(app: App, { ctx }: { ctx: Context }): 
     const caller = callerOf(request)
     const { agent_id } = body.agent_components
     const event = { client_id: body.app_id, agent_id, details: { preview: true } }
-    return await read(ctx, caller, event, () => previewAgent(ctx, caller, body))
+    await fetchSignersAhead(ctx, caller, [body])
+    if (!mayReadComponents(caller)) return await read(ctx, caller, event, () => previewAgent(ctx, caller, body))
+    return await auditedRead(ctx, caller, event, async tx => {
+      const answer = await previewAgent(tx, caller, body)
+      const { against, diff } = answer
+      return { body: answer, details: against && diff ? { components_of: [against.registration_id] } : undefined }
+    })
   })
 }
 

@@ -81,19 +81,19 @@ export async function read<T>(
 
 /**
  * A read that leaves an audit row of its own, because of what it shows: prompts and tools. `fn` answers with the details
- * of that row. Throws like `act`.
+ * of that row, or with none where it came to show nothing of that kind. Throws like `act`.
  */
 export async function auditedRead<T>(
   ctx: Context,
   caller: Caller,
   event: Omit<ActEvent, 'action'>,
-  fn: (tx: Context) => Promise<{ readonly body: T; readonly details: ActEvent['details'] }>,
+  fn: (tx: Context) => Promise<{ readonly body: T; readonly details: ActEvent['details'] | undefined }>,
 ): Promise<T> {
   try {
     return await transaction(ctx, async tx => {
       await claimProof(tx, caller)
       const { body, details } = await fn(tx)
-      await auditAct(tx, caller, { ...event, action: 'read', details: { ...event.details, ...details } })
+      if (details) await auditAct(tx, caller, { ...event, action: 'read', details: { ...event.details, ...details } })
       return body
     })
   } catch (error) {

@@ -9,6 +9,7 @@ import { findActiveRegistration, findLiveByChecksum, hasDrained } from '../store
 import { diffComponents } from './agent-diff.ts'
 import { agentIdTaken, agentWasRevoked } from './agent-name.ts'
 import { duplicateAgent } from './agent-version.ts'
+import { mayReadComponents } from './component-reads.ts'
 import { warningsOf } from './component-warnings.ts'
 import { openComponents, type StoredComponents } from './components.ts'
 import { previewStatedKeys } from './key-statements.ts'
@@ -16,9 +17,9 @@ import { agentBefore, askedFor, examineRegistration } from './registration-exami
 import { decideVersion } from './version-decision.ts'
 
 /**
- * What registering this version would do and what an approver should look at (protocol.md section 4). Reads only, and
- * refuses what `registerAgent` refuses, but for what only a write decides: a key statement that was taken before, a
- * 17th key, and what others register meanwhile.
+ * What registering this version would do and what an approver should look at (protocol.md section 4). Reads only, after
+ * `fetchSignerAhead`, and refuses what `registerAgent` refuses, but for what only a write decides: a key statement that
+ * was taken before, a 17th key, and what others register meanwhile.
  */
 export async function previewAgent(ctx: Context, caller: Caller, body: AgentRegistration): Promise<PreviewAnswer> {
   const examined = await examineRegistration(ctx, caller, body)
@@ -56,10 +57,7 @@ async function refuseDuplicate(ctx: Context, { client_id, agent_id }: AgentName,
   if (twin && !hasDrained(twin, ctx.now())) throw duplicateAgent(agent_id, twin.registration_id)
 }
 
-/**
- * Compared with the version that counts now. What changes is what was there before: it is shown to whoever may read
- * components (protocol.md section 2), and no right to register is one to read.
- */
+/** Compared with the version that counts now: what changes is what was there before, for those who may read that. */
 async function againstActive(
   ctx: Context,
   caller: Caller,
@@ -68,7 +66,7 @@ async function againstActive(
 ): Promise<{ against: PreviewAnswer['against']; diff: ComponentsDiff | null }> {
   const active = await findActiveRegistration(ctx, name)
   if (!active) return { against: null, diff: null }
-  if (!caller.scope.includes('read:agent-components')) return { against: active, diff: null }
+  if (!mayReadComponents(caller)) return { against: active, diff: null }
   const before = await openComponents(ctx, active.registration_id)
   return before ? { against: active, diff: diffComponents(before, components) } : { against: null, diff: null }
 }

@@ -5,11 +5,17 @@ import {
   registeredComponentsSchema,
   type ShownAgent,
 } from '../../protocol/registered-components.ts'
+import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { openComponents } from './components.ts'
 
 /** What the audit trail keeps of a read of components: which versions, never what they say. */
 export type Opened = { readonly registration_ids: readonly string[] }
+
+/** Whether prompts and tools may be shown (protocol.md section 2): no right to register is one to read. */
+export function mayReadComponents({ scope }: Caller): boolean {
+  return scope.includes('read:agent-components')
+}
 
 /** Agents with the parts of the version that counts. */
 export async function withComponents(

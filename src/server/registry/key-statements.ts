@@ -54,14 +54,14 @@ export async function statedKeys(
   return new Set([jkt])
 }
 
-/** `statedKeys` for a preview: takes nothing, so that the statement is still good for registering. */
+/** `statedKeys` for a preview: takes nothing, so that the statement is still good for registering; fetches nothing either. */
 export async function previewStatedKeys(
   ctx: Context,
   of: Vouched,
   statement: string | undefined,
   keys: readonly SentKey[],
 ): Promise<ReadonlySet<string>> {
-  return new Set(statement === undefined ? [] : [(await vouch(ctx, of, statement, keys, clientKeys)).jkt])
+  return new Set(statement === undefined ? [] : [(await vouch(ctx, of, statement, keys, keptClientKeys)).jkt])
 }
 
 type KeysOf = (ctx: Context, client: Client, kid: string) => Promise<readonly ClientKey[]>

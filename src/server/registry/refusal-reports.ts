@@ -16,8 +16,7 @@ export async function reportRefusals(
   { counts, resource }: RefusalReport,
 ): Promise<Outcome<RefusalsRecorded>> {
   // A person who uses the client is not the API.
-  const own = sub === client_id ? await listResourcesOfClient(tx, client_id) : []
-  const resources = own.filter(name => resource === undefined || name === resource)
+  const resources = sub === client_id ? await listResourcesOfClient(tx, client_id, resource) : []
   if (resources.length === 0) {
     throw new Problem(
       'forbidden',
@@ -25,7 +24,7 @@ export async function reportRefusals(
       'not_client_of_resource',
     )
   }
-  const body = { resources, counts: knownCounts(counts) }
+  const body = { resources: [...resources], counts: knownCounts(counts) }
   return { status: 200, body, audit: { details: body } }
 }
 

@@ -37,16 +37,22 @@ export async function findResourceOfClient(ctx: Context, client_id: string): Pro
     .executeTakeFirst()
 }
 
-/** The active APIs whose own client this is, at most 64. No index: resources are few, and reports come every few seconds. */
-export async function listResourcesOfClient(ctx: Context, client_id: string): Promise<readonly string[]> {
-  const rows = await ctx.db
+/**
+ * The active APIs whose own client this is, at most 64, or the one that is named. No index: resources are few, and
+ * reports come every few seconds.
+ */
+export async function listResourcesOfClient(
+  ctx: Context,
+  client_id: string,
+  resource?: string,
+): Promise<readonly string[]> {
+  let query = ctx.db
     .selectFrom('resource')
     .select('resource')
     .where('client_id', '=', client_id)
     .where('status', '=', 'active')
-    .orderBy('resource')
-    .limit(64)
-    .execute()
+  if (resource !== undefined) query = query.where('resource', '=', resource)
+  const rows = await query.orderBy('resource').limit(64).execute()
   return rows.map(({ resource }) => resource)
 }
 

@@ -5,6 +5,7 @@ import { writeAnswer } from './refusal-answer.ts'
 import { createResourceGuard } from './resource-guard.ts'
 import type { ResourceOptions } from './resource-options.ts'
 
+export type { RouteRule } from '../route-rule.ts'
 export { intentOf } from './intent-of.ts'
 export { keepRawBody } from './request-body.ts'
 export type { ResourceOptions } from './resource-options.ts'

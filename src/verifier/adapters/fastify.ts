@@ -8,6 +8,7 @@ import type { Answer } from './refusal-answer.ts'
 import { createResourceGuard, type Judgement } from './resource-guard.ts'
 import type { ResourceOptions } from './resource-options.ts'
 
+export type { RouteRule } from '../route-rule.ts'
 export type { ResourceOptions } from './resource-options.ts'
 
 declare module 'fastify' {
@@ -18,9 +19,10 @@ declare module 'fastify' {
 }
 
 /**
- * Protects a Fastify 5 API: `app.register(remitVerifier, { issuer, audience })` before the routes, and on each of them
- * `config: { intent: { scope: ['read'] } }`. A route of that scope without a rule refuses everybody. It also serves the
- * RFC 9728 document, whose path takes no prefix: throws where it is registered under one.
+ * Protects a Fastify 5 API: `await app.register(remitVerifier, { issuer, audience })` before the routes, and on each of
+ * them `config: { intent: { scope: ['read'] } }`. A route of that scope without a rule refuses everybody. Where a route
+ * stands before it has loaded the start is refused: nobody would read its rule. It also serves the RFC 9728 document,
+ * whose path takes no prefix: throws where it is registered under one.
  */
 export const remitVerifier = Object.assign(register, {
   // The hook is for the scope that registers us, not for one of our own (Fastify, "Plugins").
@@ -33,15 +35,21 @@ export function intentOf(request: FastifyRequest): Verified {
   return intentOfMessage(request.raw)
 }
 
+/** What Fastify prints of an app without a route. */
+const NO_ROUTES = '(empty tree)'
+const TOO_LATE =
+  'A route stands before remitVerifier has loaded: await app.register(remitVerifier, ...) first, or put routes into plugins after it.'
+
 async function register(app: FastifyInstance, options: ResourceOptions): Promise<void> {
   if (app.prefix !== '') throw new Error('Register remitVerifier where no prefix is: its metadata has a fixed path.')
+  if (app.printRoutes() !== NO_ROUTES) throw new Error(TOO_LATE)
   const guard = createResourceGuard(options)
   app.get(new URL(guard.resource_metadata).pathname, { config: { intent: false } }, async (request, reply) => {
     const document = guard.metadataFor(request.raw)
     return document ? send(reply, document) : reply.callNotFound()
   })
   app.addHook('onRoute', ({ config }) => {
-    if (config?.intent) guard.readRule(config.intent)
+    if (config?.intent !== undefined && config.intent !== false) guard.readRule(config.intent)
   })
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return

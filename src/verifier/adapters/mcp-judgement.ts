@@ -13,7 +13,7 @@ export type McpRules = {
    */
   readonly rules: Readonly<Record<string, RouteRule>>
   /** For everything else: initialize, tools/list, ping, resources, prompts, the event stream. */
-  readonly rule: RouteRule
+  readonly otherwise: RouteRule
 }
 
 export type McpJudgement = {
@@ -27,19 +27,19 @@ export type McpJudgement = {
  * One request to an MCP server: its token and its proof are judged once, since a proof counts once, and then each of its
  * messages by the rule that it falls under. Nothing of it passes where one message does not.
  */
-export function mcpJudgement({ rules, rule }: McpRules): McpJudgement {
-  let asked = rule
+export function mcpJudgement({ rules, otherwise }: McpRules): McpJudgement {
+  let asked = otherwise
   let body: JsonValue | undefined
 
   const judgement: Judgement = async (presented, verifier) => {
     const caller = await verifier.verify(presented)
     const bytes = (await presented.body?.()) ?? new Uint8Array()
-    if (bytes.byteLength === 0) return await verifier.check(caller, rule, presented)
+    if (bytes.byteLength === 0) return await verifier.check(caller, otherwise, presented)
     const { value, messages } = readMessages(bytes)
     let verified: Verified = caller
     for (const message of messages) {
       const tool = calledTool(message)
-      asked = tool === undefined ? rule : ruleOf(rules, tool.name)
+      asked = tool === undefined ? otherwise : ruleOf(rules, tool.name)
       const judged = tool === undefined ? bytes : Buffer.from(canonicalJson(tool.args))
       verified = await verifier.check(verified, asked, { ...presented, body: () => judged })
     }

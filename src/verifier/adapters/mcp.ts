@@ -8,6 +8,7 @@ import { createResourceGuard } from './resource-guard.ts'
 import type { ResourceOptions } from './resource-options.ts'
 import { runHandler } from './run-handler.ts'
 
+export type { RouteRule } from '../route-rule.ts'
 export type { McpRules } from './mcp-judgement.ts'
 export type { ResourceOptions } from './resource-options.ts'
 
@@ -47,7 +48,7 @@ export function intentOf(authInfo: object | undefined): Verified {
 export function protectMcp(options: ResourceOptions & McpRules): (handler: McpHandler) => Listener {
   const { log = console.error } = options
   const guard = createResourceGuard(options)
-  for (const rule of [options.rule, ...Object.values(options.rules)]) guard.readRule(rule)
+  for (const rule of [options.otherwise, ...Object.values(options.rules)]) guard.readRule(rule)
   return handler => async (request, response) => {
     const document = guard.metadataFor(request)
     if (document) return writeAnswer(response, document)

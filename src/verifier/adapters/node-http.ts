@@ -7,6 +7,7 @@ import { createResourceGuard } from './resource-guard.ts'
 import type { ResourceOptions } from './resource-options.ts'
 import { runHandler } from './run-handler.ts'
 
+export type { RouteRule } from '../route-rule.ts'
 export { intentOf } from './intent-of.ts'
 export { keepRawBody } from './request-body.ts'
 export type { ResourceOptions } from './resource-options.ts'
@@ -23,6 +24,7 @@ export function protect(options: ResourceOptions): (rule: RouteRule, handler: Ha
   const { log = console.error } = options
   return (rule, handler) => {
     guard.readRule(rule)
+    if (typeof handler !== 'function') throw new TypeError('A guard needs a rule and a handler.')
     return async (request, response) => {
       const document = guard.metadataFor(request)
       if (document) return writeAnswer(response, document)

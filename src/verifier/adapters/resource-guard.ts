@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { OAuthError } from '../../protocol/errors.ts'
 import { checkRule } from '../checked-rule.ts'
+import { onceAMinute } from '../once-a-minute.ts'
 import { resourceStatus } from '../resource-status.ts'
 import type { RouteRule } from '../route-rule.ts'
 import { createVerifier, type PresentedRequest, type Verified, type Verifier } from '../verify.ts'
@@ -39,9 +40,10 @@ export function createResourceGuard(options: ResourceOptions): ResourceGuard {
   const metadataPath = new URL(resource_metadata).pathname
   const document = jsonAnswer(200, protectedResourceMetadata(options), { 'cache-control': 'public, max-age=300' })
   const verifier = createVerifier(options)
+  const isDue = onceAMinute(options.now ?? (() => new Date()))
 
   function readRule(rule: RouteRule): void {
-    checkRule(rule, { hasRevocation: options.revocation !== undefined, hasRootKeys: options.rootKeys !== undefined })
+    checkRule(rule, options)
   }
 
   function metadataFor(request: IncomingMessage): Answer | undefined {
@@ -57,11 +59,19 @@ export function createResourceGuard(options: ResourceOptions): ResourceGuard {
       admit(request, { verified, verifier })
       return { verified }
     } catch (error) {
-      if (!(error instanceof OAuthError)) log('A request could not be judged.', error)
-      else if (!watched.told(error)) void tell(error, watched.verified()).catch(() => {})
+      if (error instanceof OAuthError) {
+        sayOutage(error)
+        if (!watched.told(error)) void tell(error, watched.verified()).catch(() => {})
+      } else log('A request could not be judged.', error)
       const { authorization } = request.headers
       return { answer: refusalAnswer(error, { authorization, resource_metadata, rule: asked() }) }
     }
+  }
+
+  /** An outage is ours to mend, and a caller is not told of what: here it is said why, and not at each call. */
+  function sayOutage(error: OAuthError): void {
+    if (resourceStatus(error) !== 503 || !isDue(error.reason)) return
+    log(`Requests are refused for an outage: ${error.reason}.`, error.cause)
   }
 
   /** What an adapter refuses itself. */

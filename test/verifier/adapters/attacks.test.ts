@@ -23,12 +23,12 @@ const ADAPTERS: Readonly<Record<string, (options: Options) => Promise<string>>> 
   fastify: async options => {
     const app = Fastify()
     after(() => app.close())
-    app.register(remitVerifier, options)
+    await app.register(remitVerifier, options)
     app.get('/v1/*', { config: { intent: {} } }, async () => 'let pass')
     return await app.listen({ port: 0, host: '127.0.0.1' })
   },
   mcp: options => {
-    const guard = protectMcp({ ...options, rule: {}, rules: {} })
+    const guard = protectMcp({ ...options, otherwise: {}, rules: {} })
     return listening(guard((_, response) => void response.end('let pass')))
   },
 }

@@ -5,7 +5,8 @@ import express, { type RequestHandler } from 'express'
 import { intentOf, keepRawBody, protect } from '../../../src/verifier/adapters/express.ts'
 import type { RouteRule } from '../../../src/verifier/route-rule.ts'
 import { jsonOf } from '../../support/json-of.ts'
-import { boundHeaders, type Call, digest, given, INTENT, issuedToken, listening, NOW } from './issued.ts'
+import { INTENT, NOW, STEP_CLAIMS } from '../given-call.ts'
+import { boundHeaders, type Call, digest, given, issuedToken, listening } from './issued.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const ORDER = '{"order": 7,  "item":"tea"}'
@@ -110,7 +111,7 @@ test('a refused rule is 403 and a missing scope is named (RFC 6750 section 3.1, 
   assert.equal((await jsonOf(denied)).error, 'intent_denied')
   assert.deepEqual(
     named.told.refusals.map(({ reason, client_id, jti }) => [reason, client_id, jti]),
-    [['rule_client', 'patcher-app', 'token-1']],
+    [['rule_client', 'patcher-app', 'jti-1']],
   )
 })
 
@@ -175,6 +176,7 @@ test('a rule that says what cannot be stops the start, not the first request', (
   const guard = protect(given().options)
   assert.throws(() => guard({ agent_id: 'worker' }), TypeError)
   assert.throws(() => guard({ proofs: true }), TypeError)
+  assert.throws(() => Reflect.apply(guard, undefined, []), /^TypeError: A guard needs a route rule/)
   assert.throws(() => protect({ ...given().options, audience: 'urn:example:api' }), TypeError)
 })
 
@@ -215,7 +217,9 @@ for (const [how, setup] of ORDERS) {
   test(`${how}: an approval is compared with the body (section 8)`, async () => {
     const { url, told } = await api({ ...setup, rule: { approval: 'json-body' } })
     const arguments_digest = digest('{"item":"tea","order":7}')
-    const token = await issuedToken({ intent: { ...INTENT, approval: { id: 'apr_1', arguments_digest } } })
+    const { agent_proof } = STEP_CLAIMS
+    const approval = { id: 'apr_1', arguments_digest }
+    const token = await issuedToken({ agent_proof, intent: { ...INTENT, approval } })
     assert.equal((await post(url, { body: ORDER, call: { token } })).status, 200)
     assert.equal((await post(url, { body: ORDER.replace('tea', 'gin'), call: { token } })).status, 403)
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyContextConfig, type FastifyInstance } from 'fastify'
 import { intentOf, remitVerifier } from '../../../src/verifier/adapters/fastify.ts'
 import { jsonOf } from '../../support/json-of.ts'
 import { boundHeaders, given } from './issued.ts'
@@ -12,7 +12,7 @@ async function api(routes: (app: FastifyInstance) => void) {
   const { options, told } = given()
   const app = Fastify()
   after(() => app.close())
-  app.register(remitVerifier, options)
+  await app.register(remitVerifier, options)
   routes(app)
   return { url: await app.listen({ port: 0, host: '127.0.0.1' }), told, app, options }
 }
@@ -90,11 +90,60 @@ test('the document is served (RFC 9728 section 3.1); under a prefix it could not
   await assert.rejects(async () => await app.ready(), /prefix/)
 })
 
-test('a rule that says what cannot be stops the start, not the first request', async () => {
+test('a rule that says what cannot be stops the start, not the first request, of whatever route', async () => {
+  const wrong = [{ agent_id: 'worker' }, { scope: ['read'], allowAsserted: true }]
+  for (const intent of wrong) {
+    const deep = Fastify()
+    deep.register(remitVerifier, given().options)
+    deep.register(async inner => void inner.get('/v1/a', { config: { intent } }, async () => ''))
+    await assert.rejects(async () => await deep.ready(), TypeError)
+    const top = Fastify()
+    await top.register(remitVerifier, given().options)
+    assert.throws(() => top.get('/v1/a', { config: { intent } }, async () => ''), TypeError)
+  }
+})
+
+/** Where a route can stand that a hook of ours does not see come; `void` is a registration that nobody awaited. */
+const BEFORE: Readonly<Record<string, (app: FastifyInstance, config: FastifyContextConfig) => void>> = {
+  'after the registration, which nobody awaited'(app, config) {
+    app.register(remitVerifier, given().options)
+    app.get('/v1/orders', { config }, async () => 'never')
+  },
+  'before it'(app, config) {
+    app.get('/v1/orders', { config }, async () => 'never')
+    app.register(remitVerifier, given().options)
+  },
+  'in a plugin before it'(app, config) {
+    app.register(async inner => void inner.get('/v1/orders', { config }, async () => 'never'))
+    app.register(remitVerifier, given().options)
+  },
+}
+
+for (const [where, build] of Object.entries(BEFORE)) {
+  test(`a route ${where} would have a rule that nobody read: the start is refused, with a rule and without`, async () => {
+    for (const config of [{ intent: { scope: ['read'] } }, { intent: false }, {}] as const) {
+      const app = Fastify()
+      build(app, config)
+      await assert.rejects(async () => await app.ready(), /A route stands before remitVerifier.*await app\.register/)
+    }
+  })
+}
+
+test('a registration that nobody awaited guards the plugins after it: with a rule, and without one', async () => {
+  const { options } = given()
   const app = Fastify()
-  app.register(remitVerifier, given().options)
-  app.register(async inner => void inner.get('/v1/a', { config: { intent: { agent_id: 'worker' } } }, async () => ''))
-  await assert.rejects(async () => await app.ready(), TypeError)
+  after(() => app.close())
+  app.register(async () => {})
+  app.register(remitVerifier, options)
+  app.register(async inner => {
+    inner.get('/v1/orders', { config: { intent: { scope: ['read'] } } }, async () => 'orders')
+    inner.get('/v1/forgotten', async () => 'never')
+  })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  assert.equal((await fetch(`${url}/v1/orders`)).status, 401)
+  assert.equal((await fetch(`${url}/v1/orders`, { headers: await boundHeaders() })).status, 200)
+  const headers = await boundHeaders({ path: '/v1/forgotten' })
+  assert.equal((await fetch(`${url}/v1/forgotten`, { headers })).status, 403)
 })
 
 test('intentOf throws on a route that is open to everybody', async () => {

@@ -2,40 +2,14 @@ import { createHash } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { after } from 'node:test'
 import type { Refusal } from '../../../src/verifier/refusal.ts'
-import { generateKey, signJws, signProof, type TestKey } from '../../support/dpop.ts'
+import { signJws, signProof, type TestKey } from '../../support/dpop.ts'
+import { agentKey, CLAIMS as CLAIMS_AT_ROOT, HEADER, ISSUER, NOW, published, signer } from '../given-call.ts'
 
-/* An issuer with one key and an agent with another, for APIs that know only what is configured. */
+/* The issuer, the agent and the API of given-call.ts, served under a path by an adapter. */
 
-export const ISSUER = 'https://idp.example.com'
 export const AUDIENCE = 'https://api.example.com/v1'
 export const ORIGIN = 'https://api.example.com'
-export const NOW = 1_800_000_000
-
-const issuerKey = await generateKey()
-export const agentKey = await generateKey()
-
-export const CLAIMS = {
-  iss: ISSUER,
-  aud: AUDIENCE,
-  client_id: 'patcher-app',
-  sub: 'agent:patcher-app:worker',
-  sub_profile: 'ai_agent',
-  iat: NOW,
-  exp: NOW + 300,
-  jti: 'token-1',
-  scope: 'read write',
-  cnf: { jkt: agentKey.jkt },
-}
-
-/** What a recorded step says of itself. */
-export const INTENT = {
-  executed_by: 'worker',
-  delegation_chain: '0123456789abcdef',
-  step_sequence_hash: '0123456789abcdef',
-  state: 'recorded',
-  chain_commitment: 'c',
-  initiated_by: 'patcher-app',
-}
+export const CLAIMS = { ...CLAIMS_AT_ROOT, aud: AUDIENCE }
 
 /** What was told to an API's developer and to its listener. */
 export type Told = { readonly log: string[]; readonly refusals: Refusal[] }
@@ -50,7 +24,7 @@ function optionsFor(told: Told) {
   return {
     issuer: ISSUER,
     audience: AUDIENCE,
-    jwks: () => [{ ...issuerKey.jwk, kid: issuerKey.jkt, alg: 'ES256', use: 'sig' }],
+    jwks: () => [published],
     now: () => new Date(NOW * 1000),
     onRefusal: (refusal: Refusal) => void told.refusals.push(refusal),
     log: (message: string, cause?: unknown) =>
@@ -59,7 +33,7 @@ function optionsFor(told: Told) {
 }
 
 export async function issuedToken(claims: object = {}): Promise<string> {
-  return await signJws(issuerKey, { typ: 'at+jwt', kid: issuerKey.jkt }, { ...CLAIMS, ...claims })
+  return await signJws(signer, HEADER, { ...CLAIMS, ...claims })
 }
 
 export type Call = {

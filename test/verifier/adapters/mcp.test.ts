@@ -9,7 +9,7 @@ import { boundFetch, connected, givenMcp, type McpWorld, tokenFor } from './mcp-
 
 const app = await startTestApp()
 const RULES = {
-  rule: { scope: ['mcp'] },
+  otherwise: { scope: ['mcp'] },
   rules: { read_file: { scope: ['read'] }, write_file: { scope: ['write'], boundBody: true } },
 }
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
@@ -138,7 +138,7 @@ test('[attack 126] the proof of a tool with boundBody names the body that came (
 
 test('an approval is of the arguments of the tool, not of the message around them (section 8)', async () => {
   const guarded = await givenMcp(app, 'transport', client_id => ({
-    rule: {},
+    otherwise: {},
     rules: { write_file: { client_id, workflow_id: 'flow', workflow_step: 'write', approval: 'json-body' } },
   }))
   const { client, agent } = guarded
@@ -172,7 +172,7 @@ test('an approval is of the arguments of the tool, not of the message around the
 test('the handler is given the JSON that was judged, and nothing where there was none', async () => {
   const { options } = given()
   const bodies: unknown[] = []
-  const guard = protectMcp({ ...options, rule: {}, rules: {} })
+  const guard = protectMcp({ ...options, otherwise: {}, rules: {} })
   const url = await listening(
     guard((_request, response, body) => {
       bodies.push(body)
@@ -187,7 +187,7 @@ test('the handler is given the JSON that was judged, and nothing where there was
 })
 
 test('a rule that says what cannot be stops the start; whoever asks for a stranger is told', () => {
-  assert.throws(() => protectMcp({ ...given().options, rule: {}, rules: { a: { agent_id: 'x' } } }), TypeError)
+  assert.throws(() => protectMcp({ ...given().options, otherwise: {}, rules: { a: { agent_id: 'x' } } }), TypeError)
   assert.throws(() => intentOf({}), /No guard/)
   assert.throws(() => intentOf(undefined), /No guard/)
 })
