@@ -9,6 +9,7 @@ const SHIM = join(ROOT, 'src/shim')
 test('docs/shim.md explains every reason that the shim itself can give, and no other', () => {
   const inCode = readdirSync(SHIM, { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.ts'))
+    .concat('../protocol/issuer-url.ts')
     .flatMap(name => [
       ...readFileSync(join(SHIM, name), 'utf8').matchAll(/reason: '([a-z_]+)'|refusal\([^)]*,\s+'([a-z_]+)',?\s*\)/g),
     ])
