@@ -56,6 +56,7 @@ export type BatchResult = {
   /** Of a duplicate, as in `ErrorDetails`. */
   readonly registration_id?: string
   readonly existing_agent_id?: string
+  readonly checksum?: string
 }
 
 export type ErrorDetails = {
@@ -67,8 +68,14 @@ export type ErrorDetails = {
   /** Owner-only members of a registration answer (protocol.md section 4). */
   registration_id?: string
   existing_agent_id?: string
+  /** In the form of a registration answer: who repeats one that was lost goes on with it. */
+  checksum?: string
+  /** What a delegation leaves of the client's access at the resource, for the audit row alone. */
+  delegated_scope?: string
   /** Of a refused batch, what each item is. */
   results?: readonly BatchResult[]
+  /** Of the server's answer, as the shim heard it: for `remit explain`. */
+  request_id?: string
   /** Seconds for Retry-After, with 429 and 503. */
   retry_after?: number
   /** For DPoP-Nonce, with `use_dpop_nonce` of a resource. */
@@ -106,6 +113,7 @@ export type WireError = {
     approval_id?: string
     registration_id?: string
     existing_agent_id?: string
+    checksum?: string
     results?: readonly BatchResult[]
   }
 }
@@ -149,7 +157,7 @@ export function wireError(error: OAuthError, dialect: Dialect): WireError {
   const stock = dialect === 'oauth' ? OAUTH_CODE[error.code] : undefined
   const code = stock?.error ?? error.code
   const ajwt_error = error.details.ajwt_error ?? stock?.ajwt_error
-  const { missing_steps, approval_id, registration_id, existing_agent_id, results } = error.details
+  const { missing_steps, approval_id, registration_id, existing_agent_id, checksum, results } = error.details
   return {
     status: error.details.status ?? INTENT_STATUS[code],
     body: {
@@ -160,6 +168,7 @@ export function wireError(error: OAuthError, dialect: Dialect): WireError {
       ...(approval_id && { approval_id }),
       ...(registration_id && { registration_id }),
       ...(existing_agent_id && { existing_agent_id }),
+      ...(checksum && { checksum }),
       ...(results && { results }),
     },
   }

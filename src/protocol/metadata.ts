@@ -77,6 +77,7 @@ export const oauthErrorSchema = z
     approval_id: z.string().optional(),
     registration_id: z.string().optional(),
     existing_agent_id: z.string().optional(),
+    checksum: z.string().optional(),
     results: z.array(z.record(z.string(), z.string())).optional(),
   })
   .meta({ id: 'OAuthError' })

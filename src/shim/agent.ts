@@ -16,7 +16,7 @@ export type StepOptions = {
   readonly workflow_step?: string
   /** The run that the step belongs to; a new one where none is given and the step is an entry of its workflow. */
   readonly execution?: Execution
-  /** What is asked for in this step, of whichever API is called; the `scope` of the API unless told. */
+  /** What is asked for in this step, of whichever API is called; unless told what was handed over, or the `scope` of the API. */
   readonly scope?: readonly string[]
   /** The API whose token enters the step before `work` begins; needed where the agent has several. */
   readonly resource?: string

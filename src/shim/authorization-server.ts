@@ -92,9 +92,13 @@ async function discover(send: typeof fetch, issuer: string): Promise<string> {
   const metadata = metadataSchema.safeParse(parseJson(text))
   const endpoint = metadata.data?.ajwt_intent_token_endpoint
   if (metadata.data?.issuer !== issuer || endpoint === undefined || new URL(endpoint).origin !== origin) {
-    throw new OAuthError('server_error', 'The metadata of the server is not of the issuer that is pinned.', {
-      reason: 'another_issuer',
-    })
+    throw new OAuthError(
+      'server_error',
+      `The metadata there does not name exactly the issuer ${issuer}; compare the two character by character.`,
+      {
+        reason: 'another_issuer',
+      },
+    )
   }
   return endpoint
 }
@@ -124,12 +128,14 @@ function refusalOf(response: Response, answer: unknown): OAuthError {
   const refusal = refusalSchema.safeParse(answer)
   if (!refusal.success) return outage()
   const { error, error_description, error_uri, ajwt_error, missing_steps, approval_id } = refusal.data
+  const request_id = /^[\w-]{1,64}$/.exec(response.headers.get('x-request-id') ?? '')?.[0]
   const retry_after = Number(response.headers.get('retry-after') ?? Number.NaN)
   return new OAuthError(error, error_uri === undefined ? error_description : `${error_description} See ${error_uri}`, {
     ...(ajwt_error && { ajwt_error }),
     ...(missing_steps && { missing_steps }),
     ...(approval_id !== undefined && { approval_id }),
     ...(retry_after >= 0 && { retry_after }),
+    ...(request_id !== undefined && { request_id }),
   })
 }
 
@@ -142,9 +148,13 @@ function parseJson(text: string): unknown {
 }
 
 function outage(cause?: unknown): OAuthError {
-  return new OAuthError('temporarily_unavailable', 'The authorization server gave no answer that can be used.', {
-    reason: 'issuer_unavailable',
-    status: 503,
-    cause,
-  })
+  return new OAuthError(
+    'temporarily_unavailable',
+    'The authorization server gave no answer that can be used; is it at the address of issuer?',
+    {
+      reason: 'issuer_unavailable',
+      status: 503,
+      cause,
+    },
+  )
 }

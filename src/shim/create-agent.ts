@@ -1,5 +1,6 @@
 import { OAuthError } from '../protocol/errors.ts'
 import { agentSubject } from '../protocol/names.ts'
+import { checkNodeVersion } from '../protocol/node-version.ts'
 import { epochSeconds } from '../protocol/time.ts'
 import type { Agent, CallOptions } from './agent.ts'
 import { stepOf, within } from './agent-context.ts'
@@ -22,6 +23,8 @@ import {
   wantsNonce,
 } from './protected-fetch.ts'
 import { beginStep } from './step.ts'
+
+checkNodeVersion(process.versions.node)
 
 /**
  * One agent of this process, with a key of its own (protocol.md section 6; [D] calls this the client shim). Nothing is

@@ -53,14 +53,20 @@ export async function signHandoff(
 }
 
 /** Who signed what over, with which key, until when. */
-export type From = { readonly iss: string; readonly jkt: string; readonly assertion: string; readonly exp: number }
+export type From = {
+  readonly iss: string
+  readonly jkt: string
+  readonly assertion: string
+  readonly scopes: readonly string[]
+  readonly exp: number
+}
 
 /**
  * Reads a handoff whose signature holds; the server judges whether it may be. Throws `delegation_unauthorized` for what is
  * none, and `invalid_request` for one that is for somebody else.
  */
 export async function readHandoff({ delegation_assertion }: Handoff, issuer: string, sub: string): Promise<From> {
-  const { iss, exp, signer, sub: to } = await verifyDelegation(delegation_assertion, issuer)
-  if (to === sub) return { iss, jkt: signer.jkt, assertion: delegation_assertion, exp }
+  const { iss, exp, scopes, signer, sub: to } = await verifyDelegation(delegation_assertion, issuer)
+  if (to === sub) return { iss, jkt: signer.jkt, assertion: delegation_assertion, scopes, exp }
   throw new OAuthError('invalid_request', 'The handoff is for another agent.', { reason: 'handoff_of_another' })
 }

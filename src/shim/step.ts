@@ -17,11 +17,13 @@ type Self = { readonly agent: symbol; readonly sub: string; readonly issuer: str
  * handed over. Throws `invalid_request`, `delegation_unauthorized`.
  */
 export async function beginStep({ agent, sub, issuer }: Self, options: StepOptions): Promise<Step> {
-  const { handoff, scope, arguments: sent, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
+  const { handoff, arguments: sent, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
   // Before anything is waited for: what is asked for is what was said when the step began.
   const copy = sent && copyOf(sent)
   const from = handoff && (await readHandoff(handoff, issuer, sub))
   const around = surroundingStep(agent, from)
+  // Of a task no more is asked than was handed over, unless told.
+  const scope = options.scope ?? from?.scopes
   if (around?.isOwn && staysWithin(options)) return { ...around.step, ...(scope && { scope }) }
   const workflow = workflowOf(options, around?.step.workflow?.execution)
   if (copy && !workflow) throw halfStep('Arguments are of a step; name its workflow_id and workflow_step.')

@@ -2,8 +2,9 @@ import type { AccessTokenClaims } from '../protocol/claims.ts'
 import { equalConstantTime, sha256Base64url } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { canonicalJson } from '../protocol/jcs.ts'
-import { parseStrictJson } from '../protocol/json.ts'
+import { decodeUtf8, parseStrictJsonText } from '../protocol/json.ts'
 import type { Body } from './call-binding.ts'
+import { hasExactNumbers } from './exact-numbers.ts'
 import { intentDenied } from './refused.ts'
 
 /**
@@ -17,12 +18,14 @@ export async function checkApprovedBody({ intent }: AccessTokenClaims, body: Bod
   if (!equalConstantTime(approved, digestOf(await body()))) throw intentDenied('approval_other_body')
 }
 
-/** Two readers of one text could read two things: it is parsed as strictly as everywhere here. */
+/** Two readers of one text could read two things: it is parsed more strictly than everywhere else. */
 function digestOf(bytes: Uint8Array): string {
   try {
-    return sha256Base64url(canonicalJson(parseStrictJson(bytes)))
+    const text = decodeUtf8(bytes)
+    const digest = sha256Base64url(canonicalJson(parseStrictJsonText(text)))
+    if (hasExactNumbers(text)) return digest
   } catch (cause) {
     if (!(cause instanceof OAuthError)) throw cause
-    throw intentDenied('approval_no_json')
   }
+  throw intentDenied('approval_no_json')
 }

@@ -38,8 +38,8 @@ export type RuleMeans = {
 export const MAX_STALE = 300
 
 /**
- * Reads a rule once and for all. A rule that would not do what it says is a mistake of whoever wrote it, and must not
- * wait for the request that shows it. Throws `TypeError`.
+ * Reads a rule once and for all, and freezes it. A rule that would not do what it says is a mistake of whoever wrote it,
+ * and must not wait for the request that shows it. Throws `TypeError`.
  */
 export function checkRule(rule: RouteRule, { revocation, rootKeys, maxStale = MAX_STALE }: RuleMeans): CheckedRule {
   if (typeof rule !== 'object' || rule === null) {
@@ -52,12 +52,23 @@ export function checkRule(rule: RouteRule, { revocation, rootKeys, maxStale = MA
   if (namesIntent(data) && data.client_id === undefined) {
     throw new TypeError('A route rule that names a workflow, a step or an agent must name client_id too.')
   }
+  // Any client can have its own people approve the same JSON, and this client another step with it.
+  if (data.approval && (data.client_id === undefined || data.workflow_step === undefined)) {
+    throw new TypeError('A route rule with approval must name client_id and workflow_step too.')
+  }
   if (!namesCaller(data) && (data.allowAsserted !== undefined || data.allowKeyless !== undefined)) {
     throw new TypeError('allowAsserted and allowKeyless need a route rule that demands more than a scope.')
   }
   if (data.proofs && !rootKeys) throw new TypeError('A route rule with proofs needs the option rootKeys.')
   if (data.maxStale !== undefined) checkMaxStale(data.maxStale, revocation && maxStale)
+  freeze(rule)
   return data
+}
+
+/** It is read once: what would be changed later is refused by the language, and not ignored. */
+function freeze(rule: object): void {
+  for (const value of Object.values(rule)) Object.freeze(value)
+  Object.freeze(rule)
 }
 
 function checkMaxStale(ofRule: number, ofVerifier: number | undefined): void {
@@ -67,7 +78,7 @@ function checkMaxStale(ofRule: number, ofVerifier: number | undefined): void {
 
 /** Whether it is for somebody: such a rule believes no caller's word, and no mint without a key, unless it says so. */
 export function namesCaller(rule: CheckedRule): boolean {
-  return rule.client_id !== undefined || rule.approval !== undefined || rule.proofs || namesIntent(rule)
+  return rule.client_id !== undefined || rule.proofs || namesIntent(rule)
 }
 
 /** Whether it speaks of the intent and not only of client and scope. */

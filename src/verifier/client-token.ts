@@ -1,7 +1,9 @@
 import { exportJWK, generateKeyPair } from 'jose'
 import { z } from 'zod'
+import { readBounded } from '../protocol/bounded-body.ts'
 import { type ClientCredential, clientAuthentication } from '../protocol/client-authentication.ts'
 import { CLIENT_CREDENTIALS_GRANT } from '../protocol/grant-types.ts'
+import { parseStrictJson } from '../protocol/json.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
 import { type HolderKey, signDpopProof } from '../protocol/sign.ts'
 import { epochSeconds } from '../protocol/time.ts'
@@ -33,6 +35,7 @@ export type ClientToken = {
 }
 
 const TIMEOUT_MILLISECONDS = 5000
+const MAX_BYTES = 65_536
 /** Seconds before its end at which a token is not used any more. */
 const RENEW_AHEAD = 30
 const grantedSchema = z.looseObject({ access_token: z.string().min(1), expires_in: z.number().positive() })
@@ -70,7 +73,7 @@ export function clientToken({ issuer, client, scope, now, fetch: send }: ClientT
     // The server may want its nonce in the proof (RFC 9449 section 8): once, and only where it named another.
     if (response.status === 400 && nonce !== known) response = await ask()
     if (!response.ok) return { status: response.status, error: await errorCodeOf(response) }
-    const granted = grantedSchema.safeParse(await response.json())
+    const granted = grantedSchema.safeParse(parseStrictJson(await readBounded(response, MAX_BYTES)))
     if (!granted.data) throw new Error('The server gave the client no access token.')
     const { access_token, expires_in } = granted.data
     held = { access_token, until: epochSeconds(now()) + expires_in - RENEW_AHEAD }

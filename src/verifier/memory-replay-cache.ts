@@ -18,19 +18,24 @@ export function memoryReplayCache(options: MemoryReplayCacheOptions = {}): Repla
   const used = new Set<string>()
   /** The same by the second in which they end: at most some seventy of them. */
   const endings = new Map<number, string[]>()
+  /** The last of these seconds that was forgotten. */
+  let forgotten = Number.NEGATIVE_INFINITY
 
-  /** Some seconds late, so that a clock that is set back brings no proof to life again. */
+  /** Some seconds late, for a clock that is set back by a little. */
   function prune(seconds: number): void {
     for (const [end, names] of endings) {
       if (end + CLOCK_SKEW >= seconds) continue
       for (const name of names) used.delete(name)
       endings.delete(end)
+      forgotten = Math.max(forgotten, end)
     }
   }
 
   return {
     claim({ jkt, jti, expires_at }) {
       prune(Math.floor(now().getTime() / 1000))
+      // After a clock was set back nobody knows any more whether it was used.
+      if (expires_at <= forgotten) return false
       const name = `${jkt} ${jti}`
       if (used.has(name)) return false
       if (used.size >= max) throw new Error('The replay cache is full.')

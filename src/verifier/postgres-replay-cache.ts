@@ -31,12 +31,18 @@ insert into remit_used_proof (jkt, jti, expires_at) values ($1, $2, $3) on confl
 /** Nodes judge proofs by their own clocks: a row outlives its proof by more than these may differ. */
 const CLOCKS_APART = 6 * CLOCK_SKEW
 
-/** Remembers used proofs in a table that all nodes of an API share: `POSTGRES_REPLAY_TABLE`. */
+/**
+ * Remembers used proofs in a table that all nodes of an API share: `POSTGRES_REPLAY_TABLE`. Their clocks must agree within
+ * a minute: a row goes by the clock of whichever node takes the next proof.
+ */
 export function postgresReplayCache(database: Queryable, options: PostgresReplayCacheOptions = {}): ReplayCache {
   const now = options.now ?? (() => new Date())
+  /** Never goes back: rows of before may be gone, and a clock that is set back must bring no proof to life again. */
+  let stale = Number.NEGATIVE_INFINITY
   return {
     async claim({ jkt, jti, expires_at }) {
-      const stale = epochSeconds(now()) - CLOCKS_APART
+      stale = Math.max(stale, epochSeconds(now()) - CLOCKS_APART)
+      if (expires_at < stale) return false
       const { rows } = await database.query(CLAIM, [jkt, jti, expires_at, stale])
       return rows.length === 1
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readBounded } from '../protocol/bounded-body.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { isJsonObject, parseStrictJson } from '../protocol/json.ts'
 import { importPublicJwk } from '../protocol/jwk.ts'
@@ -58,13 +59,14 @@ export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySou
   }
 
   return async kid => {
-    const age = current ? seconds() - current.fetchedAt : Number.POSITIVE_INFINITY
+    const now = seconds()
+    const age = current ? secondsBetween(current.fetchedAt, now) : Number.POSITIVE_INFINITY
     const isKnown = current?.keys.some(key => 'kid' in key && key.kid === kid) ?? false
     const isDue = !isKnown || age >= REFRESH_SECONDS
-    if (pending === undefined && isDue && seconds() - lastAttempt >= JWKS_COOLDOWN) refresh()
+    if (pending === undefined && isDue && secondsBetween(lastAttempt, now) >= JWKS_COOLDOWN) refresh()
     if (!isKnown || age > JWKS_OUTAGE_MAX_AGE) await pending
     else if (age >= OLD_SECONDS) await patience
-    if (current && seconds() - current.fetchedAt <= JWKS_OUTAGE_MAX_AGE) return current.keys
+    if (current && secondsBetween(current.fetchedAt, seconds()) <= JWKS_OUTAGE_MAX_AGE) return current.keys
     throw new OAuthError('temporarily_unavailable', 'The keys of the issuer could not be fetched.', {
       reason: 'jwks_unavailable',
       status: 503,
@@ -72,6 +74,11 @@ export function remoteJwks(url: string, options: RemoteJwksOptions = {}): KeySou
       cause: failure,
     })
   }
+}
+
+/** After a clock was set back nobody can say how long it is: then it is long, or what was kept would be kept for ever. */
+function secondsBetween(then: number, now: number): number {
+  return now >= then ? now - then : Math.max(OLD_SECONDS, then - now)
 }
 
 async function atMost(milliseconds: number, work: Promise<void>): Promise<void> {
@@ -103,7 +110,7 @@ async function fetchBytes(fetchUrl: NonNullable<RemoteJwksOptions['fetch']>, url
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
   })
   if (!response.ok) throw new Error('The key set was not served.')
-  return await readBounded(response)
+  return await readBounded(response, MAX_BYTES)
 }
 
 async function readKeys(bytes: Uint8Array, mayBeEmpty: boolean): Promise<readonly object[]> {
@@ -119,15 +126,4 @@ async function readKeys(bytes: Uint8Array, mayBeEmpty: boolean): Promise<readonl
   }
   if (keys.length === 0 && !(mayBeEmpty && set.keys.length === 0)) throw new Error('The key set has no usable key.')
   return keys
-}
-
-async function readBounded(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > MAX_BYTES) throw new Error('The key set is too large.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

@@ -1,5 +1,6 @@
 import type { AccessTokenClaims } from '../protocol/claims.ts'
 import { OAuthError } from '../protocol/errors.ts'
+import { CLOCK_SKEW } from '../protocol/time.ts'
 import { tokenRefused } from './refused.ts'
 import type { RevocationSource } from './revocation-source.ts'
 
@@ -7,7 +8,8 @@ import type { RevocationSource } from './revocation-source.ts'
 export type Freshness = { readonly now: number; readonly maxStale: number }
 
 /**
- * Refuses a token that was revoked, and every token where the knowledge is too old to say (protocol.md sections 8 and 9).
+ * Refuses a token that was revoked, and every token where the knowledge is too old to say, or dated where nobody
+ * can know yet: in milliseconds, or by a wrong clock (protocol.md sections 8 and 9).
  * Throws `invalid_token`, `revocation_unknown`.
  */
 export function checkRevocation(
@@ -17,7 +19,7 @@ export function checkRevocation(
 ): void {
   const asOf = source.asOf()
   // So written that a number that is none is too old.
-  if (!(asOf !== undefined && now - asOf <= maxStale)) {
+  if (!(asOf !== undefined && now - asOf <= maxStale && asOf <= now + CLOCK_SKEW)) {
     throw new OAuthError('revocation_unknown', 'Whether the access token was revoked is not known recently enough.', {
       reason: 'revocation_stale',
     })

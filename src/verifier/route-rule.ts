@@ -17,7 +17,10 @@ export type RouteRule = {
   readonly allowKeyless?: boolean
   /** The proof must name the body (`bd`). */
   readonly boundBody?: boolean
-  /** The body is the JSON whose JCS digest somebody approved: compared with `intent.approval.arguments_digest`. */
+  /**
+   * The body is the JSON whose JCS digest somebody approved: compared with `intent.approval.arguments_digest`. Needs
+   * `client_id` and `workflow_step`: an approval is of one step of one client.
+   */
   readonly approval?: 'json-body'
   /** The chain must be proven by signatures of its own agents, anchored in a registered key. */
   readonly proofs?: boolean

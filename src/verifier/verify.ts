@@ -1,6 +1,7 @@
 import type { AccessTokenClaims } from '../protocol/claims.ts'
 import { OAuthError } from '../protocol/errors.ts'
 import { checkIssuerUrl } from '../protocol/issuer-url.ts'
+import { checkNodeVersion } from '../protocol/node-version.ts'
 import { rememberProofKeys } from '../protocol/proof-keys.ts'
 import { SIGNING_ALGS } from '../protocol/resource.ts'
 import { epochSeconds } from '../protocol/time.ts'
@@ -92,6 +93,8 @@ export type Verifier = {
    */
   readonly check: (verified: Verified, rule: RouteRule, request?: Pick<PresentedRequest, 'body'>) => Promise<Verified>
 }
+
+checkNodeVersion(process.versions.node)
 
 /** Whose token it is, once that is known. */
 type Known = { claims?: Pick<AccessTokenClaims, 'client_id' | 'jti'> }

@@ -93,6 +93,7 @@ test('other arguments are another mint; a step that waits for approval says so, 
   const refused = await writer.run(apply, nothing).catch((error: unknown) => error)
   assert.ok(refused instanceof OAuthError)
   assert.equal(refused.details.ajwt_error, 'approval_pending')
+  assert.match(refused.details.request_id ?? '', /^[\w-]+$/)
   const approval_id = refused.details.approval_id ?? ''
   let refusals = 0
   const send: typeof fetch = async (input, init) => {
@@ -147,10 +148,15 @@ test('each handoff has tokens of its own: what one task was given serves no othe
     const to = await writer.identity()
     for (const _task of [1, 2]) {
       const handoff = await planner.delegate(to, { resource: api.resource, scope: ['page:read'] })
-      await writer.run({ handoff, scope: ['page:read'] }, async () => await writer.fetch(api.resource))
+      await writer.run({ handoff }, async () => await writer.fetch(api.resource))
     }
   })
   assert.equal(new Set(api.calls.map(({ claims }) => claims.jti)).size, 2)
+  assert.deepEqual(
+    api.calls.map(({ scope }) => scope),
+    [['page:read'], ['page:read']],
+    'unless told, no more is asked than was handed over',
+  )
 })
 
 test('a server that always asks for another nonce is asked twice', async () => {

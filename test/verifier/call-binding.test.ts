@@ -80,7 +80,8 @@ test('the body is asked for at most once, and never before token and proof held'
   const approval = { id: 'apr_1', arguments_digest: sha256Base64url(BODY) }
   const claims = { ...STEP_CLAIMS, agent_proof: AGENT_PROOF, intent: { ...INTENT, approval } }
   const good = await request({ claims, binding: bound.binding })
-  await verifier().verify({ ...good, body }, { approval: 'json-body' })
+  const rule = { client_id: 'patcher-app', workflow_step: 'pay', approval: 'json-body' } as const
+  await verifier().verify({ ...good, body }, rule)
   assert.equal(asked, 1)
   await verifier().verify({ ...(await request()), body })
   const stolen = { ...(await request({ binding: bound.binding })), dpop: undefined, body }

@@ -32,7 +32,8 @@ test('a further rule compares the approved body with the part that it is told (p
   const claims = { ...STEP_CLAIMS, intent: { ...INTENT, approval } }
   const call = await request({ claims, body: 'around', binding: { bd: sha256Base64url('around') } })
   const verified = await api.verify(call, { boundBody: true })
-  const rule = { approval: 'json-body', boundBody: true } as const
+  const names = { client_id: 'patcher-app', workflow_step: 'pay' }
+  const rule = { ...names, approval: 'json-body', boundBody: true } as const
   await api.check(verified, rule, { body: () => Buffer.from(BODY) })
   const other = { body: () => Buffer.from('{"amount":21}') }
   await assert.rejects(api.check(verified, rule, other), refusal('intent_denied', 'approval_other_body'))

@@ -8,7 +8,7 @@ import { NOW, request, verifier } from './given-call.ts'
 const database = await createTestDatabase()
 const pools = [1, 2].map(() => new pg.Pool({ ...database.connection, max: 8 }))
 // A pool has ended before its connections have: the database goes, and takes the last of them with it.
-for (const pool of pools) pool.on('connect', client => client.on('error', () => {}))
+for (const pool of pools) pool.on('error', () => {}).on('connect', client => client.on('error', () => {}))
 const [one = new pg.Pool(), two = new pg.Pool()] = pools
 after(async () => {
   await Promise.all(pools.map(pool => pool.end()))
@@ -59,6 +59,18 @@ test('rows go by themselves, a minute after the last second in which their proof
   const calls = before + 2
   for (let index = 0; index < calls; index += 1) await nodes[0]?.claim(proof(`new-${index}`))
   assert.equal(await kept(), calls)
+})
+
+test('[attack 40] a clock that is set back after rows went brings no proof to life again', async () => {
+  const victim = proof('victim')
+  assert.equal(await nodes[0]?.claim(victim), true)
+  state.seconds += 200
+  for (let left = await kept(), n = 0; n < left; n += 1) await nodes[0]?.claim(proof(`after-${n}`))
+  const { rows } = await one.query("select 1 from remit_used_proof where jti = 'victim'")
+  assert.equal(rows.length, 0)
+  state.seconds -= 200
+  assert.equal(await nodes[0]?.claim(victim), false)
+  state.seconds += 200
 })
 
 test('the table is made once, and again without harm; a database that is gone is an outage', async () => {

@@ -171,6 +171,30 @@ test('a key that left the set is known for 300 s at most, and none outlives 24 h
   assert.deepEqual(await kids('one'), ['two'])
 })
 
+test('a clock that is set back keeps no set longer: it is asked for again, and no key that left is known (protocol.md section 8)', async () => {
+  for (const back of [1, 86_400]) {
+    const { state, kids } = keyServer()
+    await kids('one')
+    state.seconds -= back
+    state.answer = JSON.stringify({ keys: [{ ...KEY, kid: 'two' }] })
+    assert.deepEqual(await kids('one'), ['two'])
+    assert.equal(state.fetches, 2)
+    await kids('two')
+    await kids('unknown')
+    assert.equal(state.fetches, 2)
+  }
+})
+
+test('through an outage a set of a time that is more than 24 h ahead is none (protocol.md section 8)', async () => {
+  const { state, kids } = keyServer()
+  await kids('one')
+  state.isDown = true
+  state.seconds -= 86_400
+  assert.deepEqual(await kids('one'), ['one'])
+  state.seconds -= 1
+  await assert.rejects(kids('one'), refusal('temporarily_unavailable', 'jwks_unavailable'))
+})
+
 test('a slow fetch is not joined by a second one (protocol.md section 8)', async () => {
   const { state, kids } = keyServer()
   const first = kids('one')

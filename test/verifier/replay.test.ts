@@ -57,6 +57,20 @@ test('[attack 40] a clock that is set back brings no used proof to life again', 
   await assert.rejects(api.verify(call), REPLAYED)
 })
 
+test('[attack 40] however far a clock is set back, what was forgotten is not taken again', () => {
+  const { state, now } = clock()
+  const cache = memoryReplayCache({ now })
+  const proof = (jti: string, expires_at: number) => ({ jkt: 'k', jti, iat: expires_at - 60, expires_at })
+  assert.equal(cache.claim(proof('victim', NOW + 60)), true)
+  assert.equal(cache.claim(proof('other', NOW + 50)), true)
+  state.seconds = NOW + 71
+  assert.equal(cache.claim(proof('later', NOW + 131)), true)
+  state.seconds = NOW + 30
+  assert.equal(cache.claim(proof('victim', NOW + 60)), false)
+  // Of times of which nothing was forgotten proofs are taken as ever.
+  assert.equal(cache.claim(proof('new', NOW + 61)), true)
+})
+
 test('[attack 41] a jti burnt under another key is free for this one at a resource (key is jkt and jti)', async () => {
   const api = verifier()
   const thief = await generateKey()

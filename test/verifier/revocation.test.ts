@@ -31,6 +31,13 @@ test('knowledge may be 300 s old, and none is no knowledge: 401 revocation_unkno
   await unknown(known(Number.NaN))
 })
 
+test('knowledge of times that are yet to come is none: milliseconds, or a wrong clock (protocol.md section 8)', async () => {
+  await verifier({ revocation: known(-10) }).verify(await request())
+  await unknown(known(-11))
+  await unknown({ asOf: () => (NOW - 1_000_000) * 1000, isRevoked: () => false })
+  await unknown(known(Number.NEGATIVE_INFINITY))
+})
+
 test('the API, and a route of it, may take less (protocol.md section 8)', async () => {
   const options = { revocation: known(20), maxStale: 30 }
   await verifier(options).verify(await request())

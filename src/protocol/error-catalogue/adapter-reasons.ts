@@ -19,8 +19,16 @@ export const ADAPTER_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Send less, or raise maxBodyBytes of the guard.',
   },
   body_encoded: {
-    check: 'The body came with a Content-Encoding, and a parser had undone it before its bytes could be compared.',
-    mend: 'Send the body as it is, or let the guard run before the body parser.',
+    check: 'A body that a proof or a rule names must come without Content-Encoding: no proof covers that header.',
+    mend: 'Send the body as it is.',
+  },
+  body_charset: {
+    check: 'A body that a proof or a rule names must come with one Content-Type at most, and its charset be utf-8.',
+    mend: 'Send one Content-Type with charset=utf-8, or without a charset.',
+  },
+  body_no_json_type: {
+    check: 'The body of an approved call, or of an MCP message, must come as application/json or another +json type.',
+    mend: 'Send the body with Content-Type: application/json.',
   },
   body_broken_off: {
     check: 'The connection ended before the body did.',

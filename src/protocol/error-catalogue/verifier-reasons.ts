@@ -70,15 +70,16 @@ export const VERIFIER_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   approval_no_json: {
     check: 'The body that should be what was approved is no JSON that every reader reads alike.',
-    mend: 'Send the approved arguments in plain JSON: no member twice, no integer beyond 2 to the power of 53.',
+    mend: 'Send the approved arguments in plain JSON: no member twice, no number of more digits than a double keeps.',
   },
   approval_other_body: {
     check: 'The digest in the token was compared with base64url SHA-256 over the JCS of the body.',
     mend: 'Send exactly what was approved. If nobody mixed it up, an agent tried to do something else.',
   },
   revocation_stale: {
-    check: 'The knowledge of revocations is older than this API, or this route, takes (maxStale).',
-    mend: 'See that the API reaches the revocation feed of the issuer; the call may be repeated then.',
+    check:
+      'The knowledge of revocations is older than this API, or this route, takes (maxStale), or dated in the future.',
+    mend: 'See that the API reaches the revocation feed of the issuer, and that its asOf is in seconds; then repeat.',
   },
   proofs_unanchored: {
     check: 'The key at the root of the delegation chain is not registered for that agent (protocol.md section 6).',

@@ -18,6 +18,11 @@ declare module 'fastify' {
   }
 }
 
+export type FastifyOptions = ResourceOptions & {
+  /** Who reaches not-found handlers of your own: as a route's `intent`, and without it nobody. */
+  readonly notFound?: RouteRule | false
+}
+
 /**
  * Protects a Fastify 5 API: `await app.register(remitVerifier, { issuer, audience })` before the routes, and on each of
  * them `config: { intent: { scope: ['read'] } }`. A route of that scope without a rule refuses everybody. Where a route
@@ -40,10 +45,12 @@ const NO_ROUTES = '(empty tree)'
 const TOO_LATE =
   'A route stands before remitVerifier has loaded: await app.register(remitVerifier, ...) first, or put routes into plugins after it.'
 
-async function register(app: FastifyInstance, options: ResourceOptions): Promise<void> {
+async function register(app: FastifyInstance, options: FastifyOptions): Promise<void> {
   if (app.prefix !== '') throw new Error('Register remitVerifier where no prefix is: its metadata has a fixed path.')
   if (app.printRoutes() !== NO_ROUTES) throw new Error(TOO_LATE)
-  const guard = createResourceGuard(options)
+  const { notFound, ...resource } = options
+  const guard = createResourceGuard(resource)
+  if (notFound) guard.readRule(notFound)
   app.get(new URL(guard.resource_metadata).pathname, { config: { intent: false } }, async (request, reply) => {
     const document = guard.metadataFor(request.raw)
     return document ? send(reply, document) : reply.callNotFound()
@@ -52,13 +59,18 @@ async function register(app: FastifyInstance, options: ResourceOptions): Promise
     if (config?.intent !== undefined && config.intent !== false) guard.readRule(config.intent)
   })
   app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) return
-    const { intent } = request.routeOptions.config
+    if (isUsualNotFound(request)) return
+    const intent = request.is404 ? notFound : request.routeOptions.config.intent
     if (intent === false) return
     const judgement = intent === undefined ? NO_RULE : byRule(intent)
     const outcome = await guard.judge(request.raw, judgement, () => intent)
     if ('answer' in outcome) return send(reply, outcome.answer)
   })
+}
+
+/** Fastify's own handler, which serves nothing: those of an app are bound to it, and so have another name. */
+function isUsualNotFound({ is404, routeOptions }: FastifyRequest): boolean {
+  return is404 && routeOptions.handler.name === 'basic404'
 }
 
 const NO_RULE: Judgement = async () => {

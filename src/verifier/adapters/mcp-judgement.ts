@@ -33,8 +33,10 @@ export function mcpJudgement({ rules, otherwise }: McpRules): McpJudgement {
 
   const judgement: Judgement = async (presented, verifier) => {
     const caller = await verifier.verify(presented)
-    const bytes = (await presented.body?.()) ?? new Uint8Array()
-    if (bytes.byteLength === 0) return await verifier.check(caller, otherwise, presented)
+    const bytes = await presented.body()
+    // What a POST says stands in its body alone: an empty one is JSON that nobody can read.
+    if (bytes.byteLength === 0 && presented.method !== 'POST') return await verifier.check(caller, otherwise, presented)
+    presented.checkJson()
     const { value, messages } = readMessages(bytes)
     let verified: Verified = caller
     for (const message of messages) {

@@ -27,7 +27,8 @@ export function pathOf(target: string): string {
   return target.split('?', 1)[0] ?? ''
 }
 
-function headerValues({ rawHeaders }: IncomingMessage, name: string): readonly string[] {
+/** Every value of a header as it was sent: Node keeps one of several, or joins them. */
+export function headerValues({ rawHeaders }: IncomingMessage, name: string): readonly string[] {
   return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
 }
 

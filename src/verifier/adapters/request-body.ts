@@ -1,31 +1,26 @@
 import type { IncomingMessage } from 'node:http'
 import { OAuthError } from '../../protocol/errors.ts'
+import { checkBodyHeaders } from './body-headers.ts'
 
-/** Bodies that were read, by a body parser before us or here; `encoded` where these are not the bytes that were sent. */
-const kept = new WeakMap<IncomingMessage, Uint8Array | 'encoded'>()
+/** Bodies that were read, by a body parser before us or here. */
+const kept = new WeakMap<IncomingMessage, Uint8Array>()
 
 /**
  * For body parsers that run before the guard, as `express.json({ verify: keepRawBody })`: keeps the bytes that the parser
  * read, which `bd` and approvals are compared with.
  */
 export function keepRawBody(request: IncomingMessage, _response: unknown, bytes: Uint8Array): void {
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  kept.set(request, encoding.toLowerCase() === 'identity' ? bytes : 'encoded')
+  kept.set(request, bytes)
 }
 
 /**
  * The bytes of a body, at most `limit`. The stream is left as if nobody had read it: parsers and handlers that come after
- * read the same bytes. Throws `invalid_request` for a body that is too long or broken off, and a plain error where
- * somebody has read it and kept nothing: that must never pass for an empty body.
+ * read the same bytes. Throws `invalid_request` for a body that is too long or broken off, or that they could read as
+ * something else, and a plain error where somebody has read it and kept nothing: that must never pass for an empty body.
  */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array> {
+  checkBodyHeaders(request)
   const bytes = kept.get(request)
-  if (bytes === 'encoded') {
-    throw new OAuthError('invalid_request', 'Send the body without Content-Encoding.', {
-      reason: 'body_encoded',
-      status: 415,
-    })
-  }
   if (bytes !== undefined) return bytes
   if (!hasBody(request)) return new Uint8Array()
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge()
@@ -63,7 +58,7 @@ async function peek(request: IncomingMessage, limit: number): Promise<Uint8Array
   }
   const onBrokenOff = () => reject(brokenOff())
   // Only of a body without a byte, and not on every Node: everything else was put back before.
-  const onEnd = () => resolve(new Uint8Array())
+  const onEnd = () => (size === 0 ? resolve(new Uint8Array()) : reject(new Error('The body could not be put back.')))
   request.on('readable', onReadable)
   request.on('end', onEnd)
   request.on('close', onBrokenOff)

@@ -5,6 +5,7 @@ import { onceAMinute } from '../once-a-minute.ts'
 import { resourceStatus } from '../resource-status.ts'
 import type { RouteRule } from '../route-rule.ts'
 import { createVerifier, type PresentedRequest, type Verified, type Verifier } from '../verify.ts'
+import { checkJsonType } from './body-headers.ts'
 import { admit, admittedBy } from './intent-of.ts'
 import { pathOf, presentedRequest, requestTarget } from './presented-request.ts'
 import { protectedResourceMetadata, protectedResourceUrl } from './protected-resource.ts'
@@ -15,8 +16,15 @@ import type { ResourceOptions } from './resource-options.ts'
 /** A request that may go on, or what it is answered. */
 export type Outcome = { readonly verified: Verified } | { readonly answer: Answer }
 
+/** A request as an adapter shows it. */
+export type Presented = PresentedRequest & {
+  readonly body: () => Promise<Uint8Array>
+  /** Throws `invalid_request` where the body does not say that it is JSON. */
+  readonly checkJson: () => void
+}
+
 /** Throws `OAuthError` for what must not pass. `before` is who an earlier guard of this resource found. */
-export type Judgement = (presented: PresentedRequest, verifier: Verifier, before?: Verified) => Promise<Verified>
+export type Judgement = (presented: Presented, verifier: Verifier, before?: Verified) => Promise<Verified>
 
 /** The rule that was asked last, for the challenge. */
 type Asked = () => RouteRule | undefined
@@ -31,6 +39,9 @@ export type ResourceGuard = {
 }
 
 const MAX_BODY_BYTES = 1_048_576
+/** Where a body begins and ends is told by other means there (RFC 9113 section 8.1), and Node shows them in another way. */
+const ONLY_HTTP_1 =
+  'The guard judges HTTP/1.1 alone: serve this API on node:http, and let a proxy in front speak HTTP/2.'
 
 /** What all adapters share: the verifier, the document, the answers. Throws where the audience is no http URL. */
 export function createResourceGuard(options: ResourceOptions): ResourceGuard {
@@ -54,7 +65,12 @@ export function createResourceGuard(options: ResourceOptions): ResourceGuard {
   async function judge(request: IncomingMessage, judgement: Judgement, asked: Asked): Promise<Outcome> {
     const watched = watch(verifier)
     try {
-      const presented = { ...presentedRequest(request, publicUrl), body: () => readBody(request, maxBodyBytes) }
+      if (request.httpVersionMajor > 1) throw new Error(ONLY_HTTP_1)
+      const presented = {
+        ...presentedRequest(request, publicUrl),
+        body: () => readBody(request, maxBodyBytes),
+        checkJson: () => checkJsonType(request),
+      }
       const verified = await judgement(presented, watched.verifier, admittedBy(verifier, request))
       admit(request, { verified, verifier })
       return { verified }

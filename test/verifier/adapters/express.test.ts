@@ -1,49 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gzipSync } from 'node:zlib'
-import express, { type RequestHandler } from 'express'
-import { intentOf, keepRawBody, protect } from '../../../src/verifier/adapters/express.ts'
-import type { RouteRule } from '../../../src/verifier/route-rule.ts'
+import express from 'express'
+import { intentOf, protect } from '../../../src/verifier/adapters/express.ts'
 import { jsonOf } from '../../support/json-of.ts'
-import { INTENT, NOW, STEP_CLAIMS } from '../given-call.ts'
-import { boundHeaders, type Call, digest, given, issuedToken, listening } from './issued.ts'
+import { NOW } from '../given-call.ts'
+import { api, echo } from './express-api.ts'
+import { boundHeaders, given, issuedToken, listening } from './issued.ts'
 
-const JSON_TYPE = { 'content-type': 'application/json' }
-const ORDER = '{"order": 7,  "item":"tea"}'
 const METADATA = 'https://api.example.com/.well-known/oauth-protected-resource/v1'
-
-/** Answers with what a handler is given. */
-const echo: RequestHandler = (request, response) => {
-  response.json({ client_id: intentOf(request).claims.client_id, body: request.body ?? null })
-}
-
-type Setup = { readonly rule?: RouteRule; readonly before?: RequestHandler[]; readonly after?: RequestHandler[] }
-
-async function api({ rule = {}, before = [], after = [] }: Setup = {}) {
-  const { options, told } = given()
-  const app = express()
-  const guard = protect(options)
-  const reached: string[] = []
-  for (const handler of before) app.use(handler)
-  app.use(guard(rule), (request, _response, next) => {
-    reached.push(request.path)
-    next()
-  })
-  for (const handler of after) app.use(handler)
-  app.all('/v1/orders', echo)
-  return { url: `${await listening(app)}/v1/orders`, told, reached }
-}
-
-type Sent = Omit<RequestInit, 'headers'> & { readonly call?: Call; readonly headers?: Record<string, string> }
-
-async function post(url: string, { call, headers, ...init }: Sent): Promise<Response> {
-  const bound = await boundHeaders({ method: 'POST', ...call })
-  return await fetch(url, { method: 'POST', ...init, headers: { ...JSON_TYPE, ...bound, ...headers } })
-}
-
-async function* inPieces(bytes: Uint8Array, size: number) {
-  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
-}
 
 test('a request without a token is challenged and learns of no error (RFC 6750 section 3, RFC 9728 section 5.1)', async () => {
   const { url, told, reached } = await api({ rule: { scope: ['read'] } })
@@ -186,93 +150,6 @@ test('intentOf throws where no guard let the request pass', async () => {
     response.end('thrown')
   })
   assert.equal(await (await fetch(`${await listening(app)}/v1/orders`)).text(), 'thrown')
-})
-
-const ORDERS: readonly (readonly [string, Setup])[] = [
-  ['the guard before express.json()', { after: [express.json({ limit: '1mb' })] }],
-  [
-    'the guard after express.json() that keeps the bytes',
-    { before: [express.json({ limit: '1mb', verify: keepRawBody })] },
-  ],
-]
-
-for (const [how, setup] of ORDERS) {
-  test(`[attack 126] ${how}: bd holds the body, and handlers get it (section 8)`, async () => {
-    const { url, told } = await api(setup)
-    const good = await post(url, { body: ORDER, call: { bound: ORDER } })
-    assert.deepEqual(await jsonOf(good), { client_id: 'patcher-app', body: { order: 7, item: 'tea' } })
-    const plain = await post(url, { body: ORDER })
-    assert.deepEqual((await jsonOf(plain)).body, { order: 7, item: 'tea' })
-    const swapped = await post(url, { body: ORDER.replace('7', '8'), call: { bound: ORDER } })
-    assert.deepEqual([swapped.status, (await jsonOf(swapped)).error], [401, 'invalid_dpop_proof'])
-    const dropped = await post(url, { call: { bound: ORDER } })
-    assert.equal(dropped.status, 401)
-    assert.deepEqual(
-      told.refusals.map(({ reason }) => reason),
-      ['bd_mismatch', 'bd_mismatch'],
-    )
-    assert.deepEqual(told.log, [])
-  })
-
-  test(`${how}: an approval is compared with the body (section 8)`, async () => {
-    const { url, told } = await api({ ...setup, rule: { approval: 'json-body' } })
-    const arguments_digest = digest('{"item":"tea","order":7}')
-    const { agent_proof } = STEP_CLAIMS
-    const approval = { id: 'apr_1', arguments_digest }
-    const token = await issuedToken({ agent_proof, intent: { ...INTENT, approval } })
-    assert.equal((await post(url, { body: ORDER, call: { token } })).status, 200)
-    assert.equal((await post(url, { body: ORDER.replace('tea', 'gin'), call: { token } })).status, 403)
-    assert.deepEqual(
-      told.refusals.map(({ reason }) => reason),
-      ['approval_other_body'],
-    )
-  })
-
-  test(`${how}: a body in pieces, longer than any buffer`, async () => {
-    const { url } = await api(setup)
-    const body = JSON.stringify({ rows: Array.from({ length: 8_000 }, (_, index) => `row ${index}`) })
-    const pieces = inPieces(Buffer.from(body), 10_007)
-    const answer = await post(url, { body: pieces, duplex: 'half', call: { bound: body } })
-    assert.deepEqual((await jsonOf(answer)).body, JSON.parse(body))
-  })
-}
-
-test('a parser before the guard that kept nothing is a fault of the API: 500, told to its developer', async () => {
-  const { url, told } = await api({ before: [express.json()] })
-  const answer = await post(url, { body: ORDER, call: { bound: ORDER } })
-  assert.deepEqual([answer.status, answer.headers.get('www-authenticate')], [500, null])
-  assert.deepEqual(await jsonOf(answer), {
-    error: 'server_error',
-    error_description: 'The request could not be judged.',
-  })
-  assert.match(told.log.join(), /keepRawBody/)
-  // What names no body needs none.
-  assert.equal((await post(url, { body: ORDER })).status, 200)
-})
-
-test('an encoded body is bound as it was sent; where a parser undid it first it is refused', async () => {
-  const zipped = gzipSync(ORDER)
-  const sent = { body: zipped, headers: { 'content-encoding': 'gzip' }, call: { bound: zipped } }
-  const first = await api({ after: [express.json()] })
-  assert.deepEqual((await jsonOf(await post(first.url, sent))).body, { order: 7, item: 'tea' })
-  const last = await api({ before: [express.json({ verify: keepRawBody })] })
-  assert.equal((await post(last.url, sent)).status, 415)
-  assert.deepEqual(
-    last.told.refusals.map(({ reason }) => reason),
-    ['body_encoded'],
-  )
-})
-
-test('a handler may stream a body that the guard read', async () => {
-  const { options } = given()
-  const app = express().post('/v1/orders', protect(options)({ boundBody: true }), async (request, response) => {
-    let size = 0
-    for await (const chunk of request) size += Buffer.from(chunk).byteLength
-    response.json({ size })
-  })
-  const body = 'x'.repeat(300_000)
-  const url = `${await listening(app)}/v1/orders`
-  assert.deepEqual(await jsonOf(await post(url, { body, call: { bound: body } })), { size: 300_000 })
 })
 
 test('a mounted app is judged by the whole path that clients see (attacks.md 36)', async () => {

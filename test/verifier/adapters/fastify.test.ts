@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import Fastify, { type FastifyContextConfig, type FastifyInstance } from 'fastify'
 import { intentOf, remitVerifier } from '../../../src/verifier/adapters/fastify.ts'
+import type { RouteRule } from '../../../src/verifier/route-rule.ts'
 import { jsonOf } from '../../support/json-of.ts'
 import { boundHeaders, given } from './issued.ts'
 
@@ -144,6 +145,38 @@ test('a registration that nobody awaited guards the plugins after it: with a rul
   assert.equal((await fetch(`${url}/v1/orders`, { headers: await boundHeaders() })).status, 200)
   const headers = await boundHeaders({ path: '/v1/forgotten' })
   assert.equal((await fetch(`${url}/v1/forgotten`, { headers })).status, 403)
+})
+
+test('a not-found handler that serves something is a route without a rule: nobody reaches it unless the API says who', async () => {
+  const get = async (path: string, notFound?: RouteRule | false, headers = {}) => {
+    const app = Fastify()
+    after(() => app.close())
+    await app.register(remitVerifier, { ...given().options, ...(notFound !== undefined && { notFound }) })
+    app.setNotFoundHandler(async (_request, reply) => await reply.code(200).send('the app'))
+    app.register(
+      async inner => {
+        inner.get('/known', { config: { intent: false } }, async (_request, reply) => reply.callNotFound())
+        inner.setNotFoundHandler(async (_request, reply) => await reply.code(200).send('the inner app'))
+      },
+      { prefix: '/v1/inner' },
+    )
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const response = await fetch(`${url}${path}`, { headers })
+    return [response.status, await response.text()] as const
+  }
+  for (const path of ['/v1/page', '/v1/inner/page', '/']) {
+    assert.equal((await get(path, undefined, await boundHeaders({ path })))[0], 403, path)
+    assert.equal((await get(path, {}))[0], 401, path)
+    assert.equal((await get(path, { scope: ['admin'] }, await boundHeaders({ path })))[0], 403, path)
+  }
+  assert.deepEqual(await get('/v1/page', false), [200, 'the app'])
+  assert.deepEqual(await get('/v1/inner/page', {}, await boundHeaders({ path: '/v1/inner/page' })), [
+    200,
+    'the inner app',
+  ])
+  // A route that is open to everybody may say so of what it hands on.
+  assert.deepEqual(await get('/v1/inner/known'), [200, 'the inner app'])
+  await assert.rejects(get('/', { agent_id: 'worker' }), TypeError)
 })
 
 test('intentOf throws on a route that is open to everybody', async () => {

@@ -181,9 +181,28 @@ test('the handler is given the JSON that was judged, and nothing where there was
   )
   const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
   const headers = await boundHeaders({ method: 'POST', path: '/v1' })
-  await fetch(`${url}/v1`, { method: 'POST', headers, body: JSON.stringify(ping) })
+  await fetch(`${url}/v1`, { method: 'POST', headers: { ...HEADERS, ...headers }, body: JSON.stringify(ping) })
   await fetch(`${url}/v1`, { headers: await boundHeaders({ path: '/v1' }) })
   assert.deepEqual(bodies, [ping, undefined])
+})
+
+test('[attack 126] a POST without a body, and one that does not say that it is JSON in UTF-8, reach no handler', async () => {
+  const { options, told } = given()
+  const guard = protectMcp({ ...options, otherwise: {}, rules: {} })
+  const url = await listening(guard(() => assert.fail('It was let pass.')))
+  const status = async (body: string, headers: Record<string, string>) => {
+    const bound = await boundHeaders({ method: 'POST', path: '/v1' })
+    return (await fetch(`${url}/v1`, { method: 'POST', body, headers: { ...HEADERS, ...bound, ...headers } })).status
+  }
+  const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+  assert.equal(await status('', {}), 400)
+  assert.equal(await status(ping, { 'content-type': 'text/plain' }), 415)
+  assert.equal(await status(ping, { 'content-type': 'application/json; charset=utf-16le' }), 415)
+  assert.equal(await status(ping, { 'content-encoding': 'gzip' }), 415)
+  assert.deepEqual(
+    told.refusals.map(({ reason }) => reason),
+    ['json_malformed', 'body_no_json_type', 'body_charset', 'body_encoded'],
+  )
 })
 
 test('a rule that says what cannot be stops the start; whoever asks for a stranger is told', () => {
