@@ -4,7 +4,7 @@ import { accessSchema } from '../protocol/access.ts'
 import { batchAnswerSchema } from '../protocol/agent.ts'
 import type { HolderKey } from '../protocol/sign.ts'
 import { collectAccess } from './access-option.ts'
-import { readRecord } from './admin-client.ts'
+import { type Row, readRecord } from './admin-client.ts'
 import { addVersionOptions, FILE_HELP, readComponents, versionOptions } from './agent-components.ts'
 import { addCredentialOptions, addForeignTokenOption, readCredential, readForeignToken } from './credential.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
@@ -14,8 +14,6 @@ import { registrationClient } from './registration-client.ts'
 import { openSession, type Session } from './session.ts'
 
 const COLUMNS = ['agent_id', 'status', 'version', 'registration_id', 'checksum']
-const NO_ACCESS =
-  'Without --access it may ask for nothing yet, unless the client has policy "default_grant: client": give --access with its next version.'
 const PENDING = 'It is pending: an administrator runs "remit agent approve".'
 
 const createOptions = versionOptions.extend({
@@ -63,7 +61,7 @@ async function createOne(command: Command, file: string, options: CreateOptions)
     ? register(key === undefined ? undefined : await readKeyFile(key))
     : withNewKeyFile(generateKey, register))
   const record = readRecord(registered)
-  if (options.access === undefined && record.version === 1) session.out.note(NO_ACCESS)
+  if (options.access === undefined && record.version === 1) session.out.note(noAccess(client_id, [record]))
   if (record.status === 'pending') session.out.note(PENDING)
   session.out.result(record, recordText(record))
 }
@@ -81,7 +79,8 @@ async function createSeveral(command: Command, files: readonly string[], options
     throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
   }
   const { registrations } = answer.data
-  if (options.access === undefined && registrations.some(made => made.version === 1)) session.out.note(NO_ACCESS)
+  const first = registrations.filter(made => made.version === 1)
+  if (options.access === undefined && first.length > 0) session.out.note(noAccess(client_id, first))
   if (registrations.some(made => made.status === 'pending')) session.out.note(PENDING)
   session.out.result(registrations, tableText(COLUMNS, registrations))
 }
@@ -90,6 +89,21 @@ async function open(session: Session, command: Command) {
   const credential = await readCredential(command)
   const api = await registrationClient(session, credential, 'register:intent', await readForeignToken(command))
   return { client_id: credential.client_id, api }
+}
+
+/** The same content is no second version while the first one lives: to give it access, that one ends before. */
+function noAccess(client_id: string, first: readonly Row[]): string {
+  const [only, ...others] = first
+  const { agent_id = 'AGENT', registration_id = 'REG', status } = (others.length === 0 && only) || {}
+  const end =
+    status === 'pending'
+      ? `remit agent reject ${client_id} ${agent_id} --reason "..."`
+      : `remit agent retire ${client_id} ${agent_id} --registration ${registration_id}`
+  return [
+    'Without --access it may ask for nothing, unless the client has policy "default_grant: client".',
+    `To give it some with the same content: ${end}, then this command again with --access`,
+    '(and --key in place of --generate-key).',
+  ].join(' ')
 }
 
 function requestOf(app_id: string, agent_components: unknown, options: CreateOptions): object {

@@ -2,16 +2,17 @@ import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { type ApprovalDetail, approvalDetailSchema, argumentsDigestSchema } from '../protocol/approval.ts'
 import { adminClient, listAll, type Row, readRecord } from './admin-client.ts'
+import { approvalNotes, byAnother, NO_ARGUMENTS } from './approval-notes.ts'
 import { approvalText } from './approval-text.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
+import { readLogin } from './login-session.ts'
 import { recordText, tableText } from './output.ts'
+import { readProfile } from './profile.ts'
 import type { ProtectedClient } from './protected-client.ts'
 import { openSession } from './session.ts'
 
 const PATH = '/admin/v1/approvals'
 const COLUMNS = ['approval_id', 'status', 'workflow_id', 'workflow_step', 'agent_id', 'initiated_by', 'opened_at']
-/** What stands for the digest of a step without arguments. */
-const NO_ARGUMENTS = 'none'
 
 const listOptions = z.object({ status: z.string(), execution: z.string().optional() })
 const decideOptions = z.object({ digest: z.string(), reason: z.string() })
@@ -42,9 +43,8 @@ export function addApprovalCommand(program: Command): void {
       const detail = await readApproval(await adminClient(session, 'approve:steps'), approval_id)
       const text = approvalText(detail)
       if (detail.status === 'pending') {
-        const named = `${approval_id} --digest ${digestText(detail)} --reason "..."`
-        session.out.note(`Let it be done: remit approval grant ${named}`)
-        session.out.note(`Turn it down:   remit approval deny ${named}`)
+        const login = await readLogin(session, await readProfile(session))
+        for (const note of approvalNotes(detail, login?.sub)) session.out.note(note)
       }
       session.out.result(detail, text)
     })
@@ -83,7 +83,13 @@ export async function decide(
     throw wrongUsage('--digest takes the base64url SHA-256 that "remit approval show" prints, or "none".')
   }
   const arguments_digest = digest === NO_ARGUMENTS ? null : digest
-  return readRecord(await api.post(pathOf(approval_id), { decision, arguments_digest, reason }))
+  try {
+    return readRecord(await api.post(pathOf(approval_id), { decision, arguments_digest, reason }))
+  } catch (error) {
+    if (!(error instanceof CliFailure) || error.code !== 'forbidden') throw error
+    const again = `${decision === 'grant' ? 'approve' : 'approval deny'} ${approval_id} ...`
+    throw new CliFailure(error.code, error.message, { ...error.details, next: byAnother(again) })
+  }
 }
 
 /** Throws CliFailure. */
@@ -91,11 +97,6 @@ export async function readApproval(api: ProtectedClient, approval_id: string): P
   const detail = approvalDetailSchema.safeParse(await api.get(pathOf(approval_id)))
   if (detail.success) return detail.data
   throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
-}
-
-/** The digest as `--digest` takes it. */
-export function digestText({ arguments_digest }: ApprovalDetail): string {
-  return arguments_digest ?? NO_ARGUMENTS
 }
 
 function pathOf(approval_id: string): string {

@@ -6,7 +6,7 @@ const NEXT: Readonly<Record<string, string>> = {
   invalid_token: 'Check that this machine and the server have the same time, then run the command again.',
   insufficient_scope: 'Use the profile of an administrator who has this scope.',
   invalid_scope:
-    'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists those that "remit agent create --access" gave the agent itself.',
+    'Ask for scopes that the resource, the client and the agent all have: "remit agent show" lists those that "remit agent create --access" gave the agent itself; under a delegation for no more than that gives.',
   invalid_target:
     'Name a resource that is registered ("remit resource list"), in the access of the client ("remit client show"), and in the grant of the agent itself ("remit agent show"), which "remit agent create --access" gives it.',
   unknown_agent:
@@ -14,9 +14,10 @@ const NEXT: Readonly<Record<string, string>> = {
   agent_checksum_mismatch:
     'Register these components with "remit agent create"; where that version is pending, an administrator approves it.',
   agent_key_mismatch:
-    'Sign with the key that was registered for this agent: --key FILE; one without a key gets it with its next version, by "remit agent create --generate-key FILE".',
+    'Sign with a key that was registered for this agent: --key FILE; one without a key, or another key, gets it by "remit agent key add".',
   invalid_dpop_proof: 'Give the key of the agent with --key FILE, and check the clock of this machine.',
-  duplicate_agent: 'This content is registered already; there is nothing to do.',
+  duplicate_agent:
+    'Same content: nothing was changed, --access, --key and --generate-key neither. Other access: retire the version, then register again. Another key: "remit agent key add".',
   workflow_required: 'Name the step with --workflow and --step.',
   temporarily_unavailable: 'Try again in some seconds; "remit doctor" on the host of the server says what is wrong.',
 }

@@ -18,7 +18,8 @@ FILE holds the workflow, in JSON or YAML, for example:
   workflow_id: greeting
   steps:
     - { step_id: look, agent_id: hello, required: true }
-    - { step_id: speak, agent_id: hello, dependencies: [look] }
+    - { step_id: gate, approval_gate: true, dependencies: [look] }
+    - { step_id: speak, agent_id: hello, dependencies: [gate], requires_approval: true }
 Several files are registered all or none.`
 
 /** `remit workflow create`: one workflow, or several at once, all or none. */

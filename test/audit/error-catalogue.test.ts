@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ERROR_CATALOGUE, REASON_CATALOGUE, REASON_FAMILIES } from '../../src/protocol/error-catalogue.ts'
 import { AJWT_ERRORS, ERROR_CODES } from '../../src/protocol/errors.ts'
@@ -43,6 +43,15 @@ test('an entry is plain English in ASCII: one sentence of the check, and placeho
     assert.match(mend, /^[A-Z].{10,}\.$/, reason)
     assert.match(command, /^(remit .+)?$/, reason)
     for (const placeholder of command.match(/\{[^}]*\}/g) ?? []) assert.match(placeholder, known, reason)
+  }
+})
+
+test('an entry sends its reader to no page that is not there, and to no section of a design', () => {
+  const root = new URL('../../', import.meta.url)
+  for (const [name, entry] of Object.entries({ ...REASON_CATALOGUE, ...ERROR_CATALOGUE })) {
+    const text = Object.values(entry).join(' ')
+    assert.doesNotMatch(text, /protocol\.md|(?<!RFC \d+ )\bsections? \d/, name)
+    for (const page of text.match(/\bdocs\/[\w.-]+\w/g) ?? []) assert.ok(existsSync(new URL(page, root)), page)
   }
 })
 

@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
+import { approvalNotes } from '../../src/cli/approval-notes.ts'
 import { ask } from '../../src/cli/confirm.ts'
 import { agentChecksum } from '../../src/protocol/checksum.ts'
 import { sha256Base64url } from '../../src/protocol/digest.ts'
@@ -104,6 +105,7 @@ describe('approvals and webhooks by the command line', async () => {
     assert.match(shown.stdout, /\nstep_opens +pay refund at https:\/\/bank\.example\.test\n/)
     assert.doesNotMatch(shown.stdout, /\u200b|\u202e/)
     assert.match(shown.stderr, new RegExp(`remit approval grant ${id} --digest ${digest} --reason`))
+    assert.match(shown.stderr, /^Not as one of: {2}user:local:anna$/m)
     const { value } = await remitJson(cwd, ['approval', 'show', id, ...asBen])
     assert.equal(value.arguments, '{"amount":1200,"to":"DE\u200b89\u202e"}')
   })
@@ -118,6 +120,8 @@ describe('approvals and webhooks by the command line', async () => {
     assert.deepEqual([other.code, other.value.error], [1, 'conflict'])
     const own = await remitJson(cwd, [...grant, '--digest', digest])
     assert.deepEqual([own.code, own.value.error], [1, 'forbidden'])
+    const another = 'remit admin add --owner user:local:ben --profile-out ben.json, then remit --profile ben.json'
+    assert.equal(own.value.next, `${another} approve ${id} ...`)
     const granted = await remitJson(cwd, [...grant, '--digest', digest, ...asBen])
     assert.deepEqual([granted.code, granted.value.status], [0, 'granted'], granted.stderr)
     const without = await asked()
@@ -146,6 +150,15 @@ describe('approvals and webhooks by the command line', async () => {
     assert.match(granted.stderr, /\nArguments\n│ {\n│ {3}"amount": 2,\n│ {3}"to": "DE89"\n│ }\n/)
     assert.match(granted.stdout, /\nstatus +granted\n/)
     assert.equal((await remit(cwd, [...approve, ...script, digest])).code, 1)
+  })
+
+  test('whoever is logged in and may not decide is shown no command that would be refused', () => {
+    const detail = { approval_id: 'apr', arguments_digest: null, excluded_owners: ['user:staff:eve'] }
+    const own = approvalNotes(detail, 'user:staff:eve').join('\n')
+    assert.match(own, /^As user:staff:eve you may not decide .* remit --profile ben\.json approval show apr$/)
+    for (const reader of ['user:staff:tom', undefined]) {
+      assert.match(approvalNotes(detail, reader)[0] ?? '', /remit approval grant apr --digest none --reason/)
+    }
   })
 
   test('a question is answered by a line, and by nothing where the terminal is closed', async () => {

@@ -61,12 +61,16 @@ describe('the command line against a server', async () => {
     assert.equal(pasted.code, 0)
     assert.match(pasted.stdout, /aud: 'https:\/\/api\.example\.test'[\s\S]*executed_by: 'hello'/)
     const twice = await run('/bin/sh', ['-s'], { cwd, stdin: stdout })
-    assert.deepEqual([twice.code, twice.stdout], [1, ''])
-    assert.match(twice.stderr, /error: 'duplicate_agent'/)
+    // The answer to a duplicate names the checksum too: the lines go on.
+    assert.deepEqual([twice.code, twice.stderr], [0, ''])
+    assert.match(twice.stdout, /executed_by: 'hello'/)
+    const wrong = await run('/bin/sh', ['-s'], { cwd, stdin: stdout.replace(/(APP=hello-app:)\S+/, '$1wrong') })
+    assert.deepEqual([wrong.code, wrong.stdout], [1, ''])
+    assert.match(wrong.stderr, /error: 'invalid_client'/)
     const nobody = stdout.replace(issuer, (await freeAddresses()).issuer)
     const unanswered = await run('/bin/sh', ['-s'], { cwd, stdin: nobody })
     assert.match(unanswered.stderr, /^curl: .*\nno answer\n/)
-    for (const { stderr } of [twice, unanswered]) assert.doesNotMatch(stderr, /^ +at |SyntaxError/m)
+    for (const { stderr } of [wrong, unanswered]) assert.doesNotMatch(stderr, /^ +at |SyntaxError/m)
   })
 
   test('README has the lines that init --example prints; a second time it says that the secret is gone', async () => {
@@ -90,11 +94,22 @@ describe('the command line against a server', async () => {
     const withKey = ['--generate-key', 'notes-key.json']
     const registered = await remitJson(cwd, ['agent', 'create', 'agent.yaml', ...asNotes, ...withKey])
     assert.deepEqual([registered.code, registered.value.status], [0, 'active'])
-    assert.match(registered.stderr, /it may ask for nothing yet.*--access/)
+    const { agent_id, registration_id } = registered.value
+    const retire = ['agent', 'retire', 'notes-app', agent_id, '--registration', registration_id]
+    assert.ok(registered.stderr.includes(`: remit ${retire.join(' ')}, then this command again with --access`))
     const asked = ['--file', 'agent.yaml', '--key', 'notes-key.json', '--scope', 'read', '--resource', API]
     const refused = await remitJson(cwd, ['token', 'mint', ...asNotes, ...asked])
     assert.equal(refused.code, 1)
+    assert.match(refused.value.message, /not in the access of the client, or of this agent/)
     assert.match(refused.value.next, /the agent itself .*--access/)
+    const again = ['agent', 'create', 'agent.yaml', ...asNotes, '--key', 'notes-key.json', '--access', `${API} read`]
+    const same = await remitJson(cwd, again)
+    assert.equal(same.value.error, 'duplicate_agent')
+    assert.match(same.value.next, /^Same content: nothing was changed.*retire the version.*remit agent key add/)
+    assert.equal((await remitJson(cwd, retire)).code, 0)
+    const given = await remitJson(cwd, again)
+    assert.deepEqual([given.code, given.value.status], [0, 'active'], given.stderr)
+    assert.equal((await remitJson(cwd, ['token', 'mint', ...asNotes, ...asked])).code, 0)
   })
 
   test('client create, list and show; a secret goes into a new file of mode 0600', async () => {

@@ -54,6 +54,18 @@ describe('workflows, revocation and introspection by the command line', async ()
     }
   })
 
+  test('the example of workflow create --help is a workflow with a gate and a step that it guards', async () => {
+    const { stdout } = await remit(cwd, ['workflow', 'create', '--help'])
+    const [, example = ''] = /for example:\n([\s\S]*?)\n(?! )/.exec(stdout) ?? []
+    const ungated = example.replace(', approval_gate: true', ', agent_id: hello')
+    const create = ['workflow', 'create', '-', ...asApp]
+    const refused = await remitJson(cwd, create, {}, ungated.replaceAll('hello', 'greeter'))
+    assert.match(refused.value.message, /needs a step with approval_gate: true \(and no agent_id\) before it/)
+    const created = await remitJson(cwd, create, {}, example.replaceAll('hello', 'greeter'))
+    assert.deepEqual(created.value, { status: 'registered', workflow_id: 'greeting', version: 1 })
+    assert.equal((await remitJson(cwd, ['workflow', 'deregister', 'greeting', ...asApp])).code, 0)
+  })
+
   test('workflow create takes several files, all or none, and says which is refused', async () => {
     const refused = await remitJson(cwd, ['workflow', 'create', 'one.yaml', 'bad.yaml', ...asApp])
     assert.deepEqual([refused.code, refused.value.error], [1, 'invalid_request'])
@@ -115,6 +127,7 @@ describe('workflows, revocation and introspection by the command line', async ()
     assert.deepEqual(
       listed.value.map((row: { workflow_id: string; status: string }) => [row.workflow_id, row.status]),
       [
+        ['greeting', 'deregistered'],
         ['one', 'active'],
         ['two', 'deregistered'],
       ],

@@ -115,6 +115,7 @@ test('one refusal refuses all, and the answer says of each what came of it (sect
         error_description: 'A version with this checksum is pending, active or draining.',
         registration_id: there.registration_id,
         existing_agent_id: 'there',
+        checksum: there.checksum,
       },
       {
         agent_id: 'foreign',

@@ -92,7 +92,8 @@ test('[attack 92] duplicate_agent names the version to the owner only, and nothi
   await assert.rejects(register(ctx, app, agentBody('twin')), (error: unknown) => {
     assert(error instanceof OAuthError)
     assert.equal(error.code, 'duplicate_agent')
-    assert.deepEqual(error.details, { registration_id: first.registration_id, existing_agent_id: 'planner' })
+    const { registration_id, checksum } = first
+    assert.deepEqual(error.details, { registration_id, existing_agent_id: 'planner', checksum })
     return true
   })
   assert.equal((await register(ctx, other, agentBody('twin-other'))).status, 'active')

@@ -152,6 +152,7 @@ test('an agent is registered, read without its components, and refused a second 
         error_uri: `${issuer}/errors/duplicate_agent`,
         registration_id,
         existing_agent_id: 'reader',
+        checksum,
       },
     ],
   )

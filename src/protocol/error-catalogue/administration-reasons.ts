@@ -27,7 +27,7 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   own_suspension: {
     check:
-      'The acting owner was compared with who suspended the agent and who owns its client: one of them (section 11).',
+      'The acting owner was compared with who suspended the agent and who owns its client: one of them (see docs/administration.md).',
     mend: 'Have an administrator of another owner resume it.',
     command: AGENT,
   },
@@ -71,7 +71,7 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit agent key list {client_id} {agent_id}',
   },
   key_revoked: {
-    check: 'A revocation stands for the key of the proof (protocol.md section 9).',
+    check: 'A revocation stands for the key of the proof (see docs/operations.md).',
     mend: 'Use another key; find who revoked this one, and why.',
     command: 'remit audit search --action revocation.create',
   },
@@ -81,7 +81,7 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit doctor',
   },
   initiator_revoked: {
-    check: 'A revocation stands for the one in whose name the run was begun (protocol.md section 9).',
+    check: 'A revocation stands for the one in whose name the run was begun (see docs/operations.md).',
     mend: 'Find who revoked it, and why.',
     command: 'remit audit search --action revocation.create',
   },
@@ -92,7 +92,7 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   resource_not_active: {
     check: 'The status of the resource was read and is not active.',
-    mend: 'Register another resource; names are never given out again (section 9).',
+    mend: 'Register another resource; names are never given out again (see docs/operations.md).',
     command: 'remit resource list',
   },
   workflow_not_active: {
@@ -116,13 +116,13 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   open_executions: {
-    check: 'The executions of the workflow were looked up; some are open (protocol.md section 5).',
+    check: 'The executions of the workflow were looked up; some are open (see docs/operations.md).',
     mend: 'Wait until they end, or end them with close=true: nothing more is minted in them, and what was minted expires by itself.',
     command: 'remit workflow deregister {workflow_id} --close --help',
   },
   client_deleted: {
     check: 'The status of the client was read and is deleted.',
-    mend: 'Nothing needs to be done; its name is never given out again (section 9).',
+    mend: 'Nothing needs to be done; its name is never given out again (see docs/operations.md).',
     command: CLIENT,
   },
   no_secret: {
@@ -151,7 +151,7 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {caller}',
   },
   malformed_id: {
-    check: 'The id of the revocation was compared with the form that ids of this kind have (protocol.md section 9).',
+    check: 'The id of the revocation was compared with the form that ids of this kind have (see docs/operations.md).',
     mend: 'An agent is client_id/agent_id, a key its thumbprint of 43 characters, an initiator a subject name.',
     command: 'remit revoke --help',
   },

@@ -19,11 +19,11 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Get a new token. If it is new, the resource reads the keys of another server: check its issuer.',
   },
   token_claims: {
-    check: 'The claims of the token were compared with their schema (protocol.md section 7).',
+    check: 'The claims of the token were compared with their schema.',
     mend: 'Take tokens of this issuer; verifier and server should be of one release.',
   },
   token_profile: {
-    check: 'typ, cnf and sub_profile of the token must all be those of one profile (protocol.md section 7).',
+    check: 'typ, cnf and sub_profile of the token must all be those of one profile.',
     mend: 'Take the token as issued.',
   },
   token_iss: {
@@ -52,7 +52,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Sign with the key for which the token was made. If nobody mixed keys up, the token was copied: revoke it.',
   },
   token_revoked: {
-    check: 'A revocation stands that covers this token (protocol.md section 9).',
+    check: 'A revocation stands that covers this token (see docs/operations.md).',
     mend: 'Get a new token; where that is refused too, find who revoked what.',
     command: 'remit audit search --action revocation.create',
   },
@@ -61,7 +61,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Ask for the token with this scope.',
   },
   not_a_client_token: {
-    check: 'Our APIs take the token of a client or of a person, never that of an agent (protocol.md section 2).',
+    check: 'Our APIs take the token of a client or of a person, never that of an agent.',
     mend: 'Get a token by client_credentials.',
   },
   client_not_active: {
@@ -79,11 +79,11 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   admin_token_not_bound: {
-    check: 'A token for the admin API must be bound to a key, unless the client has allow_bearer_admin (section 3).',
+    check: 'A token for the admin API must be bound to a key, unless the client has allow_bearer_admin.',
     mend: 'Send a DPoP proof at the token endpoint, and one with each request.',
   },
   insufficient_scope: {
-    check: 'The scope of the token was compared with the one that the route demands (protocol.md section 11).',
+    check: 'The scope of the token was compared with the one that the route demands (see docs/administration.md).',
     mend: 'Ask for a token with that scope; where the client may not have it, an administrator gives it.',
     command: 'remit client show {caller}',
   },
@@ -102,16 +102,16 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit init',
   },
   bootstrap_closed: {
-    check: 'The bootstrap was used once and is closed for ever (protocol.md section 11).',
+    check: 'The bootstrap was used once and is closed for ever.',
     mend: 'Use the administrator that it made; where its key is lost, recover on the host.',
   },
   client_id_taken: {
-    check: 'The client_id was given out before; names are never given out twice (section 9).',
+    check: 'The client_id was given out before; names are never given out twice (see docs/operations.md).',
     mend: 'Choose another.',
     command: 'remit client list',
   },
   resource_taken: {
-    check: 'The resource was registered before; names are never given out twice (section 9).',
+    check: 'The resource was registered before; names are never given out twice (see docs/operations.md).',
     mend: 'Change the existing one, or choose another name.',
     command: 'remit resource list',
   },
@@ -140,7 +140,8 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit resource list',
   },
   admin_scope_not_held: {
-    check: 'The admin scopes that are given away were compared with those of the own token (section 11).',
+    check:
+      'The admin scopes that are given away were compared with those of the own token (see docs/administration.md).',
     mend: 'Have an administrator do it who has these scopes.',
   },
   last_administrator: {

@@ -3,7 +3,7 @@ import type { ReasonEntry } from '../error-catalogue.ts'
 /** Approvals of steps, and who is told of them (protocol.md section 6). */
 export const APPROVAL_REASONS: Readonly<Record<string, ReasonEntry>> = {
   max_open_approvals: {
-    check: 'The approvals of the execution that wait were counted; at most 8 (section 6).',
+    check: 'The approvals of the execution that wait were counted; at most 8 (see docs/executions.md).',
     mend: 'Have those decided that wait; ask again with the same arguments, which opens no second one.',
     command: 'remit approval list',
   },
@@ -21,7 +21,7 @@ export const APPROVAL_REASONS: Readonly<Record<string, ReasonEntry>> = {
   own_step: {
     check:
       'The acting owner was compared, as a person, with the initiator, the owners of the client that runs and of the one that registered the workflow, and who registered workflow and agent: one of them.',
-    mend: 'Have somebody decide who has no part in it; there is no exception for an only administrator.',
+    mend: 'Have somebody decide who has no part in it; there is no exception for an only administrator: "remit admin add --owner user:local:ben --profile-out ben.json" makes another.',
     command: 'remit approval list',
   },
   approval_decided: {

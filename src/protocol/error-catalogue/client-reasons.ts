@@ -57,7 +57,7 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   client_revoked: {
-    check: 'The status of the client was read and is not active (protocol.md section 9: final).',
+    check: 'The status of the client was read and is not active (final; see docs/operations.md).',
     mend: 'A revoked or deleted client does not come back; register a new one.',
     command: 'remit client show {client_id}',
   },
@@ -84,7 +84,7 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Put a random jti in.',
   },
   assertion_replayed: {
-    check: 'The jti of the client assertion was claimed by an earlier request (protocol.md section 3).',
+    check: 'The jti of the client assertion was claimed by an earlier request.',
     mend: 'Sign a new assertion for each request, also for a repeat. If nobody repeats, somebody copied it: change the key.',
     command: 'remit client show {client_id}',
   },
@@ -93,13 +93,12 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Find the process with the wrong secret. The brake lets go by itself after a minute.',
   },
   unauthorized_client: {
-    check: 'The grant_type was compared with grant_types of the client (protocol.md section 6, row 3).',
+    check: 'The grant_type was compared with grant_types of the client.',
     mend: 'Add the grant to the client, or use one that it has.',
     command: 'remit client show {client_id}',
   },
   no_intent_token_scope: {
-    check:
-      'The access of the client was searched for <issuer> with generate:intent-token (protocol.md section 6, row 3).',
+    check: 'The access of the client was searched for <issuer> with generate:intent-token.',
     mend: 'Add this pair to the access of the client.',
     command: 'remit client show {client_id}',
   },
@@ -108,11 +107,11 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Send client_credentials or the agent grant; /intent/token takes the agent grant only.',
   },
   malformed_parameter: {
-    check: 'A parameter of the request is missing or malformed (protocol.md section 6, row 1).',
+    check: 'A parameter of the request is missing or malformed.',
     mend: 'Mend the parameter that the error description named.',
   },
   malformed_scope: {
-    check: 'The scope is empty or malformed; there is no default (protocol.md section 3).',
+    check: 'The scope is empty or malformed; there is no default.',
     mend: 'Send at least one scope; several with single spaces between them.',
   },
   several_resources: {
@@ -125,7 +124,7 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   subject_name: {
-    check: 'A subject name must be agent:<client>:<agent>, user:<issuer>:<sub> or a client_id (protocol.md section 1).',
+    check: 'A subject name must be agent:<client>:<agent>, user:<issuer>:<sub> or a client_id.',
     mend: 'Mend the name.',
   },
   token_of_other_client: {

@@ -111,7 +111,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     title: 'The proof is not by a key of this agent',
     cause:
       'The key in the DPoP proof is not among the keys that this agent may use now, or no proof was sent where the agent must prove that it holds its key.',
-    mend: 'Sign with the key that was registered for the agent; `remit agent show CLIENT_ID AGENT_ID` lists the thumbprints (`jkts`). A new key comes with the next version: `remit agent create FILE ... --generate-key KEYFILE`.',
+    mend: 'Sign with the key that was registered for the agent; `remit agent show CLIENT_ID AGENT_ID` lists the thumbprints (`jkts`). To add a key, an administrator of another owner than the client runs `remit agent key add CLIENT_ID AGENT_ID --key KEYFILE`; a client that has a key of the agent runs `remit agent key add CLIENT_ID AGENT_ID --client CLIENT_ID --secret-file SECRETFILE --key KEYFILE --signer OLDKEYFILE`.',
   },
   invalid_shim: {
     title: 'The shim is not a released version',
@@ -123,7 +123,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
     title: 'The workflow step may not be entered now',
     cause:
       'The workflow or the step is unknown, the step belongs to another agent, or steps that must come before it are not done; `missing_steps` lists those.',
-    mend: 'Complete the steps in `missing_steps` and name them in `completed_steps`. `remit workflow show CLIENT_ID WORKFLOW_ID` shows the order and which agent each step belongs to.',
+    mend: 'Complete the steps in `missing_steps`. Where the client has `workflow_state` `asserted`, name them in `completed_steps`; where it has `recorded`, the server knows them. `remit workflow show CLIENT_ID WORKFLOW_ID` shows the order and which agent each step belongs to.',
   },
   approval_pending: {
     title: 'The step waits for an approval',
@@ -167,7 +167,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
   duplicate_agent: {
     title: 'This version is registered already',
     cause: 'A version of this agent with exactly these components is pending, active or draining. Nothing was changed.',
-    mend: 'Nothing needs to be done: use the `registration_id` of the answer. Where it is pending, an administrator approves it with `remit agent approve`.',
+    mend: 'For the same content nothing needs to be done: use the `registration_id` and the `checksum` of the answer; where it is pending, an administrator approves it with `remit agent approve`. Access and keys of the request were not taken: for other access retire the version with `remit agent retire CLIENT_ID AGENT_ID --registration REGISTRATION_ID` and register again; for another key see `remit agent key add CLIENT_ID AGENT_ID --help`.',
   },
   invalid_client_metadata: {
     title: 'The keys of the client could not be taken',

@@ -67,7 +67,7 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Let the delegator sign a new assertion, with a later exp.',
   },
   delegation_late: {
-    check: 'An assertion is presented for the first time within 120 seconds of its iat (protocol.md section 3).',
+    check: 'An assertion is presented for the first time within 120 seconds of its iat (see docs/delegation.md).',
     mend: 'Ask for the first token soon after the assertion was signed; then it serves until its exp.',
   },
   delegation_parent_not_live: {

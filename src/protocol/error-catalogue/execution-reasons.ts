@@ -51,7 +51,8 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: SHOW,
   },
   step_without_agent: {
-    check: 'The client has workflow_state recorded, and a step that is no gate has no agent_id (section 5).',
+    check:
+      'The client has workflow_state recorded, and a step that is no gate has no agent_id (see docs/executions.md).',
     mend: 'Assign each step to an agent, or make it an approval_gate.',
   },
   step_of_nobody: {

@@ -15,7 +15,7 @@ export const HTTP_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Send one Host header; look for a proxy that adds a second one.',
   },
   host_name: {
-    check: 'The Host header was compared with the configured names of the listener (protocol.md section 11).',
+    check: 'The Host header was compared with the configured names of the listener (see docs/operations.md).',
     mend: 'Call the server by the name in REMIT_ISSUER or REMIT_ADMIN_URL, or set these to the name that clients use.',
     command: 'remit doctor',
   },

@@ -25,14 +25,14 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Make a new key for the client and send the set without the revoked one.',
   },
   agent_key_taken: {
-    check: 'The thumbprint is bound to another agent: a key serves one agent of one client, for ever (section 4).',
-    mend: 'Make a new key for this agent; it comes with the next version.',
+    check:
+      'The thumbprint is bound to another agent: a key serves one agent of one client, for ever (see docs/administration.md).',
+    mend: 'Make a new key for this agent, and add it with "remit agent key add".',
     command: 'remit agent show {client_id} {agent_id}',
   },
   agent_key_mismatch: {
-    check:
-      'The thumbprint of the proof was compared with the keys that the agent may use now (protocol.md section 6, row 6).',
-    mend: 'Sign with one of the thumbprints listed under facts, or register the new key with the next version of the agent.',
+    check: 'The thumbprint of the proof was compared with the keys that the agent may use now.',
+    mend: 'Sign with one of the thumbprints listed under facts, or add the new key with "remit agent key add".',
     command: 'remit agent show {client_id} {agent_id}',
   },
   agent_key_removed: {

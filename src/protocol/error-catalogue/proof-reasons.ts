@@ -22,7 +22,7 @@ export const PROOF_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit doctor',
   },
   dpop_iat: {
-    check: 'The iat of the proof must lie between 60 seconds ago and 10 seconds ahead (protocol.md section 3).',
+    check: 'The iat of the proof must lie between 60 seconds ago and 10 seconds ahead.',
     mend: 'Set the clocks of both machines (NTP), and sign a proof for each request just before it.',
   },
   dpop_jti: { check: 'The proof must have a jti of 1 to 256 printable characters.', mend: 'Put a random jti in.' },
@@ -30,7 +30,7 @@ export const PROOF_REASONS: Readonly<Record<string, ReasonEntry>> = {
   dpop_nonce: { check: 'The nonce of the proof is no nonce of ours by its form.', mend: 'Send DPoP-Nonce unchanged.' },
   dpop_scope: { check: 'The scope member of the proof is malformed.', mend: 'Send scopes with single spaces.' },
   dpop_nonce_missing: {
-    check: 'The policy dpop_nonce of the client is "required", and the proof has no nonce (protocol.md section 3).',
+    check: 'The policy dpop_nonce of the client is "required", and the proof has no nonce.',
     mend: 'The client repeats with the DPoP-Nonce of the answer; seldom, this is the normal first try of a client.',
     command: 'remit client show {client_id}',
   },
@@ -39,11 +39,11 @@ export const PROOF_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'The client repeats with the DPoP-Nonce of the answer; it must take the newest one it saw.',
   },
   dpop_replayed: {
-    check: 'The jti of the proof, for this key, was claimed by an earlier request (protocol.md section 3).',
+    check: 'The jti of the proof, for this key, was claimed by an earlier request.',
     mend: 'Sign a new proof for each request, also for a repeat. If nobody repeats, somebody copied a proof: revoke the key.',
   },
   proof_replayed: {
-    check: 'The jti of the proof, for this key, was claimed by an earlier request (protocol.md section 3).',
+    check: 'The jti of the proof, for this key, was claimed by an earlier request.',
     mend: 'Sign a new proof for each request, also for a repeat. If nobody repeats, somebody copied a proof: revoke the key.',
   },
   proof_required: {

@@ -10,7 +10,8 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {caller}',
   },
   approval_policy_missing: {
-    check: 'In production a client that mints intent tokens registers only with policy require_approval (section 4).',
+    check:
+      'In production a client that mints intent tokens registers only with policy require_approval (see docs/administration.md).',
     mend: 'Switch require_approval on, or register with another client.',
     command: 'remit client show {client_id}',
   },
@@ -32,7 +33,7 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Compute it over exactly what is sent, by the same profile; look for a re-encoding in between.',
   },
   grant_above_client: {
-    check: 'The grant was compared with the access of the client to registered resources (section 4).',
+    check: 'The grant was compared with the access of the client to registered resources (see docs/administration.md).',
     mend: 'Narrow the grant, or widen the client first.',
     command: 'remit client show {client_id}',
   },
@@ -42,13 +43,13 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit agent list {client_id}',
   },
   agent_revoked: {
-    check: 'The agent was revoked; its agent_id is never given out again (section 9).',
+    check: 'The agent was revoked; its agent_id is never given out again (see docs/operations.md).',
     mend: 'Register it under another agent_id.',
     command: SHOW,
   },
   duplicate_agent: {
-    check: 'The checksum equals that of a version that is pending, active or draining (section 4).',
-    mend: 'Nothing needs to be done; where it is pending, approve it.',
+    check: 'The checksum equals that of a version that is pending, active or draining.',
+    mend: 'Same content: nothing was changed, nor access or keys; where it is pending, approve it. Other access: retire the version, then register again. Another key: "remit agent key add".',
     command: SHOW,
   },
   registration_id_taken: {
@@ -71,7 +72,8 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: SHOW,
   },
   own_proposal: {
-    check: 'The acting owner was compared with who registered it and who owns the client: one of them (section 4).',
+    check:
+      'The acting owner was compared with who registered it and who owns the client: one of them (see docs/administration.md).',
     mend: 'Have an administrator of another owner decide.',
     command: 'remit client list',
   },

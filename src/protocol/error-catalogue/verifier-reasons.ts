@@ -82,7 +82,7 @@ export const VERIFIER_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'See that the API reaches the revocation feed of the issuer, and that its asOf is in seconds; then repeat.',
   },
   proofs_unanchored: {
-    check: 'The key at the root of the delegation chain is not registered for that agent (protocol.md section 6).',
+    check: 'The key at the root of the delegation chain is not registered for that agent (see docs/delegation.md).',
     mend: 'Begin the chain with a registered key of the root agent.',
     command: 'remit agent show {client_id} {agent_id}',
   },

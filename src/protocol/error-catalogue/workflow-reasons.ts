@@ -6,7 +6,7 @@ const SHOW = 'remit workflow show {client_id} {workflow_id}'
 export const WORKFLOW_REASONS: Readonly<Record<string, ReasonEntry>> = {
   workflow_required: {
     check:
-      'A workflow assigns the agent a step and its grant lacks outside_workflow, or a scope is marked workflow (section 6, row 8).',
+      'A workflow assigns the agent a step and its grant lacks outside_workflow, or a scope is marked workflow (see docs/executions.md).',
     mend: 'Name workflow_id and workflow_step, or register the agent with outside_workflow.',
     command: 'remit workflow list {client_id}',
   },
@@ -21,7 +21,7 @@ export const WORKFLOW_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: SHOW,
   },
   step_of_other_agent: {
-    check: 'The agent of the step was compared with the agent that asks (protocol.md section 6, row 8).',
+    check: 'The agent of the step was compared with the agent that asks (see docs/executions.md).',
     mend: 'Let the assigned agent ask, or register a workflow version that assigns the step to this one.',
     command: SHOW,
   },
@@ -31,13 +31,14 @@ export const WORKFLOW_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: SHOW,
   },
   missing_steps: {
-    check: 'The required steps before this one and its dependencies were compared with completed_steps.',
-    mend: 'Do the missing steps first and name them in completed_steps.',
+    check:
+      'The required steps before this one and its dependencies were compared with what is done: the record, or completed_steps where the client has workflow_state asserted.',
+    mend: 'Do the missing steps first; where the client has workflow_state asserted, name them in completed_steps.',
     command: SHOW,
   },
   missing_gate: {
-    check: 'An approval gate comes before this step and is not there or not done (protocol.md sections 5 and 6).',
-    mend: 'At a mint: name the gate in completed_steps once it was passed. At a registration: put an approval_gate before the step.',
+    check: 'An approval gate comes before this step and is not there or not done (see docs/executions.md).',
+    mend: 'At a registration: put a step with approval_gate: true (and no agent_id) before the step. At a mint of a client with workflow_state asserted: name the gate in completed_steps once it was passed; recorded, an approval opens it.',
     command: SHOW,
   },
   unknown_completed_step: {

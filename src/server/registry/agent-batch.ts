@@ -82,7 +82,7 @@ function refusedBatch(requests: AgentBatch['registration_requests'], judged: rea
   const results = judged.map(({ index, outcome }): BatchResult => {
     const agent_id = requests[index]?.agent_components.agent_id ?? ''
     if (!(outcome instanceof OAuthError)) return { agent_id, status: 'not_registered' }
-    const { registration_id, existing_agent_id } = outcome.details
+    const { registration_id, existing_agent_id, checksum } = outcome.details
     return {
       agent_id,
       status: 'refused',
@@ -90,6 +90,7 @@ function refusedBatch(requests: AgentBatch['registration_requests'], judged: rea
       error_description: outcome.message,
       ...(registration_id !== undefined && { registration_id }),
       ...(existing_agent_id !== undefined && { existing_agent_id }),
+      ...(checksum !== undefined && { checksum }),
     }
   })
   return new OAuthError('invalid_request', 'No agent of the batch was registered; results says why.', {

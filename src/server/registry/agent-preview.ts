@@ -54,7 +54,7 @@ async function agentToChange(ctx: Context, name: AgentName): Promise<Agent | und
 /** Registering retires what has drained first. Throws `duplicate_agent`. */
 async function refuseDuplicate(ctx: Context, { client_id, agent_id }: AgentName, checksum: string): Promise<void> {
   const twin = await findLiveByChecksum(ctx, client_id, agent_id, checksum)
-  if (twin && !hasDrained(twin, ctx.now())) throw duplicateAgent(agent_id, twin.registration_id)
+  if (twin && !hasDrained(twin, ctx.now())) throw duplicateAgent({ agent_id, checksum }, twin.registration_id)
 }
 
 /** Compared with the version that counts now: what changes is what was there before, for those who may read that. */

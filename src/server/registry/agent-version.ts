@@ -23,7 +23,7 @@ export async function insertVersion(
     const components_sealed = sealComponents(tx, registration_id, text)
     if (await insertRegistration(tx, { ...row, registration_id, components_sealed })) return registration_id
     const twin = await findLiveByChecksum(tx, row.client_id, row.agent_id, row.checksum)
-    if (twin) throw duplicateAgent(row.agent_id, twin.registration_id)
+    if (twin) throw duplicateAgent(row, twin.registration_id)
   }
   throw new OAuthError('temporarily_unavailable', 'No registration_id was free; try again.', {
     reason: 'registration_id_taken',
@@ -33,9 +33,13 @@ export async function insertVersion(
 }
 
 /** The checksum is that of a version that waits, counts or drains. */
-export function duplicateAgent(agent_id: string, registration_id: string): OAuthError {
+export function duplicateAgent(
+  { agent_id, checksum }: Pick<RegistrationRow, 'agent_id' | 'checksum'>,
+  registration_id: string,
+): OAuthError {
   return new OAuthError('duplicate_agent', 'A version with this checksum is pending, active or draining.', {
     registration_id,
     existing_agent_id: agent_id,
+    checksum,
   })
 }

@@ -41,6 +41,7 @@ const askedSchema = z.object({
   error: z.string().optional(),
   missing_steps: z.array(z.string()).optional(),
   approval_id: z.string().optional(),
+  delegated_scope: z.string().optional(),
   registration_id: z.string().optional(),
   caller: z.string().optional(),
 })
@@ -105,7 +106,7 @@ function mendOfAgent(reason: string, { asked }: Details, { status, versions }: A
   }
 }
 
-function askedFacts(row: StoredAuditRow, { asked, missing_steps }: Details): readonly Fact[] {
+function askedFacts(row: StoredAuditRow, { asked, missing_steps, delegated_scope }: Details): readonly Fact[] {
   const facts = [fact('asked by', row.actor), ...(row.agent_id === null ? [] : [fact('asked for agent', row.agent_id)])]
   if (asked?.resource !== undefined) facts.push(fact('asked resource', asked.resource ?? 'a name nobody registered'))
   if (asked?.scope !== undefined) facts.push(fact('asked scope', asked.scope))
@@ -115,6 +116,7 @@ function askedFacts(row: StoredAuditRow, { asked, missing_steps }: Details): rea
   if (asked?.workflow_id !== undefined) facts.push(fact('asked workflow_id', asked.workflow_id ?? 'an unknown one'))
   if (asked?.workflow_step !== undefined)
     facts.push(fact('asked workflow_step', asked.workflow_step ?? 'an unknown one'))
+  if (delegated_scope !== undefined) facts.push(fact('delegation', delegated_scope))
   if (missing_steps) facts.push(fact('missing steps', missing_steps.join(' ')))
   return facts
 }

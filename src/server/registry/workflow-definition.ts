@@ -38,7 +38,10 @@ export function validateDefinition(
       throw refusal('A dependency is not a step of the workflow.', 'unknown_dependency')
     }
     if (requires_approval && !gate) {
-      throw refusal('A step that requires approval needs an approval_gate before it.', 'missing_gate')
+      throw refusal(
+        'A step that requires approval needs a step with approval_gate: true (and no agent_id) before it.',
+        'missing_gate',
+      )
     }
     if (access && !isWithin(access, clientAccess)) {
       throw refusal(

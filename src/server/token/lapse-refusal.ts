@@ -1,5 +1,6 @@
 import { OAuthError } from '../../protocol/errors.ts'
 import type { Lapse } from '../store/standing.ts'
+import { UNKNOWN_TARGET } from './target.ts'
 
 export const SIGNING_KEY_REVOKED = 'signing_key_revoked'
 /** By then this node has read its keys, or judges by the new version of the workflow. */
@@ -15,9 +16,7 @@ export function lapseRefusal(lapse: Lapse | undefined, isAgent: boolean): OAuthE
     case 'client_changed':
       return again('The client was changed since the request began; repeat the request.', lapse)
     case 'resource_deleted':
-      return new OAuthError('invalid_target', 'The resource is not one that this client may ask for.', {
-        reason: lapse,
-      })
+      return new OAuthError('invalid_target', UNKNOWN_TARGET, { reason: lapse })
     case 'version_not_valid':
       return new OAuthError('agent_checksum_mismatch', 'The checksum is not that of a valid version of the agent.', {
         reason: lapse,

@@ -31,13 +31,14 @@ export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAu
 export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
   const { error, client_id, agent_id, asked, origin } = refusal
   tx.metrics.refusals.inc({ reason: error.reason })
-  const { missing_steps, approval_id } = error.details
+  const { missing_steps, approval_id, delegated_scope } = error.details
   const execution_id = asked?.execution_id ?? null
   const details = {
     error: error.code,
     ...(asked && { asked }),
     ...(missing_steps && { missing_steps }),
     ...(approval_id !== undefined && { approval_id }),
+    ...(delegated_scope !== undefined && { delegated_scope }),
   }
   await auditTokenRefused(tx, { ...origin, client_id, agent_id, execution_id, reason: error.reason, details })
 }

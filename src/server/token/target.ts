@@ -5,6 +5,10 @@ import type { Context } from '../context.ts'
 import { findResource } from '../store/resources.ts'
 import type { Target } from './authorization.ts'
 
+/** One sentence for every cause: nobody learns from it which resources there are (attack 92). */
+export const UNKNOWN_TARGET =
+  'The resource is not in the access of the client, or of this agent: compare remit client show and remit agent show.'
+
 /** Our own two APIs as targets: always interop and ES256 (protocol.md section 2). */
 export function ownTarget(ctx: Context, resource: string): Target | undefined {
   const { issuer, adminAudience } = ctx.config
@@ -59,7 +63,7 @@ export async function registeredTarget(
 }
 
 export function unknownTarget(): OAuthError {
-  return new OAuthError('invalid_target', 'The resource is not one that this client may ask for.')
+  return new OAuthError('invalid_target', UNKNOWN_TARGET)
 }
 
 export function scopeRefused(): OAuthError {

@@ -16,7 +16,7 @@ import { intentOf } from '../intent.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
 import { assertedChain, recordedChain } from './chain.ts'
-import { type ReadDelegation, readDelegation, refusedOver } from './delegated.ts'
+import { type ReadDelegation, readDelegation, refusedOver, refusedUnder } from './delegated.ts'
 import { authorizeStep, type StepAuthorization } from './workflow.ts'
 
 type Sent = { readonly proof: DpopProof | undefined; readonly shim: string | undefined }
@@ -51,7 +51,10 @@ export async function agentGrant(
     ...[step.access, step.entry?.access].filter(access => access !== undefined && access !== null),
     ...(delegation?.ceilings ?? []),
   ]
-  const target = await registeredTarget(ctx, request.resource, request.scope, ceilings, step.entry?.judged.step)
+  const { resource, scope } = request
+  const target = await registeredTarget(ctx, resource, scope, ceilings, step.entry?.judged.step).catch(
+    refusedUnder(delegation, client, resource),
+  )
   const unboundDraft = !proof && target.token_profile === 'draft'
   const intent = intentOf({
     ...{ request, agent_id, chain, ids, step },
@@ -63,7 +66,7 @@ export async function agentGrant(
     grant: 'agent',
     client,
     target,
-    scope: request.scope,
+    scope,
     ...subject,
     ...endOf(step, delegation),
     ...(request.grant_type === TOKEN_EXCHANGE_GRANT && { exchanged: true }),
