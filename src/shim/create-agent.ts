@@ -91,9 +91,9 @@ export function createAgent(options: AgentOptions): Agent {
       tokens.drop(authorization.replace('DPoP ', ''), stepOf(self))
     },
     async run(begun, work) {
+      const [only, ...others] = begun.resource === undefined ? access : [apiNamed(access, begun.resource)]
       const step = await beginStep({ agent: self, sub, issuer }, begun)
       const { workflow } = step
-      const [only, ...others] = begun.resource === undefined ? access : [apiNamed(access, begun.resource)]
       return await within({ agent: self, sub, jkt: (await key()).jkt, step }, async () => {
         // The step is entered before its work begins: what is refused or must be approved does nothing at all.
         if (workflow && only && others.length === 0) await tokens.tokenFor(only, step)

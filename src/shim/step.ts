@@ -16,21 +16,24 @@ type Self = { readonly agent: symbol; readonly sub: string; readonly issuer: str
  * none stays in the agent's step around it, one of the same workflow in the run around it, and both in the task that was
  * handed over. Throws `invalid_request`, `delegation_unauthorized`.
  */
-export async function beginStep({ agent, sub, issuer }: Self, options: StepOptions): Promise<Step> {
-  const { handoff, arguments: sent, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
+export async function beginStep({ agent, sub, issuer }: Self, given: StepOptions): Promise<Step> {
   // Before anything is waited for: what is asked for is what was said when the step began.
-  const copy = sent && copyOf(sent)
+  const options = { ...given, ...(given.arguments && { arguments: copyOf(given.arguments) }) }
+  const { handoff, arguments: copy, subject_token, subject_token_type = JWT_TYPE, approvalWait = 0 } = options
   const from = handoff && (await readHandoff(handoff, issuer, sub))
   const around = surroundingStep(agent, from)
-  // Of a task no more is asked than was handed over, unless told.
-  const scope = options.scope ?? from?.scopes
-  if (around?.isOwn && staysWithin(options)) return { ...around.step, ...(scope && { scope }) }
+  // Unless told, no more is asked than was handed over, or than the agent's work around asks for.
+  const scope = options.scope ?? from?.scopes ?? (around?.isOwn ? around.step.scope : undefined)
+  if (around?.isOwn && staysWithin(options)) return { ...around.step, ...(scope && { scope }), approvalWait }
   const workflow = workflowOf(options, around?.step.workflow?.execution)
+  if (subject_token !== undefined && !workflow && around?.isOwn) {
+    throw halfStep('A user starts a run; name the workflow_id and workflow_step of another one.')
+  }
   if (copy && !workflow) throw halfStep('Arguments are of a step; name its workflow_id and workflow_step.')
   // Who works under a handoff goes on under it: its limits are not left by another run.
   const delegation = from ?? (around?.isOwn ? around.step.delegation : undefined)
   return {
-    name: nameOf({ ...options, ...(copy && { arguments: copy }) }, delegation?.assertion),
+    name: nameOf(options, delegation?.assertion),
     approvalWait,
     ...(workflow && { workflow }),
     ...(scope && { scope }),
@@ -45,8 +48,8 @@ function copyOf(sent: JsonObject): JsonObject {
   return isJsonObject(copy) ? copy : {}
 }
 
-/** Whether nothing but a narrower scope was asked for. */
-function staysWithin({ scope: _scope, resource: _resource, ...rest }: StepOptions): boolean {
+/** Whether no other step, task or user was named. */
+function staysWithin({ scope: _scope, resource: _resource, approvalWait: _wait, ...rest }: StepOptions): boolean {
   return Object.values(rest).every(value => value === undefined)
 }
 
@@ -72,9 +75,10 @@ function workflowOf(
 }
 
 /** Tells tokens of different steps apart in a cache; no secret stays in it. */
-function nameOf({ workflow_step, handoff, arguments: sent, subject_token }: StepOptions, assertion?: string): string {
+function nameOf(options: StepOptions, assertion?: string): string {
+  const { workflow_step, handoff, arguments: sent, subject_token, subject_token_type } = options
   const step = workflow_step ?? handoff?.workflow_step
-  const parts = [assertion, step, sent && canonicalJson(sent), subject_token]
+  const parts = [assertion, step, sent && canonicalJson(sent), subject_token, subject_token_type]
   return sha256Base64url(JSON.stringify(parts.map(part => part ?? null)))
 }
 

@@ -10,7 +10,7 @@ export async function withApproval<T>(step: Step | undefined, mint: () => Promis
       return await mint()
     } catch (error) {
       const isPending = error instanceof OAuthError && error.details.ajwt_error === 'approval_pending'
-      if (!isPending || step === undefined || waited >= step.approvalWait) throw error
+      if (!isPending || step === undefined || !(waited < step.approvalWait)) throw error
     }
     await new Promise(resolve => setTimeout(resolve, POLL_SECONDS * 1000))
   }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { CLOCK_SKEW, epochSeconds } from '../protocol/time.ts'
 import type { ReplayCache } from './replay-cache.ts'
 
@@ -24,9 +25,12 @@ create index if not exists remit_used_proof_expires_at on remit_used_proof (expi
 const CLAIM = `with stale as (
   delete from remit_used_proof where (jkt, jti) in (
     select jkt, jti from remit_used_proof where expires_at < $4 order by expires_at limit 4 for update skip locked
-  )
+  ) returning expires_at
+), taken as (
+  insert into remit_used_proof (jkt, jti, expires_at) values ($1, $2, $3) on conflict do nothing returning jti
 )
-insert into remit_used_proof (jkt, jti, expires_at) values ($1, $2, $3) on conflict do nothing returning jti`
+select (select count(*) from taken)::int as taken, (select max(expires_at) from stale)::float8 as gone`
+const answerSchema = z.tuple([z.object({ taken: z.int(), gone: z.number().nullable() })])
 
 /** Nodes judge proofs by their own clocks: a row outlives its proof by more than these may differ. */
 const CLOCKS_APART = 6 * CLOCK_SKEW
@@ -37,14 +41,15 @@ const CLOCKS_APART = 6 * CLOCK_SKEW
  */
 export function postgresReplayCache(database: Queryable, options: PostgresReplayCacheOptions = {}): ReplayCache {
   const now = options.now ?? (() => new Date())
-  /** Never goes back: rows of before may be gone, and a clock that is set back must bring no proof to life again. */
-  let stale = Number.NEGATIVE_INFINITY
+  /** The latest end of a row that went: a clock that is set back must bring no proof of before to life again. */
+  let gone = Number.NEGATIVE_INFINITY
   return {
     async claim({ jkt, jti, expires_at }) {
-      stale = Math.max(stale, epochSeconds(now()) - CLOCKS_APART)
-      if (expires_at < stale) return false
-      const { rows } = await database.query(CLAIM, [jkt, jti, expires_at, stale])
-      return rows.length === 1
+      if (expires_at <= gone) return false
+      const stale = epochSeconds(now()) - CLOCKS_APART
+      const [answer] = answerSchema.parse((await database.query(CLAIM, [jkt, jti, expires_at, stale])).rows)
+      gone = Math.max(gone, answer.gone ?? gone)
+      return answer.taken === 1
     },
   }
 }

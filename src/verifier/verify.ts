@@ -152,7 +152,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
       checkRevocation(revocation, { claims, kid }, { now: seconds(), maxStale: rule.maxStale ?? maxStale })
     }
     const verified = rule.proofs ? { ...known, chain: await provenChain(claims) } : known
-    own.add(verified)
+    Object.freeze(verified.scope)
+    own.add(Object.freeze(verified))
     return verified
   }
 

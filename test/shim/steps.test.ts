@@ -159,6 +159,39 @@ test('each handoff has tokens of its own: what one task was given serves no othe
   )
 })
 
+test('work within a task asks for no more than the task, and waits in its step, not outside it', async () => {
+  const { api, planner, writer } = await givenFlow()
+  await planner.run({ workflow_id: 'flow', workflow_step: 'plan' }, async () => {
+    const handoff = await planner.delegate(await writer.identity(), { resource: api.resource, scope: ['page:read'] })
+    await writer.run({ handoff }, async () => {
+      await writer.run({ workflow_step: 'plan' }, async () => await writer.fetch(api.resource))
+    })
+    await planner.run({ scope: ['page:read'] }, async () => {
+      await planner.run({ approvalWait: 5 }, async () => await planner.fetch(api.resource))
+      await planner.run({ workflow_step: 'plan' }, async () => await planner.fetch(api.resource))
+    })
+    const lone = planner.run({ subject_token: 'a.b.c' }, async () => undefined)
+    await assert.rejects(lone, { reason: 'half_a_step' })
+  })
+  const seen = api.calls.map(({ claims }) => [claims.intent?.executed_by, claims.intent?.workflow_step, claims.scope])
+  assert.deepEqual(seen, [
+    ['writer', 'plan', 'page:read'],
+    ['planner', 'plan', 'page:read'],
+    ['planner', 'plan', 'page:read'],
+  ])
+})
+
+test('a wait that is no number is no wait', async () => {
+  const { planner, writer } = await givenFlow()
+  const execution = createExecution({ workflow_id: 'flow' })
+  await planner.run({ execution, workflow_step: 'plan' }, async () => undefined)
+  const apply = { execution, workflow_step: 'apply', arguments: { page: 7 }, approvalWait: Number.NaN }
+  await assert.rejects(
+    writer.run(apply, async () => undefined),
+    { code: 'workflow_step_unauthorized' },
+  )
+})
+
 test('a server that always asks for another nonce is asked twice', async () => {
   const api = await startApi(app)
   const host = await givenHost(app, [api])

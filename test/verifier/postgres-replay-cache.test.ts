@@ -73,6 +73,13 @@ test('[attack 40] a clock that is set back after rows went brings no proof to li
   state.seconds += 200
 })
 
+test('a clock that jumped ahead for a moment refuses no fresh proof once it is right again', async () => {
+  state.seconds += 86_400
+  assert.equal(await nodes[1]?.claim(proof('ahead')), true)
+  state.seconds -= 86_400 - 61
+  assert.equal(await nodes[1]?.claim(proof('right again')), true)
+})
+
 test('the table is made once, and again without harm; a database that is gone is an outage', async () => {
   await one.query(POSTGRES_REPLAY_TABLE)
   assert.ok((await kept()) > 0)

@@ -64,6 +64,8 @@ test('[attack 18] who is handed the claims of one call cannot change those of th
   const { call, first } = await given()
   assert.throws(() => Object.assign(first.claims, { scope: 'read write admin' }), TypeError)
   assert.throws(() => Object.assign(first.claims.cnf ?? {}, { jkt: 'other' }), TypeError)
+  assert.throws(() => Object.assign(first, { claims: {} }), TypeError)
+  assert.throws(() => Object.assign(first.scope, ['admin']), TypeError)
   const { claims, scope } = await call()
   assert.deepEqual([claims, scope], [CLAIMS, ['read', 'write']])
 })

@@ -53,18 +53,27 @@ async function register(app: FastifyInstance, options: FastifyOptions): Promise<
   if (notFound) guard.readRule(notFound)
   app.get(new URL(guard.resource_metadata).pathname, { config: { intent: false } }, async (request, reply) => {
     const document = guard.metadataFor(request.raw)
-    return document ? send(reply, document) : reply.callNotFound()
+    return document ? send(reply, document) : reply.code(404).send({ error: 'not_found' })
   })
   app.addHook('onRoute', ({ config }) => {
     if (config?.intent !== undefined && config.intent !== false) guard.readRule(config.intent)
   })
-  app.addHook('onRequest', async (request, reply) => {
+  const judgedAsNotFound = new WeakSet<FastifyRequest>()
+
+  async function judge(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     if (isUsualNotFound(request)) return
+    if (request.is404) judgedAsNotFound.add(request)
     const intent = request.is404 ? notFound : request.routeOptions.config.intent
     if (intent === false) return
     const judgement = intent === undefined ? NO_RULE : byRule(intent)
     const outcome = await guard.judge(request.raw, judgement, () => intent)
     if ('answer' in outcome) return send(reply, outcome.answer)
+  }
+
+  app.addHook('onRequest', judge)
+  // A route that hands over with callNotFound was judged by its own rule, and not by that of the handler.
+  app.addHook('preHandler', async (request, reply) => {
+    if (request.is404 && !judgedAsNotFound.has(request)) return await judge(request, reply)
   })
 }
 

@@ -42,11 +42,15 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** Reads to the end and, before the stream says that it ended, puts everything back. */
 async function peek(request: IncomingMessage, limit: number): Promise<Uint8Array> {
   if (request.destroyed) throw brokenOff()
+  // Reading it would end it before anybody listens: whoever comes after would wait for ever.
+  if (request.complete && request.readableLength === 0) return new Uint8Array()
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   const chunks: Uint8Array[] = []
   let size = 0
   const onReadable = () => {
-    for (let chunk: unknown = request.read(); chunk instanceof Uint8Array; chunk = request.read()) {
+    while (request.readableLength > 0) {
+      const chunk: unknown = request.read()
+      if (!(chunk instanceof Uint8Array)) break
       chunks.push(chunk)
       size += chunk.byteLength
     }

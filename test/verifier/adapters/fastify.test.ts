@@ -4,6 +4,7 @@ import Fastify, { type FastifyContextConfig, type FastifyInstance } from 'fastif
 import { intentOf, remitVerifier } from '../../../src/verifier/adapters/fastify.ts'
 import type { RouteRule } from '../../../src/verifier/route-rule.ts'
 import { jsonOf } from '../../support/json-of.ts'
+import { rawRequest } from '../../support/raw-http.ts'
 import { boundHeaders, given } from './issued.ts'
 
 const ORDER = '{"order": 7}'
@@ -174,8 +175,9 @@ test('a not-found handler that serves something is a route without a rule: nobod
     200,
     'the inner app',
   ])
-  // A route that is open to everybody may say so of what it hands on.
-  assert.deepEqual(await get('/v1/inner/known'), [200, 'the inner app'])
+  // What a route hands on is judged anew: that it is open says nothing of the handler.
+  assert.equal((await get('/v1/inner/known'))[0], 403)
+  assert.deepEqual(await get('/v1/inner/known', false), [200, 'the inner app'])
   await assert.rejects(get('/', { agent_id: 'worker' }), TypeError)
 })
 
@@ -187,4 +189,37 @@ test('intentOf throws on a route that is open to everybody', async () => {
     })
   })
   assert.equal(await (await fetch(`${url}/health`)).text(), 'thrown')
+})
+
+test('an open route that hands over to the not-found handler opens it to nobody; nor does another spelling of the document', async () => {
+  for (const notFound of [undefined, { scope: ['read'] }]) {
+    const app = Fastify({ routerOptions: { caseSensitive: false, ignoreTrailingSlash: true } })
+    after(() => app.close())
+    await app.register(remitVerifier, { ...given().options, ...(notFound && { notFound }) })
+    app.setNotFoundHandler(async (_request, reply) => await reply.code(200).send('the app'))
+    app.get('/open/:id', { config: { intent: false } }, async (_request, reply) => reply.callNotFound())
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const document = '/.well-known/oauth-protected-resource/v1'
+    for (const path of [
+      '/open/7',
+      document.replace('resource', 'resourc%65'),
+      `${document}/`,
+      document.replace('well', 'WELL'),
+    ]) {
+      const answer = await fetch(`${url}${path}`)
+      assert.ok([401, 403, 404].includes(answer.status), `${path} ${answer.status}`)
+    }
+    const headers = await boundHeaders({ path: '/open/7' })
+    assert.equal((await fetch(`${url}/open/7`, { headers })).status, notFound ? 200 : 403)
+  }
+})
+
+test('a body in chunks without a byte, named as such by its proof, is answered', async () => {
+  const { url } = await api(app => {
+    app.post('/v1/orders', { config: { intent: { boundBody: true } } }, async () => 'none')
+  })
+  const { authorization, dpop } = await boundHeaders({ method: 'POST', bound: '' })
+  const head = `POST /v1/orders HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: ${authorization}\r\nDPoP: ${dpop}\r\n`
+  const sent = `${head}Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`
+  assert.equal((await rawRequest(url, sent, 30_000)).status, 200)
 })
