@@ -8,6 +8,7 @@ import { createVerifier } from '../src/verifier/index.ts'
 
 type Check = (request: IncomingMessage, resource: string) => Promise<unknown>
 
+const RULE = { scope: ['read'] }
 const open: Check = async () => undefined
 const checks: Record<string, Check> = { open, verifier: open, stock: open }
 const servers: Record<string, Server> = {}
@@ -40,7 +41,7 @@ async function protect(issuer: string): Promise<void> {
   const { verify } = createVerifier({ issuer, audience: resourceOf(own) })
   checks.verifier = async ({ headers, method = '', url }, resource) => {
     const dpop = typeof headers.dpop === 'string' ? headers.dpop : undefined
-    await verify({ authorization: headers.authorization, dpop, method, url: `${resource}${url}` }, { scope: ['read'] })
+    await verify({ authorization: headers.authorization, dpop, method, url: `${resource}${url}` }, RULE)
   }
   const base = new URL(issuer)
   const options = { algorithm: 'oauth2', [oauth.allowInsecureRequests]: true } as const

@@ -25,6 +25,8 @@ const ROUNDS = Number(process.argv[2] ?? 1_000)
 const [MINT_ROUNDS, MINT_WARM_UP] = [Math.ceil(ROUNDS * 0.3), 40]
 const BARE = 'two bare signature checks'
 const REPORT = 'overhead-report.html'
+/** One object, as an API has it: a rule is read once. */
+const RULE = { scope: ['read'] }
 const PROMPT = 'You answer questions about pages, briefly and in plain words. '.repeat(140).slice(0, 8_192)
 const TOOLS: readonly ChecksumTool[] = Array.from({ length: 50 }, (_, n) => ({
   name: `tool_${n}`,
@@ -144,7 +146,7 @@ async function checksOf(agent: Agent, issuer: string, apis: Apis): Promise<Reado
     'two bare checks by WebCrypto': async () => bare.byWebCrypto,
     verify: async () => {
       const call = { ...presented.pop(), method: 'GET', url }
-      return async () => void (await verifier.verify(call, { scope: ['read'] }))
+      return async () => void (await verifier.verify(call, RULE))
     },
     'oauth4webapi verify': async () => {
       const request = requests.pop() ?? new Request(url)
@@ -167,7 +169,7 @@ async function firstChecksOf(agent: Agent, issuer: string, apis: Apis): Promise<
     [BARE]: async () => bare.fastest,
     'verify, token seen first': async () => {
       const call = { ...presented.pop(), method: 'GET', url }
-      return async () => void (await verify(call, { scope: ['read'] }))
+      return async () => void (await verify(call, RULE))
     },
   }
 }
