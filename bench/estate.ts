@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { bootstrap, createClient, logIn, type Operator } from '../demo/administration.ts'
-import type { Components } from '../demo/agents.ts'
 import { expectStatus, type RemitClient } from '../demo/remit-client.ts'
 import { agentChecksum } from '../src/protocol/checksum.ts'
 import { type BenchKey, generateBenchKey } from './load/signer.ts'
@@ -10,14 +9,12 @@ import type { RemitPeer } from './peers/remit.ts'
 export type Estate = {
   readonly app: RemitClient
   readonly appKey: BenchKey
-  readonly agents: Readonly<Record<AgentName, BenchAgent>>
+  readonly agents: { readonly solo: BenchAgent; readonly lead: BenchAgent; readonly hand: BenchAgent }
   readonly introspectors: { readonly basic: string; readonly jwtKey: BenchKey }
 }
 
-export type BenchAgent = { readonly components: Components; readonly checksum: string; readonly key: BenchKey }
-type AgentName = (typeof AGENTS)[number]
+export type BenchAgent = { readonly agent_id: string; readonly checksum: string; readonly key: BenchKey }
 
-const AGENTS = ['solo', 'lead', 'hand'] as const
 export const APP = 'bench'
 export const WORKFLOW = { workflow_id: 'flow', workflow_step: 'work' }
 /** One API that nobody introspects for, and two whose own clients do, each by its method. */
@@ -48,22 +45,20 @@ export async function registerEstate(remit: RemitPeer, appKey: BenchKey, api: st
     policies: { limits: LIMITS },
   }
   const { client: app } = await createClient(operator, remit, body, appKey)
-  const agents = { solo: await makeAgent('solo'), lead: await makeAgent('lead'), hand: await makeAgent('hand') }
   const token = await app.clientToken(issuer, 'register:intent register:workflow')
-  for (const { components, key } of Object.values(agents)) {
-    const registration = { app_id: APP, agent_components: components, public_key: key.publicJwk, grant: { access } }
+  const register = async (agent_id: string): Promise<BenchAgent> => {
+    const agent_components = { agent_id, prompt_template: `You are ${agent_id}.`, tools: [], configuration: {} }
+    const key = await generateBenchKey()
+    const registration = { app_id: APP, agent_components, public_key: key.publicJwk, grant: { access } }
     const answer = await app.call('POST', metadata.ajwt_agent_registration_endpoint, token, registration)
     expectStatus(answer, 200)
+    return { agent_id, checksum: agentChecksum(agent_components), key }
   }
+  const agents = { solo: await register('solo'), lead: await register('lead'), hand: await register('hand') }
   const steps = [{ step_id: WORKFLOW.workflow_step, agent_id: 'lead', required: true }]
   const workflow = { workflow_id: WORKFLOW.workflow_id, steps }
   expectStatus(await app.call('POST', metadata.ajwt_workflow_registration_endpoint, token, workflow), 200)
   return { app, appKey, agents, introspectors }
-}
-
-async function makeAgent(agent_id: string): Promise<BenchAgent> {
-  const components = { agent_id, prompt_template: `You are ${agent_id}.`, tools: [], configuration: {} }
-  return { components, checksum: agentChecksum(components), key: await generateBenchKey() }
 }
 
 /** The clients of two APIs, which ask whether a token counts (protocol.md section 7). */

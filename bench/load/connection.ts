@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 /** Hears the body of an answer of status 200, or why there is none. */
 export type Heard = (error: Error | undefined, body: Buffer) => void
@@ -10,57 +10,87 @@ const NOTHING = Buffer.alloc(0)
 const HEAD_END = '\r\n\r\n'
 const GOOD = 'HTTP/1.1 200 '
 
-/** Connects to a server of this machine. What is no answer of 200 with a Content-Length is told as an error. */
+/**
+ * Connects to a server of this machine. What is no answer of 200 with a Content-Length is told as an error. Where a
+ * server announces that it closes, the next request has a new connection.
+ */
 export async function openConnection(origin: string): Promise<Connection> {
   const { hostname, port } = new URL(origin)
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true })
   let waiting: Heard | undefined
   let received: Buffer = NOTHING
-  const tell = (error: Error | undefined, body: Buffer) => {
+  let socket: Socket | undefined = await open()
+
+  async function open(): Promise<Socket> {
+    const opened = connect({ host: hostname, port: Number(port), noDelay: true })
+    await new Promise<void>((resolve, reject) => opened.once('connect', resolve).once('error', reject))
+    opened.on('error', error => lose(opened, error))
+    opened.on('close', () => lose(opened, new Error('The server closed the connection.')))
+    opened.on('data', hear)
+    return opened
+  }
+
+  function lose(lost: Socket, error: Error): void {
+    if (lost === socket) tell(error)
+  }
+
+  function tell(error: Error | undefined, body: Buffer = NOTHING): void {
     const heard = waiting
     waiting = undefined
     received = NOTHING
     heard?.(error, body)
   }
-  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-  socket.on('error', error => tell(error, NOTHING))
-  socket.on('close', () => tell(new Error('The server closed the connection.'), NOTHING))
-  socket.on('data', (chunk: Buffer) => {
+
+  function hear(chunk: Buffer): void {
     received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
     try {
-      const body = bodyOf(received)
-      if (body) tell(undefined, body)
+      const answer = readAnswer(received)
+      if (!answer) return
+      if (answer.isLast) drop()
+      tell(undefined, answer.body)
     } catch (error) {
-      tell(error instanceof Error ? error : new Error(String(error)), NOTHING)
-      socket.destroy()
+      socket?.destroy()
+      tell(error instanceof Error ? error : new Error(String(error)))
     }
-  })
+  }
+
+  function drop(): void {
+    const dropped = socket
+    socket = undefined
+    dropped?.destroy()
+  }
+
+  async function reopen(request: Buffer): Promise<void> {
+    socket = await open()
+    socket.write(request)
+  }
+
   return {
     send(request, heard) {
-      if (waiting) throw new Error('The answer before has not come yet.')
       waiting = heard
-      if (socket.destroyed) tell(new Error('The server closed the connection.'), NOTHING)
+      if (!socket) reopen(request).catch(error => tell(error))
+      else if (socket.destroyed) tell(new Error('The server closed the connection.'))
       else socket.write(request)
     },
     close() {
       waiting = undefined
-      socket.destroy()
+      drop()
     },
   }
 }
 
 /** Undefined while there is more to come. Throws for what is not a good answer. */
-function bodyOf(received: Buffer): Buffer | undefined {
+function readAnswer(received: Buffer): { body: Buffer; isLast: boolean } | undefined {
   const end = received.indexOf(HEAD_END)
   if (end === -1) return undefined
   const head = received.toString('latin1', 0, end)
-  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? []
   if (!head.startsWith(GOOD)) {
     throw new Error(`The server answered ${head.slice(9, 12)} ${received.toString('utf8', end + 4, end + 304)}`)
   }
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? []
   if (length === undefined) throw new Error('The answer has no Content-Length.')
   const start = end + HEAD_END.length
   const missing = start + Number(length) - received.length
   if (missing < 0) throw new Error('There is more than one answer.')
-  return missing > 0 ? undefined : received.subarray(start)
+  if (missing > 0) return undefined
+  return { body: received.subarray(start), isLast: /\r\nconnection: *close/i.test(head) }
 }

@@ -10,7 +10,7 @@ export async function startPeer(
   setup: (origin: string) => object,
 ): Promise<Peer> {
   const origin = `http://127.0.0.1:${await freePort()}`
-  const child = fork(new URL(program, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(new URL(program, import.meta.url), { stdio: ['ignore', 2, 2, 'ipc'] })
   defer(async () => void child.kill('SIGKILL'))
   await new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve()).once('error', reject)

@@ -4,11 +4,11 @@ import { APP, type Estate, registerEstate } from './estate.ts'
 import { generateBenchKey } from './load/signer.ts'
 import { startRemitPeer } from './peers/remit.ts'
 import { startPeer } from './peers/start-peer.ts'
-import { wake } from './round.ts'
+import { wake } from './run-round.ts'
 import type { Peers } from './workloads.ts'
 
 /** Starts every peer, and registers at Remit what the workloads need. */
-export async function startAll(dir: string, defer: Defer): Promise<{ peers: Peers; estate: Estate }> {
+export async function startPeers(dir: string, defer: Defer): Promise<{ peers: Peers; estate: Estate }> {
   const remit = await startRemitPeer(dir, defer, { REMIT_WORKERS: '1' })
   const appKey = await generateBenchKey()
   const client = { client_id: APP, jwk: { ...appKey.publicJwk, kid: appKey.kid } }
