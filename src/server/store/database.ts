@@ -18,14 +18,27 @@ const TIMEOUTS = {
   lock_timeout: 1_000,
 }
 
+/**
+ * `pass`: connections of the token endpoints alone, for a few statements of constant text that many requests share, each
+ * planned once a connection. What administrators ask takes none of them, and is planned for what was asked.
+ */
+const KINDS = {
+  general: { max: 10, application_name: 'remit' },
+  pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan' },
+} as const
+
 const pools = new WeakMap<Kysely<Database>, pg.Pool>()
 
 /**
- * The pool every request shares (attacks.md section 7: a hung or lost database costs seconds, never the process).
- * `report` hears of connections that broke while nobody was using them.
+ * A pool of connections (attacks.md section 7: a hung or lost database costs seconds, never the process). `report` hears
+ * of connections that broke while nobody was using them.
  */
-export function openDatabase(connection: Connection, report: (error: unknown) => void = () => {}): Kysely<Database> {
-  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max: 10, allowExitOnIdle: false, application_name: 'remit' })
+export function openDatabase(
+  connection: Connection,
+  report: (error: unknown) => void = () => {},
+  kind: keyof typeof KINDS = 'general',
+): Kysely<Database> {
+  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, ...KINDS[kind], allowExitOnIdle: false })
   // Once we close the pool, a server that stops at the same moment is no news.
   const reportLoss = (error: unknown) => {
     if (!pool.ending) report(error)
@@ -34,7 +47,11 @@ export function openDatabase(connection: Connection, report: (error: unknown) =>
   // A connection that breaks between two statements of a transaction belongs to no query and, checked out, not to the
   // pool either: without a listener of its own that is an uncaught exception.
   pool.on('connect', client => client.on('error', reportLoss))
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardHungConnections(pool) }) })
+  const db = new Kysely<Database>({
+    dialect: new PostgresDialect({
+      pool: discardHungConnections(pool, kind === 'pass' ? preparedName() : () => undefined),
+    }),
+  })
   pools.set(db, pool)
   return db
 }
@@ -66,7 +83,7 @@ export async function checkServer(db: Kysely<Database>, production: boolean): Pr
  * A query that timed out on our side still occupies its connection, and a ROLLBACK behind it may never be sent: the
  * connection is closed instead of handed to the next request with a transaction open.
  */
-function discardHungConnections(pool: pg.Pool): PostgresPool {
+function discardHungConnections(pool: pg.Pool, nameOf: (text: string) => string | undefined): PostgresPool {
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -77,12 +94,30 @@ function discardHungConnections(pool: pg.Pool): PostgresPool {
       function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
       function query(text: unknown, parameters: ReadonlyArray<unknown> = []): unknown {
         if (typeof text !== 'string') throw new TypeError('no cursors here')
-        return client.query(text, [...parameters]).catch((error: unknown) => {
-          hung ||= isReadTimeout(error)
-          throw error
-        })
+        const name = parameters.length > 0 ? nameOf(text) : undefined
+        return client
+          .query({ text, values: [...parameters], ...(name !== undefined && { name }) })
+          .catch((error: unknown) => {
+            hung ||= isReadTimeout(error)
+            throw error
+          })
       }
       return { query, release: destroy => client.release(hung || destroy) }
     },
+  }
+}
+
+/** More texts than the pass has: what is over is planned each time. */
+const MOST_PREPARED = 100
+
+/** A name for each statement by which a connection finds it prepared (PostgreSQL, PREPARE). */
+function preparedName(): (text: string) => string | undefined {
+  const names = new Map<string, string>()
+  return text => {
+    const known = names.get(text)
+    if (known !== undefined || names.size >= MOST_PREPARED) return known
+    const name = `remit_${names.size}`
+    names.set(text, name)
+    return name
   }
 }

@@ -25,7 +25,7 @@ export type Standing = {
 }
 
 /** What does not hold any more of what was decided a moment ago. */
-export type Lapse = {
+export type Lost = {
   readonly changed: boolean
   /** The oldest entry that matches. */
   readonly revoked?: RevocationRef
@@ -57,7 +57,7 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
       where revocation.lifted_at is null and revocation.ends_at > ${now}
       order by revocation.seq limit 1000`.execute(tx.db)
   const lost = new Set(differing.rows.map(keyOf))
-  return asked.map((one): Lapse => {
+  return asked.map((one): Lost => {
     const entry = revoked.rows.find(row => one.refs.some(ref => ref.kind === row.kind && ref.id === row.id))
     const changed = one.records.some(ref => lost.has(keyOf(ref)) || (ref.until && ref.until <= one.now))
     return { changed, ...(entry && { revoked: entry }) }

@@ -7,7 +7,7 @@ import { auditTokenIssued, type Origin } from '../audit/events.ts'
 import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
-import { type Lapse, lapseOf } from '../store/standing.ts'
+import { type Lost, lapseOf } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
 import type { Endorsement, Permitted } from './authorization.ts'
@@ -17,7 +17,7 @@ import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
 import { type PassContext, STALE, type Stale } from './known-records.ts'
-import { lapseRefusal, SIGNING_KEY_REVOKED } from './lapse-refusal.ts'
+import { lapseRefusal } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
 import { aloneOf, recordOf, standingOf } from './token-record.ts'
@@ -71,7 +71,7 @@ export async function issue(
   if (written === STALE) return STALE
   if (written instanceof OAuthError) {
     // The node that met a revoked key of ours must not meet it again.
-    if (written.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
+    if (written.reason === 'signing_key_revoked') await ctx.keys.refresh()
     throw written
   }
   const { permitted, claims } = written
@@ -95,7 +95,7 @@ export async function issue(
 async function write(
   tx: Context,
   token: PreparedToken,
-  { lapse, replays, origin }: { lapse: Lapse; replays: readonly ReplayClaim[]; origin: Origin },
+  { lapse, replays, origin }: { lapse: Lost; replays: readonly ReplayClaim[]; origin: Origin },
 ): Promise<PreparedToken | OAuthError> {
   const { client, agent } = token.permitted
   const checked =

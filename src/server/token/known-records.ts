@@ -55,7 +55,12 @@ const READINGS = 4
 /** Runs a pass by the records in memory, and, where those have changed, by what the database says now. */
 export async function withKnownRecords<T>(ctx: Context, pass: (ctx: PassContext) => Promise<T | Stale>): Promise<T> {
   for (let reading = 0; reading < READINGS; reading += 1) {
-    const result = await pass({ ...ctx, meeting: ctx.commits.reads, known: ctx.records.known(ctx, reading > 0) })
+    const result = await pass({
+      ...ctx,
+      db: ctx.passDb,
+      meeting: ctx.commits.reads,
+      known: ctx.records.known(ctx, reading > 0),
+    })
     if (result !== STALE) return result
   }
   throw changedTooOften()
