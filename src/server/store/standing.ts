@@ -47,7 +47,7 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
   const now = new Date(Math.min(...asked.map(one => one.now.getTime())))
   const differing = await sql<Changed>`
     ${sql.join(
-      KINDS.map(([kind, version]) => changedOf(records, kind, version)),
+      KINDS.map(kind => changedOf(records, kind)),
       sql` union all `,
     )} limit ${records.length}`.execute(tx.db)
   const revoked = await sql<Revoked>`
@@ -66,23 +66,28 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
 
 const own = (column: 'id' | 'part') => sql.ref(`asked.${column}`)
 
-/** How the version of a record of each kind is read now. */
-const KINDS: readonly (readonly [RecordRef['kind'], RawBuilder<unknown>])[] = [
-  ['client', sql`(select xmin::text from client where client_id = asked.id)`],
-  ['resource', sql`(select xmin::text from resource where resource = asked.id)`],
-  ['agent', sql`(select xmin::text from agent where client_id = asked.id and agent_id = asked.part)`],
-  ['registration', sql`(select xmin::text from registration where registration_id = asked.id)`],
-  ['agent_key', sql`(select xmin::text from agent_key where jkt = asked.id)`],
-  ['workflow', sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`],
-  ['assignment', sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
-]
+/** Each kind, and how the version of such a record is read now. */
+const KINDS: readonly (readonly [kind: RecordRef['kind'], name: RawBuilder<unknown>, version: RawBuilder<unknown>])[] =
+  [
+    ['client', sql`'client'`, sql`(select xmin::text from client where client_id = asked.id)`],
+    ['resource', sql`'resource'`, sql`(select xmin::text from resource where resource = asked.id)`],
+    ['agent', sql`'agent'`, sql`(select xmin::text from agent where client_id = asked.id and agent_id = asked.part)`],
+    ['registration', sql`'registration'`, sql`(select xmin::text from registration where registration_id = asked.id)`],
+    ['agent_key', sql`'agent_key'`, sql`(select xmin::text from agent_key where jkt = asked.id)`],
+    [
+      'workflow',
+      sql`'workflow'`,
+      sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`,
+    ],
+    ['assignment', sql`'assignment'`, sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
+  ]
 
-function changedOf(records: readonly RecordRef[], kind: RecordRef['kind'], version: RawBuilder<unknown>) {
+function changedOf(records: readonly RecordRef[], [kind, name, version]: (typeof KINDS)[number]) {
   const refs = records.filter(ref => ref.kind === kind)
   const ids = refs.map(ref => ref.id)
   const parts = refs.map(ref => ref.part ?? '')
   const versions = refs.map(ref => ref.version)
-  return sql`select ${sql.lit(kind)} as kind, asked.id, asked.part, asked.version
+  return sql`select ${name} as kind, asked.id, asked.part, asked.version
     from unnest(${ids}::text[], ${parts}::text[], ${versions}::text[]) as asked(id, part, version)
     where ${version} is distinct from asked.version`
 }

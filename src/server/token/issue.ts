@@ -1,4 +1,3 @@
-import { CompactSign } from 'jose'
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { epochSeconds } from '../../protocol/time.ts'
@@ -6,6 +5,7 @@ import { grantedDetails } from '../../protocol/workflow-request.ts'
 import { auditTokenIssued, type Origin } from '../audit/events.ts'
 import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
+import { signCompact } from '../keys/sign-compact.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
 import { type Lost, lapseOf } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
@@ -79,7 +79,7 @@ export async function issue(
   ctx.metrics.mints.inc({ grant: permitted.grant, token_profile: permitted.target.token_profile })
   return {
     body: {
-      access_token: await sign(written),
+      access_token: await signCompact(written.signer, headerOf(written).typ, claims),
       ...(permitted.exchanged && { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }),
       token_type: permitted.token_type,
       expires_in: permitted.lifetime,
@@ -167,10 +167,4 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
 function headerOf({ permitted, signer }: Pick<PreparedToken, 'permitted' | 'signer'>) {
   const typ = permitted.target.token_profile === 'draft' ? 'JWT' : 'at+jwt'
   return { alg: signer.alg, typ, kid: signer.kid }
-}
-
-async function sign(token: PreparedToken): Promise<string> {
-  return await new CompactSign(Buffer.from(JSON.stringify(token.claims)))
-    .setProtectedHeader(headerOf(token))
-    .sign(token.signer.key)
 }
