@@ -24,10 +24,13 @@ const TIMEOUTS = {
  */
 const KINDS = {
   general: { max: 10, application_name: 'remit' },
-  pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan' },
+  pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan', pipeline: true },
 } as const
 
+type Prepared = (text: string) => { readonly name?: string }
+
 const pools = new WeakMap<Kysely<Database>, pg.Pool>()
+const preparations = new WeakMap<Kysely<Database>, Prepared>()
 
 /**
  * A pool of connections (attacks.md section 7: a hung or lost database costs seconds, never the process). `report` hears
@@ -47,12 +50,14 @@ export function openDatabase(
   // A connection that breaks between two statements of a transaction belongs to no query and, checked out, not to the
   // pool either: without a listener of its own that is an uncaught exception.
   pool.on('connect', client => client.on('error', reportLoss))
+  const prepared = kind === 'pass' ? prepareByText() : () => ({})
   const db = new Kysely<Database>({
     dialect: new PostgresDialect({
-      pool: discardHungConnections(pool, kind === 'pass' ? preparedName() : () => undefined),
+      pool: discardHungConnections(pool, prepared),
     }),
   })
   pools.set(db, pool)
+  preparations.set(db, prepared)
   return db
 }
 
@@ -60,6 +65,13 @@ export function openDatabase(
 export function poolStats(db: Kysely<Database>): { total: number; idle: number; waiting: number } {
   const pool = pools.get(db)
   return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }
+}
+
+/** A connection of the pool behind `db`, opened with kind `pass`; who takes it hands it back. */
+export async function passConnection(db: Kysely<Database>): Promise<{ client: pg.PoolClient; prepared: Prepared }> {
+  const [pool, prepared] = [pools.get(db), preparations.get(db)]
+  if (!pool || !prepared) throw new Error('driver has already been destroyed')
+  return { client: await pool.connect(), prepared }
 }
 
 /**
@@ -83,7 +95,7 @@ export async function checkServer(db: Kysely<Database>, production: boolean): Pr
  * A query that timed out on our side still occupies its connection, and a ROLLBACK behind it may never be sent: the
  * connection is closed instead of handed to the next request with a transaction open.
  */
-function discardHungConnections(pool: pg.Pool, nameOf: (text: string) => string | undefined): PostgresPool {
+function discardHungConnections(pool: pg.Pool, prepared: Prepared): PostgresPool {
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -94,9 +106,8 @@ function discardHungConnections(pool: pg.Pool, nameOf: (text: string) => string 
       function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
       function query(text: unknown, parameters: ReadonlyArray<unknown> = []): unknown {
         if (typeof text !== 'string') throw new TypeError('no cursors here')
-        const name = parameters.length > 0 ? nameOf(text) : undefined
         return client
-          .query({ text, values: [...parameters], ...(name !== undefined && { name }) })
+          .query({ ...(parameters.length > 0 && prepared(text)), text, values: [...parameters] })
           .catch((error: unknown) => {
             hung ||= isReadTimeout(error)
             throw error
@@ -111,13 +122,13 @@ function discardHungConnections(pool: pg.Pool, nameOf: (text: string) => string 
 const MOST_PREPARED = 100
 
 /** A name for each statement by which a connection finds it prepared (PostgreSQL, PREPARE). */
-function preparedName(): (text: string) => string | undefined {
-  const names = new Map<string, string>()
+function prepareByText(): Prepared {
+  const names = new Map<string, { readonly name: string }>()
   return text => {
     const known = names.get(text)
-    if (known !== undefined || names.size >= MOST_PREPARED) return known
-    const name = `remit_${names.size}`
-    names.set(text, name)
-    return name
+    if (known || names.size >= MOST_PREPARED) return known ?? {}
+    const named = { name: `remit_${names.size}` }
+    names.set(text, named)
+    return named
   }
 }

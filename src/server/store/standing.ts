@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Context } from '../context.ts'
 import { together } from './group-commit.ts'
 import type { RevocationRef } from './revocations.ts'
-import type { RevocationKind } from './schema.ts'
 import { isAssigned } from './workflows.ts'
 
 /** A record as it was read: it has not changed while its row has this version; null: there was no row. */
@@ -32,37 +31,44 @@ export type Lost = {
 }
 
 type Changed = { kind: string; id: string; part: string; version: string | null }
-type Revoked = { kind: RevocationKind; id: string }
+/** `seq`: of an entry that revokes; null: a record that has changed. */
+type Row = Changed & { seq: string | null }
 
 const LAPSE = 10
 
 /**
  * What of this changed or was revoked since it was read. Only behind the gate: then no revocation that has answered is
- * missed. Two statements for all requests of a batch (primary keys; index revocation_standing).
+ * missed. One statement for all requests of a batch (primary keys; index revocation_standing).
  */
 export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Standing[]) => {
   const records = [...new Map(asked.flatMap(one => one.records).map(ref => [keyOf(ref), ref])).values()]
   const refs = [...new Map(asked.flatMap(one => one.refs).map(ref => [`${ref.kind}|${ref.id}`, ref])).values()]
   // The earliest of their clocks, so that no entry has ended for one before it has for the other.
   const now = new Date(Math.min(...asked.map(one => one.now.getTime())))
-  const differing = await sql<Changed>`
+  const { rows } = await sql<Row>`
     ${sql.join(
       KINDS.map(kind => changedOf(records, kind)),
       sql` union all `,
-    )} limit ${records.length}`.execute(tx.db)
-  const revoked = await sql<Revoked>`
-    select revocation.kind, revocation.id
+    )}
+    union all
+    select revocation.kind, revocation.id, '', null, revocation.seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
         join revocation on revocation.kind = asked.kind and revocation.id = asked.id
       where revocation.lifted_at is null and revocation.ends_at > ${now}
-      order by revocation.seq limit 1000`.execute(tx.db)
-  const lost = new Set(differing.rows.map(keyOf))
+    order by seq limit 10000`.execute(tx.db)
+  const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
+  const revoked = rows.filter(row => row.seq !== null)
   return asked.map((one): Lost => {
-    const entry = revoked.rows.find(row => one.refs.some(ref => ref.kind === row.kind && ref.id === row.id))
+    const entry = oldestOf(one.refs, revoked)
     const changed = one.records.some(ref => lost.has(keyOf(ref)) || (ref.until && ref.until <= one.now))
     return { changed, ...(entry && { revoked: entry }) }
   })
 })
+
+function oldestOf(refs: readonly RevocationRef[], revoked: readonly Row[]): RevocationRef | undefined {
+  const [oldest] = revoked.flatMap(row => refs.find(ref => ref.kind === row.kind && ref.id === row.id) ?? [])
+  return oldest
+}
 
 const own = (column: 'id' | 'part') => sql.ref(`asked.${column}`)
 
@@ -87,7 +93,7 @@ function changedOf(records: readonly RecordRef[], [kind, name, version]: (typeof
   const ids = refs.map(ref => ref.id)
   const parts = refs.map(ref => ref.part ?? '')
   const versions = refs.map(ref => ref.version)
-  return sql`select ${name} as kind, asked.id, asked.part, asked.version
+  return sql`select ${name} as kind, asked.id, asked.part, asked.version, null::bigint as seq
     from unnest(${ids}::text[], ${parts}::text[], ${versions}::text[]) as asked(id, part, version)
     where ${version} is distinct from asked.version`
 }

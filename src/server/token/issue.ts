@@ -7,6 +7,7 @@ import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
 import { signCompact } from '../keys/sign-compact.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
+import type { ReplayKind } from '../store/schema.ts'
 import { type Lost, lapseOf } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
@@ -16,7 +17,7 @@ import { recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
-import { type PassContext, STALE, type Stale } from './known-records.ts'
+import { type PassContext, STALE, type Stale, Undone, unlessUndone } from './known-records.ts'
 import { lapseRefusal } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
@@ -58,15 +59,17 @@ export async function issue(
   origin: Origin,
 ): Promise<TokenAnswer | Stale> {
   const rests = standingOf(token, ctx.known.rests())
-  const written = await ctx.commits.write(
-    ctx,
-    async tx => {
-      const lapse = await lapseOf(tx, { ...rests, now: tx.now() })
-      // What is read from the database now says what it is that changed.
-      if (lapse.changed || (lapse.revoked && ctx.known.mayBeStale())) return STALE
-      return await write(tx, token, { lapse, replays, origin })
-    },
-    aloneOf(token),
+  const written = await unlessUndone(
+    ctx.commits.write(
+      ctx,
+      async tx => {
+        const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
+        // What is read from the database now says what it is that changed; nothing of this is left behind.
+        if (lost.changed || (lost.revoked && ctx.known.mayBeStale())) throw new Undone()
+        return await write(tx, token, { lost, taken, replays, origin })
+      },
+      aloneOf(token),
+    ),
   )
   if (written === STALE) return STALE
   if (written instanceof OAuthError) {
@@ -91,16 +94,18 @@ export async function issue(
   }
 }
 
+type Read = { readonly lost: Lost; readonly taken: readonly ReplayKind[] }
+
 /** @returns the token as it was recorded: the step that it enters was judged again behind the execution's lock */
 async function write(
   tx: Context,
   token: PreparedToken,
-  { lapse, replays, origin }: { lapse: Lost; replays: readonly ReplayClaim[]; origin: Origin },
+  { lost, taken, replays, origin }: Read & { replays: readonly ReplayClaim[]; origin: Origin },
 ): Promise<PreparedToken | OAuthError> {
   const { client, agent } = token.permitted
   const checked =
-    replayRefusal(await claimReplays(tx, replays)) ??
-    lapseRefusal(lapse.revoked, token.signer.kid, agent !== undefined) ??
+    replayRefusal(taken) ??
+    lapseRefusal(lost.revoked, token.signer.kid, agent !== undefined) ??
     (agent?.endorsement && (await admitEndorsedKey(tx, endorsedOf(token, agent.endorsement)))) ??
     (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
   const entered = checked ?? (await enter(tx, token))

@@ -49,6 +49,20 @@ export type RecordCache = { readonly known: (ctx: Context, fresh: boolean) => Kn
 export const STALE = 'stale'
 export type Stale = typeof STALE
 
+/** Thrown in a write that rests on what has changed: nothing of it is left behind. */
+export class Undone extends Error {
+  override readonly name = 'Undone'
+}
+
+export async function unlessUndone<T>(written: Promise<T>): Promise<T | Stale> {
+  try {
+    return await written
+  } catch (error) {
+    if (error instanceof Undone) return STALE
+    throw error
+  }
+}
+
 /** How often records may change between two readings of one request. */
 const READINGS = 4
 
