@@ -81,7 +81,7 @@ function plan(keys: readonly KeyStanding[], body: KeyRotation, now: Date): KeyRo
     throw new Problem(
       'conflict',
       'Too many keys are published; wait until one of them has left the JWKS, 31 minutes after it was replaced.',
-      'too_many_keys',
+      'too_many_published',
     )
   }
   const { alg, publish_lead, dry_run } = body
