@@ -24,7 +24,7 @@ export async function rotate(ctx: Context, publish_lead: number, alg: SigningAlg
 export async function keysIn(ctx: Context, state: KeyState, alg: SigningAlg = 'ES256') {
   return await ctx.db
     .selectFrom('signing_key')
-    .select(['kid', 'active_at', 'private_sealed'])
+    .select(['kid', 'active_at', 'retiring_at', 'private_sealed'])
     .where('state', '=', state)
     .where('alg', '=', alg)
     .orderBy('created_at')

@@ -87,8 +87,12 @@ test('of many nodes one decides: a node changes nothing while another does (reli
   })
   // The row was not switched, and both sign with it all the same.
   assert.deepEqual([(await signed(ctx)).kid, (await signed(other)).kid], [kid, kid])
+  clock.advance(3)
   await rotateKeys(other)
-  assert.deepEqual([(await keysIn(ctx, 'active')).length, (await keysIn(ctx, 'retiring')).length], [1, 1])
+  assert.equal((await keysIn(ctx, 'active')).length, 1)
+  // A node of the release before signs by the row: the time of the old key runs from the switch.
+  const [old] = await keysIn(ctx, 'retiring')
+  assert.deepEqual(old?.retiring_at, ctx.now())
 })
 
 /**
@@ -135,9 +139,9 @@ async function rotating({ ctx, clock }: TestApp, lead: number, seconds: number) 
 
 test('[attack 117] rotation every 10 s, 40 s ahead: two nodes sign only what both publish, and no token fails (R15)', async () => {
   const app = await startTestApp()
-  const { kids, ...found } = await rotating(app, 40, 180)
+  const { kids, ...found } = await rotating(app, 40, 120)
   assert.deepEqual(found, { failed: 0, unpublished: 0, astray: 0 })
-  assert.equal(kids, 19)
+  assert.equal(kids, 13)
 })
 
 test('the same 10 s ahead fails at resource servers, 4 s ahead at the nodes: the test above could fail (R15)', async () => {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SIGNING_ALGS } from '../../src/protocol/resource.ts'
+import { transaction } from '../../src/server/context.ts'
 import { rotateKeys } from '../../src/server/keys/rotate-keys.ts'
 import { MOST_PUBLISHED } from '../../src/server/keys/rotation.ts'
+import { lockRotation } from '../../src/server/store/signing-keys.ts'
 import { anotherNode, keysIn, publishes, rotate, signed } from '../keys/given.ts'
 import { startTestApp } from '../support/app.ts'
 import { givenAdmin } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
-import { adminCalls, lastAudited } from './admin-call.ts'
+import { adminCalls, lastAudited, somebodyWaits } from './admin-call.ts'
 import { entries, revoke } from './given-revocation.ts'
 
 const app = await startTestApp()
@@ -177,4 +179,20 @@ test('a stolen key is judged by the instants, not by a row that nobody has switc
   await own.ctx.keys.refresh()
   const { kid: last } = await signed(own.ctx)
   assert.ok(![old, kid, waiting, due].includes(last))
+})
+
+test('a rotation and a revocation wait for the node that is changing keys, and judge what it left (reliability.md section 4)', async () => {
+  const own = await startTestApp()
+  const { kid: old } = await signed(own.ctx)
+  for (const change of [() => rotate(own.ctx, 40), () => revoke(own.ctx, 'key', old)]) {
+    let changing: Promise<unknown> | undefined
+    await transaction(own.ctx, async tx => {
+      await lockRotation(tx)
+      changing = change()
+      const early = changing.then(() => assert.fail('it did not wait'))
+      await Promise.race([somebodyWaits(own), early])
+      early.catch(() => {})
+    })
+    await changing
+  }
 })
