@@ -5,13 +5,13 @@ import { CLIENT_ASSERTION_MAX_LIFETIME, CLOCK_SKEW, KEY_STATEMENT_ONCE_MAX_LIFET
 import {
   boundOf,
   CLOCKS_AGREE_SECONDS,
-  missingPartitions,
+  missingOf,
   type Partition,
   type PartitionPlan,
   parsePartition,
   partitionName,
   partitionPlans,
-  passedPartitions,
+  passedOf,
 } from '../../src/server/store/partition-plan.ts'
 
 const NOW = 1_795_348_800
@@ -27,28 +27,28 @@ const rangesOf = (partitions: readonly Partition[]) => partitions.map(({ from, t
 
 test('partitions lie ahead of the clock, gap after gap, and what is there already stays (issue 6 item 3)', () => {
   const plan: PartitionPlan = { table: 'replay', width: 600, ahead: 1_500 }
-  assert.deepEqual(rangesOf(missingPartitions(plan, [], NOW + 60)), [
+  assert.deepEqual(rangesOf(missingOf(plan, [], NOW + 60)), [
     [0, 600],
     [600, 1_200],
     [1_200, 1_800],
   ])
   // A slower node may still be in the range before.
-  assert.deepEqual(rangesOf(missingPartitions(plan, [], NOW + 44))[0], [-600, 0])
+  assert.deepEqual(rangesOf(missingOf(plan, [], NOW + 44))[0], [-600, 0])
   const wide: Partition = { table: 'replay', from: Number.NEGATIVE_INFINITY, to: NOW + 700 }
   const far: Partition = { table: 'replay', from: NOW + 1_300, to: NOW + 1_400 }
   const other: Partition = { table: 'token', from: NOW, to: NOW + 9_999 }
-  assert.deepEqual(rangesOf(missingPartitions(plan, [far, wide, other], NOW)), [
+  assert.deepEqual(rangesOf(missingOf(plan, [far, wide, other], NOW)), [
     [700, 1_200],
     [1_200, 1_300],
     [1_400, 1_800],
   ])
   const endless: Partition = { table: 'replay', from: NOW, to: Number.POSITIVE_INFINITY }
-  assert.deepEqual(missingPartitions(plan, [endless], NOW + 60), [])
+  assert.deepEqual(missingOf(plan, [endless], NOW + 60), [])
 })
 
 test('claims go 120 s, records of tokens 48 h after their range, the audit trail never unless told (protocol.md section 9)', () => {
   const passed = (plan: PartitionPlan, now: number) =>
-    passedPartitions(plan, [{ table: plan.table, from: NOW - 600, to: NOW }], now).length
+    passedOf(plan, [{ table: plan.table, from: NOW - 600, to: NOW }], now).length
   const kept = [
     [planOf('replay'), 120],
     [planOf('token'), 2 * DAY],
@@ -101,14 +101,14 @@ test('[attack 130] a range that one node dropped is made again by none, whatever
       for (const { node, after } of turns) {
         now += after
         const clock = now + (skews[node] ?? 0)
-        const made = missingPartitions(plan, there, clock)
+        const made = missingOf(plan, there, clock)
         for (const partition of made) assert.ok(!gone.has(partitionName(partition)), partitionName(partition))
         there = [...there, ...made]
         // What this node may accept now, every node claims in a range that is there.
         for (const expires_at of [clock, clock + 320]) {
           assert.ok(there.some(({ from, to }) => from <= expires_at && expires_at < to))
         }
-        const passed = passedPartitions(plan, there, clock)
+        const passed = passedOf(plan, there, clock)
         for (const partition of passed) gone.add(partitionName(partition))
         there = there.filter(partition => !passed.includes(partition))
       }

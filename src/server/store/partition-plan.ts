@@ -52,7 +52,7 @@ export function partitionPlans(auditDays: number | undefined): readonly Partitio
 }
 
 /** What has to be made: every gap from the clock on, for as long as the plan looks ahead. `now` in epoch seconds. */
-export function missingPartitions(
+export function missingOf(
   { table, width, ahead }: PartitionPlan,
   existing: readonly Partition[],
   now: number,
@@ -75,7 +75,7 @@ export function missingPartitions(
 }
 
 /** What nobody can need any more, oldest first. `now` in epoch seconds. */
-export function passedPartitions(
+export function passedOf(
   { table, kept = Number.POSITIVE_INFINITY }: PartitionPlan,
   existing: readonly Partition[],
   now: number,

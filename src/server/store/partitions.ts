@@ -7,12 +7,12 @@ import { inLongSession } from './long-session.ts'
 import {
   boundOf,
   CLOCKS_AGREE_SECONDS,
-  missingPartitions,
+  missingOf,
   type Partition,
   parsePartition,
   partitionName,
   partitionPlans,
-  passedPartitions,
+  passedOf,
   TABLES,
 } from './partition-plan.ts'
 import type { Database } from './schema.ts'
@@ -48,11 +48,11 @@ export async function preparePartitions(connection: Connection, instant: Instant
  * @returns those that it made
  */
 export async function ensurePartitions(db: Kysely<Database>, instant: Instant): Promise<readonly Partition[]> {
-  if ((await missingNow(db, instant)).length === 0) return []
+  if ((await missingPartitions(db, instant)).length === 0) return []
   await requireAgreement(db, instant.now)
   return await db.transaction().execute(async tx => {
     await sql`select pg_advisory_xact_lock(${PARTITIONS_LOCK}::bigint)`.execute(tx)
-    const missing = await missingNow(tx, instant)
+    const missing = await missingPartitions(tx, instant)
     for (const partition of missing) await addPartition(tx, partition)
     return missing
   })
@@ -66,7 +66,7 @@ export async function ensurePartitions(db: Kysely<Database>, instant: Instant): 
 export async function dropPartitions(db: Kysely<Database>, instant: Instant): Promise<readonly Partition[]> {
   const existing = await listPartitions(db)
   const now = epochSeconds(instant.now)
-  const passed = partitionPlans(instant.auditDays).flatMap(plan => passedPartitions(plan, existing, now))
+  const passed = partitionPlans(instant.auditDays).flatMap(plan => passedOf(plan, existing, now))
   if (passed.length === 0) return []
   await requireAgreement(db, instant.now)
   const dropped: Partition[] = []
@@ -83,9 +83,13 @@ export async function keepPartitions(ctx: Context): Promise<void> {
   if (dropped.length > 0) ctx.log.info({ partitions: dropped.map(partitionName) }, 'dropped partitions')
 }
 
-async function missingNow(db: Kysely<Database>, { now, auditDays }: Instant): Promise<readonly Partition[]> {
+/** What has to be made now. */
+export async function missingPartitions(
+  db: Kysely<Database>,
+  { now, auditDays }: Instant,
+): Promise<readonly Partition[]> {
   const existing = await listPartitions(db)
-  return partitionPlans(auditDays).flatMap(plan => missingPartitions(plan, existing, epochSeconds(now)))
+  return partitionPlans(auditDays).flatMap(plan => missingOf(plan, existing, epochSeconds(now)))
 }
 
 /** Makes one partition; the functions are those of migration 004_partitions, because definitions take no parameters. */
