@@ -218,7 +218,7 @@ test('what lay in many partitions comes back whole, also what is dated years ahe
     assert.deepEqual(rows, [{ n: 3 }, { n: 3 }])
     const restored = await listPartitions(empty.db)
     assert.deepEqual(
-      restored.map(({ table, from, to }) => [table, from, to > now + years]),
+      restored.map(({ table, from, to }) => [table, from, to > now + years && Number.isFinite(to)]),
       ['audit_event', 'token'].map(table => [table, Number.NEGATIVE_INFINITY, true]),
     )
     const made = await ensurePartitions(empty.db, { now: new Date(), auditDays: undefined })
