@@ -112,7 +112,7 @@ test('a range that somebody reads is not waited for: the others go on, the next 
 
 test('a node whose clock is not the database’s makes and drops nothing: a range is gone for ever (reliability.md R14)', async context => {
   const { db } = await given(context)
-  await assert.rejects(ensurePartitions(db, instant(-40)), /clocks .* differ by 40 s/)
+  await assert.rejects(ensurePartitions(db, instant(-40)), /clocks .* differ by \d+ s/)
   await ensurePartitions(db, instant())
   const before = await listPartitions(db)
   for (const seconds of [3_600, 400 * 86_400]) {
