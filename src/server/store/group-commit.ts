@@ -134,8 +134,9 @@ export type GroupCommit = {
 
 /** Most requests a transaction. */
 const MOST = 64
-/** Transactions at once: while one becomes durable, the next writes. */
-const WRITES_AT_ONCE = 1
+/** One transaction at a time, so that batches are large; more only beside one that waits for somebody's row. */
+const WRITES_AT_ONCE = 4
+const LATE_MILLISECONDS = 100
 const READS_AT_ONCE = 2
 
 type Job = {
@@ -151,6 +152,7 @@ export function createGroupCommit(): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
   let running = 0
+  let begun = 0
 
   function take(): readonly Job[] {
     const taken: Job[] = []
@@ -165,10 +167,13 @@ export function createGroupCommit(): GroupCommit {
   }
 
   function pump(): void {
-    while (running < WRITES_AT_ONCE) {
+    for (;;) {
+      const now = waiting[0]?.ctx.now().getTime() ?? 0
+      if (running > 0 && (running === WRITES_AT_ONCE || now - begun < LATE_MILLISECONDS)) return
       const jobs = take()
       if (jobs.length === 0) return
       running += 1
+      begun = now
       runJobs(jobs).finally(() => {
         running -= 1
         for (const name of jobs.flatMap(job => job.alone)) held.delete(name)

@@ -26,8 +26,8 @@ export type Standing = {
 /** What does not hold any more of what was decided a moment ago. */
 export type Lost = {
   readonly changed: boolean
-  /** The oldest entry that matches. */
-  readonly revoked?: RevocationRef
+  /** What an entry matches, the oldest entry first. */
+  readonly revoked: readonly RevocationRef[]
 }
 
 type Changed = { kind: string; id: string; part: string; version: string | null }
@@ -59,15 +59,13 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
   const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
   const revoked = rows.filter(row => row.seq !== null)
   return asked.map((one): Lost => {
-    const entry = oldestOf(one.refs, revoked)
     const changed = one.records.some(ref => lost.has(keyOf(ref)) || (ref.until && ref.until <= one.now))
-    return { changed, ...(entry && { revoked: entry }) }
+    return { changed, revoked: revokedOf(one.refs, revoked) }
   })
 })
 
-function oldestOf(refs: readonly RevocationRef[], revoked: readonly Row[]): RevocationRef | undefined {
-  const [oldest] = revoked.flatMap(row => refs.find(ref => ref.kind === row.kind && ref.id === row.id) ?? [])
-  return oldest
+function revokedOf(refs: readonly RevocationRef[], revoked: readonly Row[]): readonly RevocationRef[] {
+  return revoked.flatMap(row => refs.find(ref => ref.kind === row.kind && ref.id === row.id) ?? [])
 }
 
 const own = (column: 'id' | 'part') => sql.ref(`asked.${column}`)

@@ -1,6 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { atCommit } from './group-commit.ts'
+import { atCommit, together } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
 
 const RECORD = 80
@@ -59,9 +59,11 @@ export type TokenRow = Pick<
   | 'expires_at'
 >
 
-/** A token's record by `jti` (index: primary key). */
-export async function findToken(ctx: Context, jti: string): Promise<TokenRow | undefined> {
-  return await ctx.db
+const READ = 1
+
+/** Records of tokens by `jti` (index: primary key). */
+export const findToken = together(READ, async (ctx: Context, jtis: readonly string[]) => {
+  const rows = await ctx.db
     .selectFrom('token')
     .select([
       'jti',
@@ -80,6 +82,10 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
       'issued_at',
       'expires_at',
     ])
-    .where('jti', '=', jti)
-    .executeTakeFirst()
-}
+    .where(sql<boolean>`jti = any(${[...new Set(jtis)]}::text[])`)
+    .orderBy('jti')
+    .limit(jtis.length)
+    .execute()
+  const found = new Map(rows.map(row => [row.jti, row]))
+  return jtis.map((jti): TokenRow | undefined => found.get(jti))
+})

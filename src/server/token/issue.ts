@@ -65,7 +65,7 @@ export async function issue(
       async tx => {
         const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
         // What is read from the database now says what it is that changed; nothing of this is left behind.
-        if (lost.changed || (lost.revoked && ctx.known.mayBeStale())) throw new Undone()
+        if (lost.changed || (lost.revoked.length > 0 && ctx.known.mayBeStale())) throw new Undone()
         return await write(tx, token, { lost, taken, replays, origin })
       },
       aloneOf(token),
@@ -105,7 +105,7 @@ async function write(
   const { client, agent } = token.permitted
   const checked =
     replayRefusal(taken) ??
-    lapseRefusal(lost.revoked, token.signer.kid, agent !== undefined) ??
+    lapseRefusal(lost.revoked[0], token.signer.kid, agent !== undefined) ??
     (agent?.endorsement && (await admitEndorsedKey(tx, endorsedOf(token, agent.endorsement)))) ??
     (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
   const entered = checked ?? (await enter(tx, token))

@@ -1,6 +1,16 @@
 import { OAuthError } from '../../protocol/errors.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
 import type { Context } from '../context.ts'
 import type { AgentKeyRow } from '../store/agent-keys.ts'
+import {
+  type Presentation,
+  type StandingAbove,
+  standingAbove,
+  type TokenAbove,
+  tokensAbove,
+} from '../store/delegations.ts'
+import { type AskedRecord, findExecutionRecord, type Recorded } from '../store/execution-record.ts'
+import { findExecution, type PinnedExecution } from '../store/executions.ts'
 import {
   type AgentName,
   type AgentRecord,
@@ -32,6 +42,12 @@ export type Known = {
   readonly agentKey: (jkt: string) => Promise<AgentKeyRow | undefined>
   readonly resource: (resource: string) => Promise<Resource | undefined>
   readonly workflow: (client_id: string, workflow_id: string) => Promise<CountingWorkflow | undefined>
+  /** The tokens above a delegation: they never change. */
+  readonly above: (jti: string) => Promise<readonly TokenAbove[]>
+  /** These three are read again by the write, which judges by what it finds. */
+  readonly standingAbove: (presentation: Presentation) => Promise<StandingAbove>
+  readonly execution: (execution_id: string) => Promise<PinnedExecution | undefined>
+  readonly executionRecord: (asked: AskedRecord) => Promise<Recorded>
   /** A version of an agent that the request rests on. */
   readonly relyOn: (record: RecordRef) => void
   /** Something that must not have been revoked. */
@@ -108,6 +124,13 @@ export function createRecordCache(): RecordCache {
     ({ client_id, workflow_id }) => `${client_id}/${workflow_id}`,
   )
 
+  const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti)
+  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest)
+  const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id)
+  const recorded = keep<AskedRecord, Recorded>(unversioned(findExecutionRecord), asked => {
+    return `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`
+  })
+
   return {
     known(ctx, fresh) {
       const records = new Map<string, RecordRef>()
@@ -152,6 +175,18 @@ export function createRecordCache(): RecordCache {
           if (record) relyOn({ kind: 'workflow', id: client_id, part: workflow_id, version: record.version })
           return record?.value
         },
+        async above(jti) {
+          return (await find(above, jti))?.value ?? []
+        },
+        async standingAbove(presentation) {
+          return (await find(standing, presentation))?.value ?? nothing()
+        },
+        async execution(execution_id) {
+          return (await find(executions, execution_id))?.value
+        },
+        async executionRecord(asked) {
+          return (await find(recorded, asked))?.value ?? nothing()
+        },
         relyOn,
         relyOnLife: ref => void refs.push(ref),
         rests: () => ({ records: [...records.values()], refs }),
@@ -159,6 +194,18 @@ export function createRecordCache(): RecordCache {
       }
     },
   }
+}
+
+/** What needs no version, because it never changes or is read again. */
+function unversioned<Key, T>(read: (ctx: Context, key: Key) => Promise<T | undefined>) {
+  return async (ctx: Context, key: Key): Promise<Versioned<T> | undefined> => {
+    const value = await read(ctx, key)
+    return value === undefined ? undefined : { value, version: '' }
+  }
+}
+
+function nothing(): never {
+  throw new Error('A statement that has one row had none.')
 }
 
 type Keeper<Key, T> = (
@@ -180,11 +227,10 @@ function keep<Key, T>(
     const found = known.get(name)
     const isGood = found !== undefined && !fresh && found.until > now
     const record = isGood ? found.record : await read(ctx, key)
-    known.delete(name)
     if (record || absent) {
-      known.set(name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 })
-      const [oldest] = known.keys()
-      if (known.size > KEPT_RECORDS && oldest !== undefined) known.delete(oldest)
+      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
+    } else {
+      known.delete(name)
     }
     return { record, kept: isGood }
   }
