@@ -3,8 +3,9 @@ import type { Logger } from 'pino'
 import { epochSeconds } from '../protocol/time.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
 import { createBrake } from './brake.ts'
+import { createClockCheck } from './clock-check.ts'
 import type { Config } from './config.ts'
-import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
+import { type Context, monotonicClock, randomId, systemClock, timeIdAt } from './context.ts'
 import { createRemoteKeys } from './fetch/remote-keys.ts'
 import { checkCanary } from './keys/canary.ts'
 import { loadServerSecret } from './keys/derive.ts'
@@ -12,7 +13,9 @@ import { loadKek } from './keys/kek.ts'
 import { openKeyring } from './keys/open-keyring.ts'
 import { createSealer } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
-import { type Connection, checkServer, openDatabase } from './store/database.ts'
+import { createNodeHealth } from './node-health.ts'
+import { readDatabaseClock } from './store/clock.ts'
+import { type Connection, checkServer, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
@@ -31,9 +34,12 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
+  poolSize?: number,
 ): Promise<Context> {
-  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
-  stops.push(() => db.destroy())
+  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const db = openDatabase(connection, reportLoss, poolSize)
+  const probe = openDatabase(connection, reportLoss, 1)
+  stops.push(async () => void (await Promise.all([db.destroy(), probe.destroy()])))
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -41,12 +47,18 @@ export async function openContext(
   await checkCanary(db, sealer)
   const now = systemClock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  const metrics = createMetrics(() => poolStats(db))
+  const measured = (seconds: number) => metrics.clockSkew.set(seconds)
+  const database = () => readDatabaseClock(probe)
+  const clock = createClockCheck({ now, monotonic: monotonicClock, database, log, measured })
+  await clock.measure()
   return {
     config,
     db,
     keys,
     sealer,
-    metrics: createMetrics(),
+    metrics,
+    node: createNodeHealth({ clock, probe }),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),

@@ -18,14 +18,30 @@ const TIMEOUTS = {
   lock_timeout: 1_000,
 }
 
-const pools = new WeakMap<Kysely<Database>, pg.Pool>()
+/** Connections of one process, where nobody says otherwise. */
+const POOL_SIZE = 10
+
+type Counted = { readonly pool: pg.Pool; acquired: number }
+
+const pools = new WeakMap<Kysely<Database>, Counted>()
+
+/** Open, idle, and requests that wait for one; `acquired` counts those that were ever handed out. */
+export type PoolStats = Readonly<Record<'total' | 'idle' | 'waiting' | 'acquired', number>>
 
 /**
  * The pool every request shares (attacks.md section 7: a hung or lost database costs seconds, never the process).
  * `report` hears of connections that broke while nobody was using them.
  */
-export function openDatabase(connection: Connection, report: (error: unknown) => void = () => {}): Kysely<Database> {
-  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max: 10, allowExitOnIdle: false, application_name: 'remit' })
+export function openDatabase(
+  connection: Connection,
+  report: (error: unknown) => void = () => {},
+  max = POOL_SIZE,
+): Kysely<Database> {
+  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max, allowExitOnIdle: false, application_name: 'remit' })
+  const counted = { pool, acquired: 0 }
+  pool.on('acquire', () => {
+    counted.acquired += 1
+  })
   // Once we close the pool, a server that stops at the same moment is no news.
   const reportLoss = (error: unknown) => {
     if (!pool.ending) report(error)
@@ -35,14 +51,26 @@ export function openDatabase(connection: Connection, report: (error: unknown) =>
   // pool either: without a listener of its own that is an uncaught exception.
   pool.on('connect', client => client.on('error', reportLoss))
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardHungConnections(pool) }) })
-  pools.set(db, pool)
+  pools.set(db, counted)
   return db
 }
 
-/** Connections of the pool behind `db`, for metrics: open, idle, and requests that wait for one. */
-export function poolStats(db: Kysely<Database>): { total: number; idle: number; waiting: number } {
-  const pool = pools.get(db)
-  return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }
+/** Connections of the pool behind `db`. */
+export function poolStats(db: Kysely<Database>): PoolStats {
+  const { pool, acquired = 0 } = pools.get(db) ?? {}
+  return {
+    total: pool?.totalCount ?? 0,
+    idle: pool?.idleCount ?? 0,
+    waiting: pool?.waitingCount ?? 0,
+    acquired,
+  }
+}
+
+/** Whether the database takes writes: a standby that answers is no use (reliability.md R10). */
+export async function isWritable(db: Kysely<Database>): Promise<boolean> {
+  const { rows } = await sql<{ writable: boolean }>`
+    select current_setting('transaction_read_only') = 'off' as writable`.execute(db)
+  return rows[0]?.writable === true
 }
 
 /**

@@ -32,6 +32,8 @@ import { unauthenticatedPart } from './unauthenticated.ts'
 export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const stopTimer = ctx.metrics.mintSeconds.startTimer()
   const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, async () => {
+    // Before anything of single use is taken: the client sends the same again.
+    ctx.node.clock.mustAgree()
     const request = parseRequest(http)
     const proof = await senderConstraint(ctx, http)
     const bearerAllowed = isAgentRequest(request)
