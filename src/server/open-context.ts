@@ -17,9 +17,11 @@ import { createNodeHealth } from './node-health.ts'
 import { readDatabaseClock } from './store/clock.ts'
 import { type Connection, checkServer, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
+import { createGroupCommit } from './store/group-commit.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
+import { createRecordCache } from './token/known-records.ts'
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -56,6 +58,8 @@ export async function openContext(
     config,
     db,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics,
     node: createNodeHealth({ clock, probe }),

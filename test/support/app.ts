@@ -17,6 +17,8 @@ import { createMetrics } from '../../src/server/metrics.ts'
 import { createNodeHealth } from '../../src/server/node-health.ts'
 import { readDatabaseClock } from '../../src/server/store/clock.ts'
 import { poolStats } from '../../src/server/store/database.ts'
+import { createGroupCommit } from '../../src/server/store/group-commit.ts'
+import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePorts } from './free-ports.ts'
 
@@ -88,6 +90,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     config,
     db,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics: createMetrics(() => poolStats(db)),
     brake: createBrake(),
