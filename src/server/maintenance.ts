@@ -50,7 +50,7 @@ function ofEachProcess(ctx: Context): readonly Task[] {
   return [
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
-    { name: 'watch the pool', seconds: 1, run: async () => ctx.node.watchPool(poolStats(ctx.db)) },
+    { name: 'watch the pool', seconds: 1, run: async () => ctx.node.watchPools([ctx.db, ctx.passDb].map(poolStats)) },
   ]
 }
 

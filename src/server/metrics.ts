@@ -4,10 +4,10 @@ import type { PoolStats } from './store/database.ts'
 export type Metrics = ReturnType<typeof createMetrics>
 
 /**
- * The server's metrics in a registry of its own. Labels come from fixed sets only, never from input. `readPool` is asked
+ * The server's metrics in a registry of its own. Labels come from fixed sets only, never from input. `readPools` is asked
  * at each scrape.
  */
-export function createMetrics(readPool?: () => PoolStats) {
+export function createMetrics(readPools: () => readonly PoolStats[] = () => []) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -69,10 +69,13 @@ export function createMetrics(readPool?: () => PoolStats) {
       labelNames: ['state'],
       registers,
       collect() {
-        const { total, idle, waiting } = readPool?.() ?? {}
-        this.set({ state: 'total' }, total ?? 0)
-        this.set({ state: 'idle' }, idle ?? 0)
-        this.set({ state: 'waiting' }, waiting ?? 0)
+        const pools = readPools()
+        for (const state of ['total', 'idle', 'waiting'] as const) {
+          this.set(
+            { state },
+            pools.reduce((sum, pool) => sum + pool[state], 0),
+          )
+        }
       },
     }),
   }

@@ -12,8 +12,8 @@ export type NodeHealth = {
   readonly startDraining: () => void
   readonly isDraining: () => boolean
   readonly clock: ClockCheck
-  /** To be called every second: whether the pool still hands out connections. */
-  readonly watchPool: (stats: PoolStats) => void
+  /** To be called every second with the same pools: whether each still hands out connections. */
+  readonly watchPools: (pools: readonly PoolStats[]) => void
   readonly isPoolStuck: () => boolean
   /** A connection that requests do not share: a probe must not wait behind them. */
   readonly probe: Kysely<Database>
@@ -21,19 +21,20 @@ export type NodeHealth = {
 
 export function createNodeHealth({ clock, probe }: Pick<NodeHealth, 'clock' | 'probe'>): NodeHealth {
   let draining = false
-  let handedOut = 0
-  let turns = 0
+  let watched: readonly { readonly handedOut: number; readonly turns: number }[] = []
   return {
     startDraining() {
       draining = true
     },
     isDraining: () => draining,
     clock,
-    watchPool({ waiting, acquired }) {
-      turns = waiting > 0 && acquired === handedOut ? turns + 1 : 0
-      handedOut = acquired
+    watchPools(pools) {
+      watched = pools.map(({ waiting, acquired }, n) => {
+        const { handedOut = 0, turns = 0 } = watched[n] ?? {}
+        return { handedOut: acquired, turns: waiting > 0 && acquired === handedOut ? turns + 1 : 0 }
+      })
     },
-    isPoolStuck: () => turns >= STUCK_TURNS,
+    isPoolStuck: () => watched.some(({ turns }) => turns >= STUCK_TURNS),
     probe,
   }
 }

@@ -23,6 +23,9 @@ import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
 import { createRecordCache } from './token/known-records.ts'
 
+/** How many connections a process holds, where it is one of several. */
+export type PoolSizes = { readonly general: number; readonly pass: number }
+
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
 
@@ -36,12 +39,15 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
-  poolSize?: number,
+  pools?: PoolSizes,
 ): Promise<Context> {
   const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
-  const db = openDatabase(connection, reportLoss, poolSize)
-  const probe = openDatabase(connection, reportLoss, 1)
-  stops.push(async () => void (await Promise.all([db.destroy(), probe.destroy()])))
+  const db = openDatabase(connection, reportLoss, 'general', pools?.general)
+  stops.push(() => db.destroy())
+  const passDb = openDatabase(connection, reportLoss, 'pass', pools?.pass)
+  stops.push(() => passDb.destroy())
+  const probe = openDatabase(connection, reportLoss, 'probe')
+  stops.push(() => probe.destroy())
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -49,7 +55,7 @@ export async function openContext(
   await checkCanary(db, sealer)
   const now = systemClock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
-  const metrics = createMetrics(() => poolStats(db))
+  const metrics = createMetrics(() => [db, passDb].map(poolStats))
   const measured = (seconds: number) => metrics.clockSkew.set(seconds)
   const database = () => readDatabaseClock(probe)
   const clock = createClockCheck({ now, monotonic: monotonicClock, database, log, measured })
@@ -57,6 +63,7 @@ export async function openContext(
   return {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),

@@ -22,7 +22,7 @@ export async function generateOpenapi(): Promise<string> {
     return stringify(mergedDocument([publicApp, admin]), { lineWidth: 120, aliasDuplicateObjects: false })
   } finally {
     await Promise.all([publicApp.close(), admin.close()])
-    await ctx.db.destroy()
+    await Promise.all([ctx.db.destroy(), ctx.passDb.destroy()])
   }
 }
 
@@ -36,6 +36,7 @@ function unconnectedContext(): Context {
   return {
     config: loadConfig({}),
     db,
+    passDb: openDatabase({ connectionString: 'postgres://localhost/none' }),
     keys: {
       signer: noKeys,
       published: () => [],

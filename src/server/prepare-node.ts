@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { EPOCH_MARGIN } from '../protocol/time.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
-import { openContext, type Stops } from './open-context.ts'
+import { openContext, type PoolSizes, type Stops } from './open-context.ts'
 import { prepareBootstrapToken } from './registry/bootstrap.ts'
 import type { Connection } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded-postgres.ts'
@@ -20,10 +20,10 @@ export type PreparedNode = {
  * What one process of a node does before anybody is served: the database, migrations, the end of an old epoch, the
  * one-time token. What was started is added to `stops`. Throws StartRefused.
  */
-export async function prepareNode(config: Config, log: Logger, stops: Stops, poolSize?: number): Promise<PreparedNode> {
+export async function prepareNode(config: Config, log: Logger, stops: Stops, pools?: PoolSizes): Promise<PreparedNode> {
   const connection = await findDatabase(config, log, stops)
   const migrate = () => migrateToLatest(connection, line => log.info(line))
-  const ctx = await openContext(config, log, connection, stops, migrate, poolSize)
+  const ctx = await openContext(config, log, connection, stops, migrate, pools)
   await outliveEpoch(ctx)
   return { ctx, connection, awaitsAdministrator: await prepareBootstrapToken(ctx) }
 }

@@ -17,6 +17,7 @@ import { startRelay } from '../support/tcp-relay.ts'
 import { execute } from '../support/test-server.ts'
 
 const BOUND = { timeout: 120_000 }
+const OTHER = { total: 6, idle: 6, waiting: 0, acquired: 0 }
 const ALL = { accepting: true, clock: true, database: true, migrations: true, pool: true, signing_key: true }
 
 describe('a server whose clock or database goes wrong', BOUND, async () => {
@@ -95,11 +96,12 @@ test(
     await sql`insert into kysely_migration (name, timestamp) values ('001_core', '2026')`.execute(db)
 
     // Five turns of a second in which somebody waits: with connections handed out, then without.
-    for (let turn = 0; turn < 5; turn += 1) node.watchPool({ total: 10, idle: 0, waiting: 3, acquired: 7 + turn })
+    for (let turn = 0; turn < 5; turn += 1)
+      node.watchPools([OTHER, { total: 10, idle: 0, waiting: 3, acquired: 7 + turn }])
     assert.deepEqual(await checks(), ALL)
-    for (let turn = 0; turn < 5; turn += 1) node.watchPool({ total: 10, idle: 0, waiting: 3, acquired: 11 })
+    for (let turn = 0; turn < 5; turn += 1) node.watchPools([OTHER, { total: 10, idle: 0, waiting: 3, acquired: 11 }])
     assert.deepEqual(await checks(), { ...ALL, pool: false })
-    node.watchPool({ total: 10, idle: 0, waiting: 3, acquired: 12 })
+    node.watchPools([OTHER, { total: 10, idle: 0, waiting: 3, acquired: 12 }])
     assert.deepEqual(await checks(), ALL)
 
     const readOnly = "execute format('alter database %I set default_transaction_read_only = on', current_database())"

@@ -16,7 +16,7 @@ import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createNodeHealth } from '../../src/server/node-health.ts'
 import { readDatabaseClock } from '../../src/server/store/clock.ts'
-import { poolStats } from '../../src/server/store/database.ts'
+import { openDatabase, poolStats } from '../../src/server/store/database.ts'
 import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -57,12 +57,14 @@ export type TestAppOptions = {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))
+  const passDb = openDatabase(database.connection, () => {}, 'pass')
   const open: { close: () => Promise<unknown> }[] = []
   let closed = false
   async function close(): Promise<void> {
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
+    await passDb.destroy()
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -89,11 +91,12 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const ctx: Context = {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),
     sealer,
-    metrics: createMetrics(() => poolStats(db)),
+    metrics: createMetrics(() => [poolStats(db)]),
     brake: createBrake(),
     node: createNodeHealth({ clock: clockCheck, probe: db }),
     unauthenticated: createUnauthenticatedCounter(),

@@ -5,7 +5,7 @@ import { startMaintenance } from '../maintenance.ts'
 import { openContext, type Stops } from '../open-context.ts'
 import { stopOnce } from '../stop-once.ts'
 import { type ToPrimary, type ToWorker, toWorkerSchema } from './messages.ts'
-import { poolSize } from './pool-size.ts'
+import { poolSizes } from './pool-sizes.ts'
 import { scrapeAtPrimary } from './scrape-at-primary.ts'
 import { refusedOf } from './start-failure.ts'
 
@@ -28,7 +28,7 @@ async function serve(
   const log = pino({ level: config.logLevel }, destination(2))
   const stops: Stops = []
   // The primary migrated. Meanwhile the release after this one may have done more, which this one goes on beside.
-  const ctx = await openContext(config, log, connection, stops, async () => {}, poolSize(config.workers))
+  const ctx = await openContext(config, log, connection, stops, async () => {}, poolSizes(config.workers))
   stops.push(startMaintenance(ctx, 'worker').stop)
   const scraped = scrapeAtPrimary(ctx, tell)
   await listen(scraped.ctx, stops)

@@ -10,7 +10,7 @@ import { prepareNode } from '../prepare-node.ts'
 import { stopOnce } from '../stop-once.ts'
 import { gatherMetrics } from './gather-metrics.ts'
 import type { ToWorker } from './messages.ts'
-import { PRIMARY_POOL_SIZE } from './pool-size.ts'
+import { PRIMARY_POOLS } from './pool-sizes.ts'
 import { fillSlot, type Slots, type WorkerSlot } from './worker-slot.ts'
 
 /**
@@ -25,7 +25,7 @@ export async function startWorkers(
   const stops: Stops = []
   const stop = stopOnce(stops, log)
   try {
-    const { ctx, connection, awaitsAdministrator } = await prepareNode(config, log, stops, PRIMARY_POOL_SIZE)
+    const { ctx, connection, awaitsAdministrator } = await prepareNode(config, log, stops, PRIMARY_POOLS)
     stops.push(startMaintenance(ctx, 'primary').stop)
     await openSlots(
       { remit: 'start', settings: { ...settings }, connection },
