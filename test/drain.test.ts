@@ -61,6 +61,8 @@ test('a stop says "not ready" and ends connections first, then finishes what is 
   const head = `Host: ${host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${form.length}\r\n\r\n`
   const slowBody = await begun(port, `POST /oauth/token HTTP/1.1\r\n${head}${form.slice(0, 9)}`)
   const slowHead = await begun(port, 'GET /readyz HTTP/1.1\r\n')
+  const silent = connect({ host: '127.0.0.1', port })
+  const silentEnded = new Promise(resolve => silent.once('close', resolve))
 
   const stopped = server.stop()
   // For as long as load balancers need to see it, the node still serves whoever comes.
@@ -72,11 +74,15 @@ test('a stop says "not ready" and ends connections first, then finishes what is 
   assert.deepEqual([last.status, last.headers.connection], [200, 'close'])
 
   while (await freshRequest(`${config.issuer}/healthz`).catch(() => undefined));
+  const closedAt = performance.now()
   // Their connections were open before the listener closed: both are answered, with the database.
   const answers = [await slowBody.finish(form.slice(9)), await slowHead.finish(`Host: ${host}\r\n\r\n`)]
   assert.match(answers[0] ?? '', /^HTTP\/1\.1 401 [\s\S]*connection: close[\s\S]*"invalid_client"/i)
   assert.match(answers[1] ?? '', /^HTTP\/1\.1 503 [\s\S]*connection: close[\s\S]*"accepting":false.*"database":true/i)
+  // Opened ahead of need, as balancers and browsers do: nobody waits for its first request.
+  await silentEnded
   await stopped
+  assert.ok(performance.now() - closedAt < 8_000)
   kept.destroy()
   assert.deepEqual(lines, [])
 })

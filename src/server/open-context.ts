@@ -15,7 +15,7 @@ import { createSealer } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
 import { createNodeHealth } from './node-health.ts'
 import { readDatabaseClock } from './store/clock.ts'
-import { type Connection, checkServer, openDatabase, poolStats } from './store/database.ts'
+import { type Connection, checkServer, closeDatabase, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { createGroupCommit } from './store/group-commit.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
@@ -43,11 +43,11 @@ export async function openContext(
 ): Promise<Context> {
   const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
   const db = openDatabase(connection, reportLoss, 'general', pools?.general)
-  stops.push(() => db.destroy())
+  stops.push(() => closeDatabase(db))
   const passDb = openDatabase(connection, reportLoss, 'pass', pools?.pass)
-  stops.push(() => passDb.destroy())
+  stops.push(() => closeDatabase(passDb))
   const probe = openDatabase(connection, reportLoss, 'probe')
-  stops.push(() => probe.destroy())
+  stops.push(() => closeDatabase(probe))
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)

@@ -72,6 +72,13 @@ export function openDatabase(
   return db
 }
 
+/** Kysely ends no pool of which it never took a connection itself, and that pool would hold up the end of the process. */
+export async function closeDatabase(db: Kysely<Database>): Promise<void> {
+  await db.destroy()
+  const pool = pools.get(db)?.pool
+  if (pool && !pool.ending) await pool.end()
+}
+
 /** Connections of the pool behind `db`. */
 export function poolStats(db: Kysely<Database>): PoolStats {
   const { pool, acquired = 0 } = pools.get(db) ?? {}
