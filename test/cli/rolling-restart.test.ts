@@ -57,20 +57,24 @@ test('a rolling restart of two nodes behind a balancer that never tries twice: n
     return await freshRequest(`${balancer.url}/oauth/token`, { method: 'POST', headers, body }, agent)
   }
   const load = startLoad(mint, RATE)
-  for (const node of [0, 1] as const) {
+  const sendMore = async () => {
     const sentBefore = load.sent()
     await until(() => load.sent() > sentBefore + 25)
+  }
+  for (const node of [0, 1] as const) {
+    await sendMore()
     nodes[node].child.kill('SIGTERM')
     assert.equal(await nodes[node].exit, 0)
+    // The first serves again before the second goes; what comes after that is the same once more.
+    if (node === 1) break
     nodes[node] = await start(node)
     await until(() => balancer.sendsTo(Number(ports[node])))
   }
+  await sendMore()
   const { sent, outcomes } = await load.stop()
   agent.destroy()
   await balancer.close()
   assert.deepEqual(outcomes, { 200: sent })
-  for (const { child, exit } of nodes) {
-    child.kill('SIGTERM')
-    await exit
-  }
+  nodes[0].child.kill('SIGTERM')
+  await nodes[0].exit
 })
