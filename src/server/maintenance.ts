@@ -1,4 +1,6 @@
 import type { Context } from './context.ts'
+import { rotateKeys } from './keys/rotate-keys.ts'
+import { KEY_POLL_SECONDS } from './keys/rotation.ts'
 import { purgeConsoleSessions } from './store/console-sessions.ts'
 import { purgeDelegations } from './store/delegations.ts'
 import { purgeExecutions } from './store/execution-purge.ts'
@@ -20,7 +22,8 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
     { name: 'deliver webhooks', seconds: 1, run: () => deliverWebhooks(ctx) },
     { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
-    { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
+    { name: 'read keys', seconds: KEY_POLL_SECONDS, run: () => ctx.keys.refresh() },
+    { name: 'rotate keys', seconds: KEY_POLL_SECONDS, run: () => rotateKeys(ctx) },
     { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
     { name: 'purge delegations', seconds: 60, run: () => purgeDelegations(ctx) },
     { name: 'purge executions', seconds: 5, run: () => purgeExecutions(ctx) },
