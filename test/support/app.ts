@@ -64,7 +64,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
-    await passDb.destroy()
+    await closeDatabase(passDb)
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
