@@ -16,7 +16,7 @@ import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createNodeHealth } from '../../src/server/node-health.ts'
 import { readDatabaseClock } from '../../src/server/store/clock.ts'
-import { openDatabase, poolStats } from '../../src/server/store/database.ts'
+import { closeDatabase, openDatabase, poolStats } from '../../src/server/store/database.ts'
 import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
