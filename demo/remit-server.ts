@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 /** A running Remit with a Postgres of its own. */
 export type RemitServer = {
   readonly pid: number
+  /** The end of what it said on standard output and error. */
+  readonly log: () => string
   readonly issuer: string
   readonly adminUrl: string
   /** The one-time token of the first administrator, as the server left it in its data directory. */
@@ -41,6 +43,7 @@ export async function startRemit(
       REMIT_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       REMIT_DATA_DIR: dataDir,
       REMIT_LOG_LEVEL: 'warn',
+      REMIT_WORKERS: '1',
       // The foreign issuer of the demo publishes its keys on this machine.
       REMIT_ALLOW_PRIVATE_FETCH: 'true',
       ...settings,
@@ -57,6 +60,7 @@ export async function startRemit(
   }
   return {
     pid: child.pid ?? 0,
+    log,
     issuer,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     bootstrapToken: async () => (await readFile(join(dataDir, 'bootstrap-token'), 'utf8')).trim(),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { ConfigError, loadConfig, readEnvironment } from '../src/server/config.ts'
@@ -36,6 +36,8 @@ test('an empty environment is a development server on loopback (protocol.md sect
     database: { dataDir: resolve('data') },
     dataDir: resolve('data'),
     bootstrapTokenFile: resolve('data/bootstrap-token'),
+    workers: Math.min(availableParallelism(), 16),
+    drainSeconds: 0,
     trustProxy: [],
     allowPrivateFetch: false,
     logLevel: 'info',
@@ -53,7 +55,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     REMIT_ADMIN_LISTEN: '[::1]:8444',
     REMIT_ADMIN_URL: 'https://admin.example.com',
     REMIT_DATA_DIR: '/var/lib/remit',
-    REMIT_WORKERS: '1',
+    REMIT_WORKERS: '64',
+    REMIT_DRAIN_SECONDS: '12',
     REMIT_TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
     REMIT_LOG_LEVEL: 'warn',
   })
@@ -69,6 +72,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     dataDir: '/var/lib/remit',
     kekFile: '/run/secrets/kek',
     bootstrapTokenFile: '/run/secrets/bootstrap',
+    workers: 64,
+    drainSeconds: 12,
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     allowPrivateFetch: false,
     logLevel: 'warn',
@@ -171,10 +176,15 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
     { REMIT_ADMIN_LISTEN: 'same', REMIT_ADMIN_URL: 'https://a.example' },
     'REMIT_ADMIN_URL',
   ],
+  ['the audit trail is kept for a day or more', { REMIT_AUDIT_DAYS: '0' }, 'REMIT_AUDIT_DAYS'],
+  ['for whole days', { REMIT_AUDIT_DAYS: '1.5' }, 'REMIT_AUDIT_DAYS'],
   ['only Postgres', { DATABASE_URL: 'mysql://db/remit' }, 'DATABASE_URL'],
   ['no embedded database in production', { ...PRODUCTION, DATABASE_URL: undefined }, 'DATABASE_URL'],
   ['no generated key in production', { ...PRODUCTION, REMIT_KEK_FILE: undefined }, 'REMIT_KEK_FILE'],
-  ['workers are of a later release', { REMIT_WORKERS: '2' }, 'REMIT_WORKERS'],
+  ['some process serves', { REMIT_WORKERS: '0' }, 'REMIT_WORKERS'],
+  ['no more workers than a database can take', { REMIT_WORKERS: '65' }, 'REMIT_WORKERS'],
+  ['workers are counted', { REMIT_WORKERS: '1.5' }, 'REMIT_WORKERS'],
+  ['a node does not wait for minutes', { REMIT_DRAIN_SECONDS: '61' }, 'REMIT_DRAIN_SECONDS'],
   ['not everybody is a proxy', { REMIT_TRUST_PROXY: '0.0.0.0/0' }, 'REMIT_TRUST_PROXY'],
   ['a proxy is an address', { REMIT_TRUST_PROXY: 'loopback' }, 'REMIT_TRUST_PROXY'],
   ['a range fits its family', { REMIT_TRUST_PROXY: '10.0.0.0/33' }, 'REMIT_TRUST_PROXY'],
@@ -190,6 +200,11 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
   ],
   ['a log level is known', { REMIT_LOG_LEVEL: 'verbose' }, 'REMIT_LOG_LEVEL'],
 ]
+
+test('REMIT_AUDIT_DAYS is how many days the audit trail is kept, and without it that is for ever', () => {
+  const set = ['30', ''].map(text => loadConfig({ REMIT_AUDIT_DAYS: text }).auditDays)
+  assert.deepEqual(set, [30, undefined])
+})
 
 test('REMIT_ALLOW_PRIVATE_FETCH is 1 or true, and off without it (protocol.md section 11)', () => {
   const set = ['1', 'true', ''].map(text => loadConfig({ REMIT_ALLOW_PRIVATE_FETCH: text }).allowPrivateFetch)

@@ -8,6 +8,7 @@ import type { RemoteKeys } from './fetch/remote-keys.ts'
 import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
 import type { Metrics } from './metrics.ts'
+import type { NodeHealth } from './node-health.ts'
 import type { GroupCommit, Meeting } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
 import type { RecordCache } from './token/known-records.ts'
@@ -16,6 +17,8 @@ import type { RecordCache } from './token/known-records.ts'
 export type Context = {
   readonly config: Config
   readonly db: Kysely<Database>
+  /** The connections of the token endpoints. */
+  readonly passDb: Kysely<Database>
   readonly keys: Keyring
   /** Joins the writes of token requests that wait. */
   readonly commits: GroupCommit
@@ -26,6 +29,8 @@ export type Context = {
   readonly metrics: Metrics
   readonly brake: Brake
   readonly unauthenticated: UnauthenticatedCounter
+  /** Whether this process should get traffic, and may mint. */
+  readonly node: NodeHealth
   /** Keys that clients publish at URLs of their own. */
   readonly remoteKeys: RemoteKeys
   /** Epoch seconds: nothing signed before is taken, because a restore forgot what was used since its backup. */
@@ -40,6 +45,11 @@ export type Context = {
 
 export function systemClock(): Date {
   return new Date()
+}
+
+/** Milliseconds that only ever go on, whatever the clock is set to. */
+export function monotonicClock(): number {
+  return performance.now()
 }
 
 export function randomId(): string {

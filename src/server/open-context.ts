@@ -3,8 +3,9 @@ import type { Logger } from 'pino'
 import { epochSeconds } from '../protocol/time.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
 import { createBrake } from './brake.ts'
+import { createClockCheck } from './clock-check.ts'
 import type { Config } from './config.ts'
-import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
+import { type Context, monotonicClock, randomId, systemClock, timeIdAt } from './context.ts'
 import { createRemoteKeys } from './fetch/remote-keys.ts'
 import { checkCanary } from './keys/canary.ts'
 import { loadServerSecret } from './keys/derive.ts'
@@ -12,13 +13,19 @@ import { loadKek } from './keys/kek.ts'
 import { openKeyring } from './keys/open-keyring.ts'
 import { createSealer } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
-import { type Connection, checkServer, openDatabase } from './store/database.ts'
+import { createNodeHealth } from './node-health.ts'
+import { readDatabaseClock } from './store/clock.ts'
+import { type Connection, checkServer, closeDatabase, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { createGroupCommit } from './store/group-commit.ts'
+import { preparePartitions } from './store/partitions.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
 import { createRecordCache } from './token/known-records.ts'
+
+/** How many connections a process holds, where it is one of several. */
+export type PoolSizes = { readonly general: number; readonly pass: number }
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -33,24 +40,38 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
+  pools?: PoolSizes,
 ): Promise<Context> {
-  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
-  stops.push(() => db.destroy())
+  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const db = openDatabase(connection, reportLoss, 'general', pools?.general)
+  stops.push(() => closeDatabase(db))
+  const passDb = openDatabase(connection, reportLoss, 'pass', pools?.pass)
+  stops.push(() => closeDatabase(passDb))
+  const probe = openDatabase(connection, reportLoss, 'probe')
+  stops.push(() => closeDatabase(probe))
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
+  await preparePartitions(connection, { now: systemClock(), auditDays: config.auditDays })
   const sealer = createSealer(await loadKek(config, () => sealedRowsExist(db)))
   await checkCanary(db, sealer)
   const now = systemClock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  const metrics = createMetrics(() => [db, passDb].map(poolStats))
+  const measured = (seconds: number) => metrics.clockSkew.set(seconds)
+  const database = () => readDatabaseClock(probe)
+  const clock = createClockCheck({ now, monotonic: monotonicClock, database, log, measured })
+  await clock.measure()
   return {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),
     sealer,
-    metrics: createMetrics(),
+    metrics,
+    node: createNodeHealth({ clock, probe }),
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),

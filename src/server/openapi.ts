@@ -3,11 +3,13 @@ import { stringify } from 'yaml'
 import { buildApp } from './app.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
 import { createBrake } from './brake.ts'
+import { createClockCheck } from './clock-check.ts'
 import { loadConfig } from './config.ts'
 import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
 import { mergedDocument } from './http/openapi.ts'
 import { createSealer, namedKek } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
+import { createNodeHealth } from './node-health.ts'
 import { openDatabase } from './store/database.ts'
 import { createGroupCommit } from './store/group-commit.ts'
 import { createRecordCache } from './token/known-records.ts'
@@ -20,7 +22,7 @@ export async function generateOpenapi(): Promise<string> {
     return stringify(mergedDocument([publicApp, admin]), { lineWidth: 120, aliasDuplicateObjects: false })
   } finally {
     await Promise.all([publicApp.close(), admin.close()])
-    await ctx.db.destroy()
+    await Promise.all([ctx.db.destroy(), ctx.passDb.destroy()])
   }
 }
 
@@ -29,13 +31,18 @@ function unconnectedContext(): Context {
   const noKeys = async () => {
     throw new Error('This context only describes the routes.')
   }
+  const db = openDatabase({ connectionString: 'postgres://localhost/none' })
+  const log = pino({ level: 'silent' })
   return {
     config: loadConfig({}),
-    db: openDatabase({ connectionString: 'postgres://localhost/none' }),
+    db,
+    passDb: openDatabase({ connectionString: 'postgres://localhost/none' }),
     keys: {
       signer: noKeys,
       published: () => [],
       verifier: noKeys,
+      standing: () => [],
+      unopened: () => [],
       refresh: noKeys,
       dpopNonceKey: Buffer.alloc(0),
       cursorKey: Buffer.alloc(0),
@@ -48,8 +55,12 @@ function unconnectedContext(): Context {
     brake: createBrake(),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: { find: noKeys, fetch: noKeys, kept: () => undefined },
+    node: createNodeHealth({
+      clock: createClockCheck({ now: systemClock, monotonic: () => 0, database: noKeys, log }),
+      probe: db,
+    }),
     notBefore: 0,
-    log: pino({ level: 'silent' }),
+    log,
     now: systemClock,
     randomId,
     timeId: (at = systemClock()) => timeIdAt(at),

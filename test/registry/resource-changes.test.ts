@@ -99,12 +99,12 @@ test('a mint that was allowed before the deletion is refused in its write (proto
       await enterGateShared(tx)
       return await lapseOf(tx, standing)
     })
-  assert.deepEqual(await mint(), { changed: false })
+  assert.deepEqual(await mint(), { changed: false, revoked: [] })
   await transaction(ctx, async tx => {
     await enterGateExclusive(tx)
     await deleteResource(tx, resource, 'x')
   })
-  assert.deepEqual(await mint(), { changed: true })
+  assert.deepEqual(await mint(), { changed: true, revoked: [] })
 })
 
 test('while a mint is in its write a deletion waits, and answers only then (protocol.md section 9)', async () => {

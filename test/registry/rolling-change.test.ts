@@ -197,8 +197,8 @@ test('a mint that was judged within the drain is refused by its write after it (
   const at = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000)
   const rests = { kind: 'registration', id: value.registration_id, version, until: value.drains_until } as const
   const lapse = async (seconds: number) => await lapseOf(ctx, { records: [rests], refs: [], now: at(seconds) })
-  assert.deepEqual(await lapse(29), { changed: false })
-  assert.deepEqual(await lapse(30), { changed: true })
+  assert.deepEqual(await lapse(29), { changed: false, revoked: [] })
+  assert.deepEqual(await lapse(30), { changed: true, revoked: [] })
   const valid = async (seconds: number) => await validRegistrations(ctx, client_id, old.agent_id, at(seconds))
   assert.deepEqual([(await valid(29)).length, (await valid(30)).length], [2, 1])
 })

@@ -6,6 +6,7 @@ import pino from 'pino'
 import { buildApp, type Listeners } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
 import { createBrake } from '../../src/server/brake.ts'
+import { createClockCheck } from '../../src/server/clock-check.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
 import { createRemoteKeys } from '../../src/server/fetch/remote-keys.ts'
@@ -13,6 +14,9 @@ import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
+import { createNodeHealth } from '../../src/server/node-health.ts'
+import { readDatabaseClock } from '../../src/server/store/clock.ts'
+import { closeDatabase, openDatabase, poolStats } from '../../src/server/store/database.ts'
 import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -53,12 +57,14 @@ export type TestAppOptions = {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))
+  const passDb = openDatabase(database.connection, () => {}, 'pass')
   const open: { close: () => Promise<unknown> }[] = []
   let closed = false
   async function close(): Promise<void> {
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
+    await closeDatabase(passDb)
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -80,15 +86,19 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const { db } = database
   const { now } = clock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  // Nobody asks unless a test does: the clock stands still, and the database's goes on.
+  const clockCheck = createClockCheck({ now, monotonic: () => 0, database: () => readDatabaseClock(db), log })
   const ctx: Context = {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),
     sealer,
-    metrics: createMetrics(),
+    metrics: createMetrics(() => [poolStats(db)]),
     brake: createBrake(),
+    node: createNodeHealth({ clock: clockCheck, probe: db }),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),
     notBefore: options.notBefore === undefined ? 0 : clock.seconds() + options.notBefore,

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Context } from '../context.ts'
-import { poolStats } from '../store/database.ts'
 import type { App } from './app-type.ts'
 
 /**
@@ -8,13 +7,11 @@ import type { App } from './app-type.ts'
  * or to a network of the operator's, and a scraper has no token of ours. No label holds input.
  */
 export async function metricsRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
-  const { registry, pool } = ctx.metrics
   const schema = { summary: 'Prometheus metrics', tags: ['operations'], response: { 200: z.string() } }
   app.get('/metrics', { config: { permission: 'public', anyHost: true }, schema }, async (_request, reply) => {
-    for (const [state, value] of Object.entries(poolStats(ctx.db))) pool.set({ state }, value)
-    const text = await registry.metrics()
+    const text = await ctx.metrics.text()
     return reply
-      .type(registry.contentType)
+      .type(ctx.metrics.registry.contentType)
       .serializer((metrics: string) => metrics)
       .send(text)
   })

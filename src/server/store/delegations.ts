@@ -88,11 +88,11 @@ export type StandingAbove = {
   readonly presented_revoked_at: Date | null
 }
 
-type Presentation = {
+export type Presentation = {
   readonly above: readonly TokenAbove[]
   /** Everything by which an entry could match one of them. */
   readonly refs: readonly RevocationRef[]
-  readonly claims: { readonly iss: string; readonly jti: string }
+  readonly claims: { readonly iss: string; readonly jti: string; readonly digest: string }
 }
 
 const ABOVE = 40

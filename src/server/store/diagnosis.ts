@@ -5,7 +5,7 @@ export type ServerState = {
   readonly server_version: string
   /** Whether what it acknowledged outlives a crash (reliability.md R2). */
   readonly durable: boolean
-  /** The database's own clock, which is why this is the one place that asks for it. */
+  /** The database's own clock. */
   readonly clock: Date
 }
 

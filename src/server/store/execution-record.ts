@@ -5,9 +5,9 @@ import type { ApprovalTable, ExecutionStepTable } from './schema-execution.ts'
 
 type RecordedStep = Pick<Selectable<ExecutionStepTable>, 'step_id' | 'state' | 'entries' | 'tokens'>
 type RecordedApproval = Pick<Selectable<ApprovalTable>, 'approval_id' | 'arguments_digest' | 'status' | 'entry'>
-type Recorded = { readonly steps: readonly RecordedStep[]; readonly approvals: readonly RecordedApproval[] }
+export type Recorded = { readonly steps: readonly RecordedStep[]; readonly approvals: readonly RecordedApproval[] }
 
-type Asked = {
+export type AskedRecord = {
   readonly execution_id: string
   readonly step_id: string
   readonly arguments_digest: string | null
@@ -20,7 +20,7 @@ const RECORD = 60
  * those that its present entry has used and those of the same arguments that none has (primary key of execution_step,
  * index approval_by_execution).
  */
-export const findExecutionRecord = together(RECORD, async (ctx: Context, asked: readonly Asked[]) => {
+export const findExecutionRecord = together(RECORD, async (ctx: Context, asked: readonly AskedRecord[]) => {
   const { rows } = await sql<Recorded>`
     select
       coalesce((select json_agg(step) from (

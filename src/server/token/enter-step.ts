@@ -4,10 +4,11 @@ import type { Context } from '../context.ts'
 import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { consumeApproval } from '../store/approvals.ts'
+import { findExecutionRecord } from '../store/execution-record.ts'
 import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
 import { inTurn } from '../store/group-commit.ts'
 import { workflowReplaced } from './lapse-refusal.ts'
-import { endedExecution, readRecord, type StepEntry } from './step-entry.ts'
+import { askedRecord, endedExecution, recordOf, type StepEntry } from './step-entry.ts'
 
 type Asked = {
   readonly client_id: string
@@ -47,12 +48,12 @@ async function judgeAgain(
   { workflow, now }: Asked,
 ): Promise<JudgedStep | OAuthError> {
   const execution = await lockExecution(tx, execution_id)
+  const recorded = await findExecutionRecord(tx, askedRecord(execution_id, workflow))
   if (!execution) throw new Error('An execution vanished.')
   const ended = endedExecution(execution, now)
   if (ended) return ended
-  const record = await readRecord(tx, execution_id, workflow)
   try {
-    return judgeStep({ ...entry.asked, ...record, opens: false, nodes: execution.tokens })
+    return judgeStep({ ...entry.asked, ...recordOf(recorded), opens: false, nodes: execution.tokens })
   } catch (error) {
     if (error instanceof OAuthError) return error
     throw error

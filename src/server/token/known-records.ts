@@ -1,6 +1,16 @@
 import { OAuthError } from '../../protocol/errors.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
 import type { Context } from '../context.ts'
 import type { AgentKeyRow } from '../store/agent-keys.ts'
+import {
+  type Presentation,
+  type StandingAbove,
+  standingAbove,
+  type TokenAbove,
+  tokensAbove,
+} from '../store/delegations.ts'
+import { type AskedRecord, findExecutionRecord, type Recorded } from '../store/execution-record.ts'
+import { findExecution, type PinnedExecution } from '../store/executions.ts'
 import {
   type AgentName,
   type AgentRecord,
@@ -32,6 +42,12 @@ export type Known = {
   readonly agentKey: (jkt: string) => Promise<AgentKeyRow | undefined>
   readonly resource: (resource: string) => Promise<Resource | undefined>
   readonly workflow: (client_id: string, workflow_id: string) => Promise<CountingWorkflow | undefined>
+  /** The tokens above a delegation: they never change. */
+  readonly above: (jti: string) => Promise<readonly TokenAbove[]>
+  /** These three are read again by the write, which judges by what it finds. */
+  readonly standingAbove: (presentation: Presentation) => Promise<StandingAbove>
+  readonly execution: (execution_id: string) => Promise<PinnedExecution | undefined>
+  readonly executionRecord: (asked: AskedRecord) => Promise<Recorded>
   /** A version of an agent that the request rests on. */
   readonly relyOn: (record: RecordRef) => void
   /** Something that must not have been revoked. */
@@ -49,13 +65,32 @@ export type RecordCache = { readonly known: (ctx: Context, fresh: boolean) => Kn
 export const STALE = 'stale'
 export type Stale = typeof STALE
 
+/** Thrown in a write that rests on what has changed: nothing of it is left behind. */
+export class Undone extends Error {
+  override readonly name = 'Undone'
+}
+
+export async function unlessUndone<T>(written: Promise<T>): Promise<T | Stale> {
+  try {
+    return await written
+  } catch (error) {
+    if (error instanceof Undone) return STALE
+    throw error
+  }
+}
+
 /** How often records may change between two readings of one request. */
 const READINGS = 4
 
 /** Runs a pass by the records in memory, and, where those have changed, by what the database says now. */
 export async function withKnownRecords<T>(ctx: Context, pass: (ctx: PassContext) => Promise<T | Stale>): Promise<T> {
   for (let reading = 0; reading < READINGS; reading += 1) {
-    const result = await pass({ ...ctx, meeting: ctx.commits.reads, known: ctx.records.known(ctx, reading > 0) })
+    const result = await pass({
+      ...ctx,
+      db: ctx.passDb,
+      meeting: ctx.commits.reads,
+      known: ctx.records.known(ctx, reading > 0),
+    })
     if (result !== STALE) return result
   }
   throw changedTooOften()
@@ -88,6 +123,13 @@ export function createRecordCache(): RecordCache {
     readWorkflows,
     ({ client_id, workflow_id }) => `${client_id}/${workflow_id}`,
   )
+
+  const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti)
+  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest)
+  const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id)
+  const recorded = keep<AskedRecord, Recorded>(unversioned(findExecutionRecord), asked => {
+    return `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`
+  })
 
   return {
     known(ctx, fresh) {
@@ -133,6 +175,18 @@ export function createRecordCache(): RecordCache {
           if (record) relyOn({ kind: 'workflow', id: client_id, part: workflow_id, version: record.version })
           return record?.value
         },
+        async above(jti) {
+          return (await find(above, jti))?.value ?? []
+        },
+        async standingAbove(presentation) {
+          return (await find(standing, presentation))?.value ?? nothing()
+        },
+        async execution(execution_id) {
+          return (await find(executions, execution_id))?.value
+        },
+        async executionRecord(asked) {
+          return (await find(recorded, asked))?.value ?? nothing()
+        },
         relyOn,
         relyOnLife: ref => void refs.push(ref),
         rests: () => ({ records: [...records.values()], refs }),
@@ -140,6 +194,18 @@ export function createRecordCache(): RecordCache {
       }
     },
   }
+}
+
+/** What needs no version, because it never changes or is read again. */
+function unversioned<Key, T>(read: (ctx: Context, key: Key) => Promise<T | undefined>) {
+  return async (ctx: Context, key: Key): Promise<Versioned<T> | undefined> => {
+    const value = await read(ctx, key)
+    return value === undefined ? undefined : { value, version: '' }
+  }
+}
+
+function nothing(): never {
+  throw new Error('A statement that has one row had none.')
 }
 
 type Keeper<Key, T> = (
@@ -161,11 +227,10 @@ function keep<Key, T>(
     const found = known.get(name)
     const isGood = found !== undefined && !fresh && found.until > now
     const record = isGood ? found.record : await read(ctx, key)
-    known.delete(name)
     if (record || absent) {
-      known.set(name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 })
-      const [oldest] = known.keys()
-      if (known.size > KEPT_RECORDS && oldest !== undefined) known.delete(oldest)
+      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
+    } else {
+      known.delete(name)
     }
     return { record, kept: isGood }
   }

@@ -6,13 +6,12 @@ import type { ExecutionLimits } from '../../protocol/execution.ts'
 import { agentSubject } from '../../protocol/names.ts'
 import type { AgentGrantRequest } from '../../protocol/token-request.ts'
 import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
-import type { Context } from '../context.ts'
 import { newExecution, openingDigest } from '../registry/execution-opening.ts'
 import { type AskedStep, type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
-import { type ExecutionRecord, stepGraph } from '../registry/step-record.ts'
+import { stepGraph } from '../registry/step-record.ts'
 import type { Client } from '../store/clients.ts'
-import { findExecutionRecord } from '../store/execution-record.ts'
-import { findExecution, findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
+import type { AskedRecord, Recorded } from '../store/execution-record.ts'
+import { findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
 import type { ExecutionTable } from '../store/schema-execution.ts'
 import type { ProvenDelegation } from './delegation.ts'
 import type { PassContext } from './known-records.ts'
@@ -67,7 +66,7 @@ export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEn
     graph: stepGraph(execution.steps),
     limits,
     nodes: execution.tokens,
-    ...(await readRecord(ctx, execution_id, workflow)),
+    ...recordOf(await ctx.known.executionRecord(askedRecord(execution_id, workflow))),
   }
   return {
     ...{ execution_id, workflow_version, limits, expires_at, initiated_by, access, intent_digest, asked },
@@ -77,16 +76,13 @@ export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEn
 }
 
 /** What the server has recorded of an execution, and the approvals of one of its steps. */
-export async function readRecord(
-  ctx: Context,
-  execution_id: string,
-  { workflow_step: step_id, arguments_digest }: WorkflowRequest,
-): Promise<Pick<AskedStep, 'approvals'> & { readonly record: ExecutionRecord }> {
-  const { steps, approvals } = await findExecutionRecord(ctx, {
-    ...{ execution_id, step_id },
-    arguments_digest: arguments_digest ?? null,
-  })
+export function recordOf({ steps, approvals }: Recorded): Pick<AskedStep, 'approvals' | 'record'> {
   return { record: new Map(steps.map(step => [step.step_id, step])), approvals }
+}
+
+export function askedRecord(execution_id: string, workflow: WorkflowRequest): AskedRecord {
+  const { workflow_step: step_id, arguments_digest = null } = workflow
+  return { execution_id, step_id, arguments_digest }
 }
 
 /** Why nothing is minted in an execution any more, or undefined. */
@@ -100,11 +96,11 @@ export function endedExecution(
   return undefined
 }
 
-async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution | undefined> {
+async function namedExecution(ctx: PassContext, sent: Sent): Promise<PinnedExecution | undefined> {
   const { client, agent_id, initiator, workflow, delegation } = sent
   const { execution_id = delegation?.parent.execution_id ?? undefined } = workflow
   if (execution_id !== undefined) {
-    const execution = await findExecution(ctx, execution_id)
+    const execution = await ctx.known.execution(execution_id)
     if (!execution) throw unknownExecution()
     return execution
   }
