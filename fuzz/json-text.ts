@@ -15,6 +15,11 @@ const NUMBERS = [
   '1e999',
   '01',
   '5e-324',
+  '1e16',
+  '1e15',
+  '1E-5',
+  '0.0001',
+  '123456789012345680.0',
 ]
 const ESCAPES = [
   '\\u0061',
@@ -49,6 +54,9 @@ const PIECES = [
   '//',
 ]
 
+/** What reaches a prototype, and what does not. */
+const ODD = ['{"constructor":{"prototype":{}}}', '{"constructor":[{"prototype":0}]}', '{"prototype":{"prototype":1}}']
+
 const space = fc.oneof(
   { arbitrary: fc.constant(''), weight: 6 },
   { arbitrary: fc.constantFrom(' ', '\n', '\t', '\r '), weight: 1 },
@@ -72,7 +80,7 @@ const json = fc.letrec<{ value: string; object: string }>(tie => ({
     { depthSize: 'small' },
     text,
     number,
-    fc.constantFrom('true', 'false', 'null'),
+    fc.constantFrom('true', 'false', 'null', ...ODD),
     fc
       .array(
         fc.tuple(space, tie('value')).map(parts => parts.join('')),

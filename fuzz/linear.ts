@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 const MOST_MILLISECONDS = 60
 
 /** From short to long: what takes exponential time must not be tried at full length. */
-const LENGTHS = [20, 512, 8_192, 65_536]
+const LENGTHS = [16, 24, 40, 96, 512, 8_192, 65_536]
 
 /** Asserts that a text made of these parts is read soon, however long it is, up to `longest` characters. */
 export function readSoon(read: (text: string) => unknown, parts: Pumped, told: string, longest = 65_536): void {

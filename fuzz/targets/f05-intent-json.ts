@@ -30,7 +30,11 @@ const request = fc
       ...{ requested_scopes: ['read'], audience: 'https://api.example', ...members },
     }),
   )
-const deep = fc.integer({ min: 28, max: 36 }).map(depth => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`)
+const deep = fc.tuple(fc.integer({ min: 30, max: 35 }), fc.nat(2 ** 35)).map(([depth, kinds]) => {
+  const isArray = Array.from({ length: depth }, (_, at) => Math.floor(kinds / 2 ** at) % 2 === 0)
+  const close = isArray.toReversed().map(one => (one ? ']' : '}'))
+  return `${isArray.map(one => (one ? '[' : '{"a":')).join('')}1${close.join('')}`
+})
 
 export const intentJson = target({
   name: 'f05',

@@ -52,13 +52,13 @@ export const scopes = target({
   }),
   shortRuns: 250,
   holds({ scope: text, ...pump }) {
+    readSoon(long => [splitScope(long), isScopeToken(long)], pump, `a scope of ${JSON.stringify(pump)}`)
+    readSoon(splitScope, pump, 'the longest scope', 16_440)
     const read = outcome(() => parseScope(text), 'invalid_scope')
     const tokens = model(text)
     agree('value' in read, tokens !== undefined, text)
     assert.deepEqual(splitScope(text), tokens)
     assert.equal(isScopeToken(text), tokens?.length === 1)
     if ('value' in read) assert.equal(formatScope(read.value), text)
-    readSoon(long => [splitScope(long), isScopeToken(long)], pump, `a scope of ${JSON.stringify(pump)}`)
-    readSoon(splitScope, pump, 'the longest scope', 16_440)
   },
 })

@@ -40,9 +40,23 @@ const member = fc.oneof(
   ),
   fc.tuple(fc.constant('key_ops'), fc.constantFrom(['verify'], ['sign'], [], ['sign', 'verify'])),
 )
-const jwk = fc
+/** A good key of which only one member ends in another character. */
+const ending = fc
+  .tuple(fc.constantFrom(...GOOD), fc.constantFrom('x', 'y', 'n', 'e'), fc.constantFrom('A', 'B', 'E', 'Q', 'w'))
+  .map(
+    ([good, name, end]): Jwk => ({
+      ...good,
+      ...(typeof good[name] === 'string' && { [name]: good[name].slice(0, -1) + end }),
+    }),
+  )
+const named = fc
+  .tuple(fc.constantFrom(...GOOD), fc.constantFrom('a', 'b', '', 'k'.repeat(129)))
+  .map(([good, kid]): Jwk => ({ ...good, kid }))
+const changed = fc
   .tuple(fc.constantFrom(...GOOD, ...WEAK), fc.array(member, { maxLength: 2 }))
   .map(([good, changes]) => jwkSchema.parse({ ...good, ...Object.fromEntries(changes) }))
+
+const jwk = fc.oneof({ arbitrary: changed, weight: 4 }, ending, named)
 
 export const keys = target({
   name: 'f12',
@@ -51,7 +65,9 @@ export const keys = target({
   arbitrary: fc.record({
     jwk,
     set: fc.oneof(
-      fc.array(fc.oneof(jwk, fc.constant(null)), { maxLength: 3 }).map(all => z.json().parse({ keys: all })),
+      fc
+        .array(fc.oneof(jwk, named, named, fc.constant(null)), { maxLength: 3 })
+        .map(all => z.json().parse({ keys: all })),
       fc.integer({ min: 15, max: 18 }).map(n => ({ keys: Array.from({ length: n }, () => GOOD[0] ?? {}) })),
       fc.constantFrom(null, 'keys', { keys: {} }, { keys: [] }, { keys: 'x' }).map(one => z.json().parse(one)),
     ),

@@ -7,6 +7,7 @@ import { auditRowSchema } from '../../src/protocol/audit-views.ts'
 import { target } from '../target.ts'
 
 const leaf = auditRowSchema.omit({ leaf_hash: true })
+type Row = z.output<typeof leaf>
 const input = z.object({ row: leaf, changed: leaf })
 
 const text = fc.oneof(
@@ -21,25 +22,37 @@ const members = {
   ...{ execution_id: optional, jti: optional, request_id: text, address: optional, details },
   outcome: fc.constantFrom('success' as const, 'refused' as const),
 }
-const row = fc.record(members)
+const row: fc.Arbitrary<Row> = fc.record(members)
+
+/** One member of another row, several of them, or two members that changed their places. */
+const KINDS = ['one', 'several', 'moved'] as const
+
+function moved(row: Row, at: number): unknown {
+  const entries = Object.entries(row)
+  const [[from, left], [to, right]] = [
+    entries[at] ?? ['id', row.id],
+    entries[(at + 1) % entries.length] ?? ['at', row.at],
+  ]
+  const swapped = leaf.safeParse({ ...row, [from]: right, [to]: left })
+  return swapped.success ? swapped.data : row
+}
 
 export const audit = target({
   name: 'f13',
   rule: 'a row of the trail that was changed in any member does not have its hash (reliability.md section 5)',
   input,
   arbitrary: fc
-    .tuple(row, fc.record(members, { requiredKeys: [] }), fc.nat(11))
-    // One member changed, several, one moved into another, or none.
-    .map(([one, changes, at]) => {
-      const names = Object.keys(one)
-      const [from = 'id', to = 'at'] = [names[at % names.length], names[(at + 1) % names.length]]
-      const swapped = {
-        ...one,
-        [from]: Object.entries(one)[(at + 1) % names.length]?.[1],
-        [to]: Object.entries(one)[at % names.length]?.[1],
-      }
-      const moved = leaf.safeParse(swapped)
-      return { row: one, changed: at % 2 === 0 && moved.success ? moved.data : { ...one, ...changes } }
+    .record({
+      row,
+      other: row,
+      names: fc.subarray(Object.keys(members)),
+      at: fc.nat(Object.keys(members).length - 1),
+      kind: fc.constantFrom(...KINDS),
+    })
+    .map(({ row, other, names, at, kind }) => {
+      const taken = new Set(kind === 'one' ? Object.keys(members).slice(at, at + 1) : names)
+      const changes = Object.entries(other).filter(([name]) => taken.has(name))
+      return { row, changed: kind === 'moved' ? moved(row, at) : { ...row, ...Object.fromEntries(changes) } }
     })
     .map(drawn => input.parse(JSON.parse(JSON.stringify(drawn)))),
   shortRuns: 250,
