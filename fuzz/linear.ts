@@ -23,9 +23,10 @@ function soon(act: () => unknown, told: string): void {
   assert.ok(shortest <= MOST_MILLISECONDS, `${told} took ${shortest.toFixed(0)} ms`)
 }
 
-/** About so many characters: a beginning, one piece over and over, an end. */
+/** So many characters: a beginning, one piece over and over, an end. */
 function pumped({ head, pump, tail }: Pumped, length: number): string {
-  return head + pump.repeat(Math.ceil(length / Math.max(1, pump.length))).slice(0, length) + tail
+  const body = head + pump.repeat(Math.ceil(length / Math.max(1, pump.length)))
+  return body.slice(0, Math.max(0, length - tail.length)) + tail.slice(0, length)
 }
 
 export type Pumped = { readonly head: string; readonly pump: string; readonly tail: string }
