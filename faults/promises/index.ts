@@ -1,0 +1,5 @@
+import type { FaultPromise } from '../promise.ts'
+import { nothingLost } from './r01-nothing-lost.ts'
+
+/** In the order in which they run: R9 judges what the others left. */
+export const PROMISES: readonly FaultPromise[] = [nothingLost]
