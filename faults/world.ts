@@ -120,17 +120,24 @@ export async function addClient(node: RemitNode, anna: Party, client_id: string,
   return new Party(anna.site, client_id, key)
 }
 
-/** Registers a client that hosts agents. */
+/** Registers a client that hosts agents; it has rights on `API` unless told. */
 export async function addApp(
   node: RemitNode,
   anna: Party,
   client_id: string,
   policies: JsonObject = {},
+  access: JsonObject[] = usualAccess(anna.site),
 ): Promise<Party> {
-  const own = { resource: anna.site.issuer, scope: 'generate:intent-token register:intent register:workflow' }
-  const access = [{ resource: API, scope: 'read' }, own]
   const more = { kind: 'app', owner: 'user:local:ben', access, policies: { limits: LIMITS, ...policies } }
   return await addClient(node, anna, client_id, more)
+}
+
+function usualAccess({ issuer }: Site): JsonObject[] {
+  const own = 'generate:intent-token register:intent register:workflow'
+  return [
+    { resource: API, scope: 'read' },
+    { resource: issuer, scope: own },
+  ]
 }
 
 /** Registers an agent of an app, with rights on `API`. */
