@@ -8,13 +8,20 @@ import type { RemoteKeys } from './fetch/remote-keys.ts'
 import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
 import type { Metrics } from './metrics.ts'
+import type { GroupCommit, Meeting } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
+import type { RecordCache } from './token/known-records.ts'
 
 /** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */
 export type Context = {
   readonly config: Config
   readonly db: Kysely<Database>
   readonly keys: Keyring
+  /** Joins the writes of token requests that wait. */
+  readonly commits: GroupCommit
+  /** Set inside what several requests do together. */
+  readonly meeting?: Meeting | undefined
+  readonly records: RecordCache
   readonly sealer: Sealer
   readonly metrics: Metrics
   readonly brake: Brake
@@ -54,5 +61,5 @@ export async function transaction<T>(ctx: Context, fn: (tx: Context) => Promise<
   return await ctx.db
     .transaction()
     .setIsolationLevel('read committed')
-    .execute(db => fn({ ...ctx, db }))
+    .execute(db => fn({ ...ctx, db, meeting: undefined }))
 }

@@ -14,9 +14,11 @@ import { createSealer } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
 import { type Connection, checkServer, openDatabase } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
+import { createGroupCommit } from './store/group-commit.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
+import { createRecordCache } from './token/known-records.ts'
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -45,6 +47,8 @@ export async function openContext(
     config,
     db,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics: createMetrics(),
     brake: createBrake(),

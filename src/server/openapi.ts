@@ -9,6 +9,8 @@ import { mergedDocument } from './http/openapi.ts'
 import { createSealer, namedKek } from './keys/sealing.ts'
 import { createMetrics } from './metrics.ts'
 import { openDatabase } from './store/database.ts'
+import { createGroupCommit } from './store/group-commit.ts'
+import { createRecordCache } from './token/known-records.ts'
 
 /** The OpenAPI document of both listeners as YAML, made from the schemas of the routes; the same text every time. */
 export async function generateOpenapi(): Promise<string> {
@@ -39,6 +41,8 @@ function unconnectedContext(): Context {
       cursorKey: Buffer.alloc(0),
       workflowNamesKey: Buffer.alloc(0),
     },
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer: createSealer([namedKek(Buffer.alloc(32))]),
     metrics: createMetrics(),
     brake: createBrake(),

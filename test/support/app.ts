@@ -13,6 +13,8 @@ import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
+import { createGroupCommit } from '../../src/server/store/group-commit.ts'
+import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePorts } from './free-ports.ts'
 
@@ -82,6 +84,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     config,
     db,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics: createMetrics(),
     brake: createBrake(),

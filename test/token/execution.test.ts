@@ -151,7 +151,7 @@ test('a mint that was judged by an older version does not enter what another ope
     const initiator = await readForeignSubject(ctx, { token, type: JWT_TYPE }, by)
     const { workflow, scope } = request
     const sent = { request, workflow, client: record, agent_id: 'planner', initiator, delegation: undefined }
-    const entry = await prepareEntry(ctx, sent)
+    const entry = await prepareEntry({ ...ctx, known: ctx.records.known(ctx, true) }, sent)
     const step = { client_id, agent_id: 'planner', resource: API, scope, workflow, now: ctx.now() }
     return async () => await transaction(ctx, tx => enterStep(tx, entry, step))
   }

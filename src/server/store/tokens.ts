@@ -1,12 +1,46 @@
-import type { Insertable, Selectable } from 'kysely'
+import { type Insertable, type Selectable, sql } from 'kysely'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
+import { together } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
 
-/** Records a token before it leaves (index: primary key). */
-export async function insertToken(tx: Context, token: Insertable<TokenTable>): Promise<void> {
-  await tx.db.insertInto('token').values(token).execute()
-}
+const RECORD = 80
+
+/** Records tokens before they leave (index: primary key). */
+export const insertToken = together(RECORD, async (tx: Context, tokens: readonly Insertable<TokenTable>[]) => {
+  await sql`
+    insert into token (${sql.join(COLUMNS.map(name => sql.ref(name)))})
+      select ${sql.join(COLUMNS.map(name => sql.ref(name)))}
+        from json_populate_recordset(null::token, ${JSON.stringify(tokens)}::json)`.execute(tx.db)
+  return tokens.map(() => undefined)
+})
+
+const COLUMNS = [
+  'jti',
+  'client_id',
+  'sub',
+  'resource',
+  'scope',
+  'token_profile',
+  'kid',
+  'token_type',
+  'jkt',
+  'agent_id',
+  'registration_id',
+  'workflow_id',
+  'workflow_version',
+  'workflow_step',
+  'workflow_state',
+  'execution_id',
+  'parent_jti',
+  'delegation_id',
+  'approval_id',
+  'step_entry',
+  'initiated_by',
+  'revoked_at',
+  'issued_at',
+  'expires_at',
+] as const
 
 export type TokenRow = Pick<
   Selectable<TokenTable>,

@@ -14,6 +14,7 @@ import {
   type TokenAbove,
   tokensAbove,
 } from '../store/delegations.ts'
+import { inTurn } from '../store/group-commit.ts'
 import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
 import type { DelegationTable } from '../store/schema-execution.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
@@ -109,15 +110,17 @@ export async function recordDelegation(
   if (lapse) return delegationRefused(lapse)
   const { presented_id } = standing
   if (presented_id !== null) return presented_id === claims.digest ? undefined : delegationRefused('delegation_twin')
-  return await recordFirst(tx, proven, { limits, now })
+  return await recordFirst(tx, { proven, limits, now })
 }
 
+type Presented = { readonly proven: ProvenDelegation; readonly limits: ExecutionLimits; readonly now: Date }
+
+const FIRST = 45
+
 /** The first presentation, or one of several at the same time: behind the parent's row it is known which. */
-async function recordFirst(
-  tx: Context,
-  proven: ProvenDelegation,
-  { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
-): Promise<OAuthError | undefined> {
+const recordFirst = inTurn(FIRST, ({ proven }: Presented) => proven.parent.jti, record)
+
+async function record(tx: Context, { proven, limits, now }: Presented): Promise<OAuthError | undefined> {
   const { claims, parent } = proven
   const { iss, jti, digest } = claims
   await lockParent(tx, parent.jti)

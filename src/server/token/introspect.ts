@@ -1,12 +1,15 @@
 import { agentSubject } from '../../protocol/names.ts'
+import type { ClientCredentials } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
 import { findDelegationChain } from '../store/delegations.ts'
 import { claimReplays } from '../store/replay.ts'
 import { findResource, findResourceOfClient, type Resource } from '../store/resources.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
+import { lapseOf } from '../store/standing.ts'
 import type { TokenRow } from '../store/tokens.ts'
 import { authenticateClient } from './client-authentication.ts'
 import { asksForSigned, signIntrospection } from './introspection-jwt.ts'
+import { type PassContext, STALE, type Stale, unlessStale, withKnownRecords } from './known-records.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { replayRefusal } from './refusal.ts'
 import type { TokenHttp } from './token-http.ts'
@@ -29,10 +32,7 @@ export type IntrospectionAnswer = {
 export async function introspect(ctx: Context, http: TokenHttp): Promise<IntrospectionAnswer> {
   const { token, client_id } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
-    const { client, claims } = await authenticateClient(ctx, http, credentials, false)
-    const replayed = replayRefusal(await claimReplays(ctx, claims))
-    if (replayed) throw replayed
-    return { token, client_id: client.client_id }
+    return { token, client_id: await withKnownRecords(ctx, known => authenticate(known, http, credentials)) }
   })
   const own = await readOwnToken(ctx, token)
   const resource = own && (await resourceOf(ctx, own, client_id))
@@ -42,6 +42,30 @@ export async function introspect(ctx: Context, http: TokenHttp): Promise<Introsp
   // An API that takes one algorithm only must be able to read also that a token is none.
   const alg = (resource ?? (await findResourceOfClient(ctx, client_id)))?.signing_alg ?? 'ES256'
   return { ...answer, signed: await signIntrospection(ctx, { ...answer, client_id, alg }) }
+}
+
+/** Who asks, by records that have not changed: that, and the single use of an assertion, is the one write or read. */
+async function authenticate(
+  ctx: PassContext,
+  http: TokenHttp,
+  credentials: ClientCredentials,
+): Promise<string | Stale> {
+  const authenticated = await unlessStale(ctx, authenticateClient(ctx, http, credentials, false))
+  if (authenticated === STALE) return STALE
+  const { client, claims } = authenticated
+  const rests = { ...ctx.known.rests(), now: ctx.now() }
+  if (claims.length === 0) {
+    const lapse = await lapseOf({ ...ctx, meeting: ctx.commits.reads }, rests)
+    return lapse.changed || lapse.revoked ? STALE : client.client_id
+  }
+  const taken = await ctx.commits.write(ctx, async tx => {
+    const lapse = await lapseOf(tx, rests)
+    return lapse.changed || lapse.revoked ? STALE : await claimReplays(tx, claims)
+  })
+  if (taken === STALE) return STALE
+  const replayed = replayRefusal(taken)
+  if (replayed) throw replayed
+  return client.client_id
 }
 
 type Asking = { readonly is_own: boolean; readonly resource: Resource | undefined }

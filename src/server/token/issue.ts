@@ -4,23 +4,23 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import { grantedDetails } from '../../protocol/workflow-request.ts'
 import { auditTokenIssued, type Origin } from '../audit/events.ts'
-import { type Context, transaction } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
-import { enterGateShared } from '../store/gate.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
-import { lapsedStanding } from '../store/standing.ts'
+import { type Lapse, lapseOf } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
-import type { Permitted } from './authorization.ts'
+import type { Endorsement, Permitted } from './authorization.ts'
 import { accessTokenClaims } from './claims.ts'
 import { recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
+import { type PassContext, STALE, type Stale } from './known-records.ts'
 import { lapseRefusal, SIGNING_KEY_REVOKED } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
-import { recordOf, standingOf } from './token-record.ts'
+import { aloneOf, recordOf, standingOf } from './token-record.ts'
 import { checkTokenSize } from './token-size.ts'
 import { shownWorkflowId } from './workflow-name.ts'
 
@@ -52,12 +52,23 @@ function claimsOf(ctx: Context, permitted: Permitted, token: { iat: number; jti:
  * Throws OAuthError where the write itself refuses; that refusal is recorded in the same transaction.
  */
 export async function issue(
-  ctx: Context,
+  ctx: PassContext,
   token: PreparedToken,
   replays: readonly ReplayClaim[],
   origin: Origin,
-): Promise<TokenAnswer> {
-  const written = await transaction(ctx, tx => write(tx, token, replays, origin))
+): Promise<TokenAnswer | Stale> {
+  const rests = standingOf(token, ctx.known.rests())
+  const written = await ctx.commits.write(
+    ctx,
+    async tx => {
+      const lapse = await lapseOf(tx, { ...rests, now: tx.now() })
+      // What is read from the database now says what it is that changed.
+      if (lapse.changed || (lapse.revoked && ctx.known.mayBeStale())) return STALE
+      return await write(tx, token, { lapse, replays, origin })
+    },
+    aloneOf(token),
+  )
+  if (written === STALE) return STALE
   if (written instanceof OAuthError) {
     // The node that met a revoked key of ours must not meet it again.
     if (written.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
@@ -84,15 +95,13 @@ export async function issue(
 async function write(
   tx: Context,
   token: PreparedToken,
-  replays: readonly ReplayClaim[],
-  origin: Origin,
+  { lapse, replays, origin }: { lapse: Lapse; replays: readonly ReplayClaim[]; origin: Origin },
 ): Promise<PreparedToken | OAuthError> {
-  await enterGateShared(tx)
   const { client, agent } = token.permitted
   const checked =
     replayRefusal(await claimReplays(tx, replays)) ??
-    lapseRefusal(await lapsedStanding(tx, standingOf(token), token.issued_at), agent !== undefined) ??
-    (agent && (await admitEndorsedKey(tx, client, agent, token.issued_at))) ??
+    lapseRefusal(lapse.revoked, token.signer.kid, agent !== undefined) ??
+    (agent?.endorsement && (await admitEndorsedKey(tx, endorsedOf(token, agent.endorsement)))) ??
     (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
   const entered = checked ?? (await enter(tx, token))
   const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
@@ -106,6 +115,10 @@ async function write(
   const { jti } = claims
   await auditTokenIssued(tx, { ...event, execution_id, jti, sub: permitted.sub, details: issuedDetails(entered) })
   return entered
+}
+
+function endorsedOf({ permitted, issued_at }: PreparedToken, endorsement: Endorsement) {
+  return { client: permitted.client, agent_id: permitted.agent?.agent_id ?? '', endorsement, now: issued_at }
 }
 
 function delegationRules({ permitted, issued_at }: PreparedToken) {

@@ -14,8 +14,8 @@ import type { Client } from '../store/clients.ts'
 import { findExecutionRecord } from '../store/execution-record.ts'
 import { findExecution, findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
 import type { ExecutionTable } from '../store/schema-execution.ts'
-import { findActiveWorkflow } from '../store/workflows.ts'
 import type { ProvenDelegation } from './delegation.ts'
+import type { PassContext } from './known-records.ts'
 import type { ForeignSubject } from './subject-token.ts'
 
 /** A step that may be entered, as far as was read: judged again, and entered, by the mint's write. */
@@ -50,7 +50,7 @@ type Sent = {
  * that the same user token opened, or is to open one at an entry step. Reads only. Throws `workflow_step_unauthorized`,
  * and `delegation_unauthorized` for another initiator or an assertion of another execution.
  */
-export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry> {
+export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEntry> {
   const execution = await namedExecution(ctx, sent)
   if (!execution) return await prepareOpening(ctx, sent)
   const { workflow, initiator } = sent
@@ -82,8 +82,8 @@ export async function readRecord(
   execution_id: string,
   { workflow_step: step_id, arguments_digest }: WorkflowRequest,
 ): Promise<Pick<AskedStep, 'approvals'> & { readonly record: ExecutionRecord }> {
-  const { steps, approvals } = await findExecutionRecord(ctx, execution_id, {
-    step_id,
+  const { steps, approvals } = await findExecutionRecord(ctx, {
+    ...{ execution_id, step_id },
     arguments_digest: arguments_digest ?? null,
   })
   return { record: new Map(steps.map(step => [step.step_id, step])), approvals }
@@ -112,11 +112,11 @@ async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution
   return await findExecutionByOpening(ctx, client.client_id, openingDigest(initiator, { ...workflow, agent_id }))
 }
 
-async function prepareOpening(ctx: Context, sent: Sent): Promise<StepEntry> {
+async function prepareOpening(ctx: PassContext, sent: Sent): Promise<StepEntry> {
   const { client, agent_id, initiator, workflow } = sent
   const { client_id } = client
   const { workflow_id } = workflow
-  const active = await findActiveWorkflow(ctx, client_id, workflow_id)
+  const active = await ctx.known.workflow(client_id, workflow_id)
   if (!active) throw refusal('The client has no workflow of this workflow_id.', 'unknown_workflow')
   const { limits } = client.policies
   const asked: AskedStep = {

@@ -1,0 +1,239 @@
+import { type Context, transaction } from '../context.ts'
+import { enterGateShared } from './gate.ts'
+import { isStorageTrouble } from './storage-trouble.ts'
+
+/*
+ * Requests that wait at the same time share statements and commits. A request's own code knows nothing of it: it calls
+ * an operation made by `together`, which alone is one statement, and in a batch one statement for all that are there.
+ */
+
+/** What the requests of a meeting do next, together. */
+type Round = { readonly place: number; readonly run: () => Promise<void> }
+
+/** Where operations of several requests meet: a transaction of several, or reads of the same moment. */
+export type Meeting = { readonly arrive: (round: Round) => void }
+
+type Place = Pick<Context, 'db' | 'meeting'>
+
+type Entry<Ctx, In, Out> = {
+  readonly ctx: Ctx
+  readonly input: In
+  readonly resolve: (answer: Out) => void
+  readonly reject: (cause: unknown) => void
+}
+
+/**
+ * Makes an operation of what does it for many: `run` answers each input, in their order. In a transaction of several
+ * requests each comes to its operations in the order of their places, so that each runs once, and all batches of all
+ * nodes take locks in one order.
+ */
+export function together<Ctx extends Place, In, Out>(
+  place: number,
+  run: (ctx: Ctx, inputs: readonly In[]) => Promise<readonly Out[]>,
+): (ctx: Ctx, input: In) => Promise<Out> {
+  const open = new WeakMap<Meeting, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
+
+  async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<void> {
+    const [first] = entries
+    if (!first) return
+    try {
+      const inputs = entries.map(entry => entry.input)
+      const answers = await run({ ...first.ctx, meeting: undefined }, inputs)
+      if (answers.length !== entries.length) throw new Error('An operation must answer each of its inputs.')
+      entries.forEach((entry, n) => {
+        for (const own of answers.slice(n, n + 1)) entry.resolve(own)
+      })
+    } catch (cause) {
+      for (const entry of entries) entry.reject(cause)
+    }
+  }
+
+  function openRound(meeting: Meeting) {
+    const entries: Entry<Ctx, In, Out>[] = []
+    const runRound = async () => {
+      open.delete(meeting)
+      await answer(entries)
+    }
+    const opened = { entries, round: { place, run: runRound } }
+    open.set(meeting, opened)
+    return opened
+  }
+
+  return async (ctx, input) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Out>()
+    const entry = { ctx, input, resolve, reject }
+    if (ctx.meeting) {
+      const { entries, round } = open.get(ctx.meeting) ?? openRound(ctx.meeting)
+      entries.push(entry)
+      ctx.meeting.arrive(round)
+    } else {
+      await answer([entry])
+    }
+    return await promise
+  }
+}
+
+/** `together` for what is rare or cannot be one statement: one after the other, in an order that is every batch's. */
+export function inTurn<In, Out>(
+  place: number,
+  nameOf: (input: In) => string,
+  run: (ctx: Context, input: In) => Promise<Out>,
+): (ctx: Context, input: In) => Promise<Out> {
+  return together(place, async (ctx: Context, inputs: readonly In[]) => {
+    const answers: { readonly n: number; readonly answer: Out }[] = []
+    const named = inputs.map((input, n) => ({ input, n, name: nameOf(input) }))
+    for (const { input, n } of named.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      answers.push({ n, answer: await run(ctx, input) })
+    }
+    return answers.toSorted((a, b) => a.n - b.n).map(({ answer }) => answer)
+  })
+}
+
+export type GroupCommit = {
+  /**
+   * Runs a request's reads and writes behind the revocation gate, in one transaction with those of other requests that
+   * wait; resolves when that is durable. Requests with a name of `alone` in common are never in it together: a row lock
+   * keeps nobody out of its own transaction. A throw undoes this request and no other.
+   */
+  readonly write: <T>(ctx: Context, fn: (tx: Context) => Promise<T>, alone?: readonly string[]) => Promise<T>
+  /** Gathers reads of requests outside a transaction; each sees everything that was committed before it began. */
+  readonly reads: Meeting
+}
+
+/** Most requests a transaction. */
+const MOST = 64
+/** Transactions at once: while one becomes durable, the next writes. */
+const WRITES_AT_ONCE = 2
+const READS_AT_ONCE = 2
+
+type Job = {
+  readonly ctx: Context
+  readonly fn: (tx: Context) => Promise<void>
+  readonly alone: readonly string[]
+  readonly done: () => void
+  readonly failed: (cause: unknown) => void
+}
+
+/** One a process. Batches what waits while others write: no timer, so that a request that comes alone goes at once. */
+export function createGroupCommit(): GroupCommit {
+  const waiting: Job[] = []
+  const held = new Set<string>()
+  let running = 0
+
+  function take(): readonly Job[] {
+    const taken: Job[] = []
+    const left: Job[] = []
+    for (const job of waiting.splice(0)) {
+      const fits = taken.length < MOST && !job.alone.some(name => held.has(name))
+      if (fits) for (const name of job.alone) held.add(name)
+      ;(fits ? taken : left).push(job)
+    }
+    waiting.push(...left)
+    return taken
+  }
+
+  function pump(): void {
+    while (running < WRITES_AT_ONCE) {
+      const jobs = take()
+      if (jobs.length === 0) return
+      running += 1
+      runJobs(jobs).finally(() => {
+        running -= 1
+        for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
+        pump()
+      })
+    }
+  }
+
+  return {
+    async write(ctx, fn, alone = []) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const results: Awaited<ReturnType<typeof fn>>[] = []
+      const run = async (tx: Context) => {
+        results[0] = await fn(tx)
+      }
+      waiting.push({ ctx, fn: run, alone, done: resolve, failed: reject })
+      pump()
+      await promise
+      for (const result of results) return result
+      throw new Error('A write has no result.')
+    },
+    reads: gatherReads(),
+  }
+}
+
+async function runJobs(jobs: readonly Job[]): Promise<void> {
+  const [first] = jobs
+  if (!first) return
+  try {
+    await transaction(first.ctx, async tx => {
+      await enterGateShared(tx)
+      await meet(tx, jobs)
+    })
+    for (const job of jobs) job.done()
+  } catch (cause) {
+    // Trouble of the database is everybody's, and what may have been committed is never done again.
+    if (jobs.length === 1 || isStorageTrouble(cause)) for (const job of jobs) job.failed(cause)
+    else for (const job of jobs) await runJobs([job])
+  }
+}
+
+/** Runs the jobs side by side in one transaction: when all of them wait, the round with the first place goes on. */
+async function meet(tx: Context, jobs: readonly Job[]): Promise<void> {
+  const rounds = new Map<Round, number>()
+  let members = jobs.length
+  let waiting = 0
+
+  function goOn(): void {
+    if (waiting === 0 || waiting < members) return
+    const [next] = [...rounds.keys()].toSorted((a, b) => a.place - b.place)
+    if (!next) return
+    waiting -= rounds.get(next) ?? 0
+    rounds.delete(next)
+    void next.run()
+  }
+
+  const meeting: Meeting = {
+    arrive(round) {
+      rounds.set(round, (rounds.get(round) ?? 0) + 1)
+      waiting += 1
+      goOn()
+    },
+  }
+  const outcomes = await Promise.allSettled(
+    jobs.map(async job => {
+      try {
+        await job.fn({ ...job.ctx, db: tx.db, meeting })
+      } finally {
+        members -= 1
+        goOn()
+      }
+    }),
+  )
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
+/** Reads go at once while few are on their way, else together with what else comes until one of those is back. */
+function gatherReads(): Meeting {
+  const queue = new Set<Round>()
+  let running = 0
+
+  function pump(): void {
+    for (const round of queue) {
+      if (running === READS_AT_ONCE) return
+      queue.delete(round)
+      running += 1
+      round.run().finally(() => {
+        running -= 1
+        pump()
+      })
+    }
+  }
+
+  return {
+    arrive(round) {
+      queue.add(round)
+      pump()
+    },
+  }
+}
