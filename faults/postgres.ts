@@ -94,6 +94,9 @@ export class PostgresServer {
     await log.close()
     child.once('error', error => appendFileSync(`${dir}.log`, `${error.message}\n`))
     this.#pid = child.pid
+    child.once('exit', () => {
+      if (this.#pid === child.pid) this.#pid = undefined
+    })
     for (const deadline = Date.now() + READY_WITHIN_MS; Date.now() < deadline; await sleep(POLL_MS)) {
       if (child.exitCode !== null || child.signalCode !== null) break
       const lines = (await readFile(join(dir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')

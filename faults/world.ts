@@ -30,6 +30,8 @@ export type World = {
 export type WorldOptions = {
   readonly nodes?: number
   readonly postgres?: Readonly<Record<string, string>>
+  /** Where Postgres keeps its files, when not below `dir`. */
+  readonly postgresDir?: string
   /** Further variables of every node. */
   readonly env?: Readonly<Record<string, string>>
   /** The port that the issuer names: a balancer's. */
@@ -43,7 +45,7 @@ const LIMITS = { max_tokens: 1_000, max_children: 256, max_nodes: 10_000 }
 
 /** Starts all of it in `dir`, which must exist. */
 export async function startWorld(dir: string, defer: Defer, options: WorldOptions = {}): Promise<World> {
-  const postgres = await PostgresServer.create(join(dir, 'postgres'), defer, options.postgres)
+  const postgres = await PostgresServer.create(options.postgresDir ?? join(dir, 'postgres'), defer, options.postgres)
   const proxy = await FaultProxy.start(postgres.port)
   defer(() => proxy.stop())
   const issuer = `http://127.0.0.1:${options.issuerPort ?? (await freePort())}`
