@@ -7,6 +7,8 @@ import type { FaultPromise } from '../promise.ts'
 import { API, startWorld } from '../world.ts'
 
 const BETWEEN_MS = 1_000
+/** As in production: so long a node says that it is not ready before it stops listening. */
+const DRAIN = { REMIT_DRAIN_SECONDS: '5' }
 
 /** R7: nodes that are restarted one after another cost nobody a request. */
 export const rollingRestart: FaultPromise = {
@@ -15,7 +17,7 @@ export const rollingRestart: FaultPromise = {
   run: async stage => {
     const [rounds, rate] = stage.short ? [1, 100] : [5, 300]
     const issuerPort = await freePort()
-    const world = await startWorld(stage.dir, stage.defer, { nodes: 2, issuerPort })
+    const world = await startWorld(stage.dir, stage.defer, { nodes: 2, issuerPort, env: DRAIN })
     const { app, solo, nodes } = world
     const balancer = await Balancer.start(issuerPort, nodes)
     stage.defer(() => balancer.stop())
