@@ -16,6 +16,8 @@ import type { RecordCache } from './token/known-records.ts'
 export type Context = {
   readonly config: Config
   readonly db: Kysely<Database>
+  /** The connections of the token endpoints. */
+  readonly passDb: Kysely<Database>
   readonly keys: Keyring
   /** Joins the writes of token requests that wait. */
   readonly commits: GroupCommit

@@ -34,8 +34,11 @@ export async function openContext(
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
 ): Promise<Context> {
-  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
+  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const db = openDatabase(connection, reportLoss)
   stops.push(() => db.destroy())
+  const passDb = openDatabase(connection, reportLoss, 'pass')
+  stops.push(() => passDb.destroy())
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -46,6 +49,7 @@ export async function openContext(
   return {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),

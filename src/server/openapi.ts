@@ -20,7 +20,7 @@ export async function generateOpenapi(): Promise<string> {
     return stringify(mergedDocument([publicApp, admin]), { lineWidth: 120, aliasDuplicateObjects: false })
   } finally {
     await Promise.all([publicApp.close(), admin.close()])
-    await ctx.db.destroy()
+    await Promise.all([ctx.db.destroy(), ctx.passDb.destroy()])
   }
 }
 
@@ -32,6 +32,7 @@ function unconnectedContext(): Context {
   return {
     config: loadConfig({}),
     db: openDatabase({ connectionString: 'postgres://localhost/none' }),
+    passDb: openDatabase({ connectionString: 'postgres://localhost/none' }),
     keys: {
       signer: noKeys,
       published: () => [],

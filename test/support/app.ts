@@ -13,6 +13,7 @@ import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
 import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -53,12 +54,14 @@ export type TestAppOptions = {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))
+  const passDb = openDatabase(database.connection, () => {}, 'pass')
   const open: { close: () => Promise<unknown> }[] = []
   let closed = false
   async function close(): Promise<void> {
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
+    await passDb.destroy()
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -83,6 +86,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const ctx: Context = {
     config,
     db,
+    passDb,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),

@@ -85,20 +85,10 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Find who revoked it, and why.',
     command: 'remit audit search --action revocation.create',
   },
-  resource_deleted: {
-    check: 'The resource was deleted between the decision and the write of the token.',
-    mend: 'Nothing is minted for it any more; its name is never given out again.',
-    command: 'remit resource list',
-  },
   resource_not_active: {
     check: 'The status of the resource was read and is not active.',
     mend: 'Register another resource; names are never given out again (see docs/operations.md).',
     command: 'remit resource list',
-  },
-  workflow_not_active: {
-    check: 'The workflow was deregistered or revoked between the decision and the write of the token.',
-    mend: 'Register the workflow again, or ask without it.',
-    command: 'remit workflow show {client_id} {workflow_id}',
   },
   workflow_replaced: {
     check: 'Another version of the workflow counts since the decision, so that the step must be judged again.',

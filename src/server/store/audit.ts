@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { auditLeafHash } from '../../protocol/audit-leaf.ts'
 import { firstTimeIdAt, timeOfId } from '../../protocol/time-id.ts'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
+import { atCommit } from './group-commit.ts'
 import type { AuditEventTable } from './schema-operation.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
@@ -34,16 +34,15 @@ export async function insertAuditRow(tx: AuditWriter, row: AuditRow): Promise<vo
 
 const APPEND = 90
 
-const append = together(APPEND, async (tx: AuditWriter, rows: readonly (Omit<AuditRow, 'details'> & Derived)[]) => {
-  await sql`
+const append = atCommit(APPEND, (rows: readonly (Omit<AuditRow, 'details'> & Derived)[]) => {
+  return sql`
     insert into audit_event (id, at, action, outcome, reason, actor, client_id, agent_id, execution_id, jti, request_id,
         address, details, leaf_hash)
       select id, at, action, outcome, reason, actor, client_id, agent_id, execution_id, jti, request_id,
           address, details::jsonb, decode(leaf_hash, 'hex')
         from json_to_recordset(${JSON.stringify(rows)}::json) as row(id uuid, at timestamptz, action text, outcome text,
           reason text, actor text, client_id text, agent_id text, execution_id text, jti text, request_id text,
-          address text, details text, leaf_hash text)`.execute(tx.db)
-  return rows.map(() => undefined)
+          address text, details text, leaf_hash text)`
 })
 
 type Derived = { readonly id: string; readonly at: Date; readonly details: string; readonly leaf_hash: string }

@@ -1,7 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
+import { atCommit, together } from './group-commit.ts'
 import type { ExecutionStepTable, ExecutionTable } from './schema-execution.ts'
 
 export type ExecutionRow = Selectable<ExecutionTable>
@@ -115,9 +115,9 @@ type Entry = {
  * Mints in steps, one an execution: counts each, enters the step where it is `entered` anew, leaves others. Behind the
  * executions' locks.
  */
-export const recordEntry = together(ENTER, async (tx: Context, entries: readonly Entry[]) => {
+export const recordEntry = atCommit(ENTER, (entries: readonly Entry[]) => {
   const left = entries.flatMap(({ execution_id, leaves }) => leaves.map(step_id => ({ execution_id, step_id })))
-  await sql`
+  return sql`
     with entry as (
       select * from json_to_recordset(${JSON.stringify(entries)}::json)
         as row(execution_id text, step_id text, entry integer, how text, now timestamptz)
@@ -138,9 +138,7 @@ export const recordEntry = together(ENTER, async (tx: Context, entries: readonly
     insert into execution_step (execution_id, step_id, state, entries, tokens, entered_at)
       select execution_id, step_id, 'entered', entry, 1, now from entry where how = 'entered'
       on conflict (execution_id, step_id) do update set
-        state = 'entered', left_at = null, entries = excluded.entries, tokens = 1, entered_at = excluded.entered_at
-  `.execute(tx.db)
-  return entries.map(() => undefined)
+        state = 'entered', left_at = null, entries = excluded.entries, tokens = 1, entered_at = excluded.entered_at`
 })
 
 /** Puts gates in the record because an approval that they guard was granted. Behind the execution's lock. */

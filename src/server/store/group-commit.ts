@@ -1,6 +1,8 @@
-import { type Context, transaction } from '../context.ts'
-import { enterGateShared } from './gate.ts'
+import type { RawBuilder } from 'kysely'
+import type { Context } from '../context.ts'
+import { GATE_LOCK } from './gate.ts'
 import { isStorageTrouble } from './storage-trouble.ts'
+import { openWriteSession, type WriteSession } from './write-session.ts'
 
 /*
  * Requests that wait at the same time share statements and commits. A request's own code knows nothing of it: it calls
@@ -9,9 +11,16 @@ import { isStorageTrouble } from './storage-trouble.ts'
 
 /** What the requests of a meeting do next, together. */
 type Round = { readonly place: number; readonly run: () => Promise<void> }
+/** What they write last, with the commit. */
+type Ending = { readonly place: number; readonly statement: () => RawBuilder<unknown> }
 
 /** Where operations of several requests meet: a transaction of several, or reads of the same moment. */
-export type Meeting = { readonly arrive: (round: Round) => void }
+export type Meeting = {
+  /** The same for all members. */
+  readonly group: object
+  readonly arrive: (round: Round) => void
+  readonly end: (ending: Ending) => void
+}
 
 type Place = Pick<Context, 'db' | 'meeting'>
 
@@ -25,13 +34,13 @@ type Entry<Ctx, In, Out> = {
 /**
  * Makes an operation of what does it for many: `run` answers each input, in their order. In a transaction of several
  * requests each comes to its operations in the order of their places, so that each runs once, and all batches of all
- * nodes take locks in one order.
+ * nodes take locks in one order. Operations of one place may be asked for at once.
  */
 export function together<Ctx extends Place, In, Out>(
   place: number,
   run: (ctx: Ctx, inputs: readonly In[]) => Promise<readonly Out[]>,
 ): (ctx: Ctx, input: In) => Promise<Out> {
-  const open = new WeakMap<Meeting, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
+  const open = new WeakMap<object, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
 
   async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<void> {
     const [first] = entries
@@ -48,14 +57,14 @@ export function together<Ctx extends Place, In, Out>(
     }
   }
 
-  function openRound(meeting: Meeting) {
+  function openRound({ group }: Meeting) {
     const entries: Entry<Ctx, In, Out>[] = []
     const runRound = async () => {
-      open.delete(meeting)
+      open.delete(group)
       await answer(entries)
     }
     const opened = { entries, round: { place, run: runRound } }
-    open.set(meeting, opened)
+    open.set(group, opened)
     return opened
   }
 
@@ -63,7 +72,7 @@ export function together<Ctx extends Place, In, Out>(
     const { promise, resolve, reject } = Promise.withResolvers<Out>()
     const entry = { ctx, input, resolve, reject }
     if (ctx.meeting) {
-      const { entries, round } = open.get(ctx.meeting) ?? openRound(ctx.meeting)
+      const { entries, round } = open.get(ctx.meeting.group) ?? openRound(ctx.meeting)
       entries.push(entry)
       ctx.meeting.arrive(round)
     } else {
@@ -89,6 +98,29 @@ export function inTurn<In, Out>(
   })
 }
 
+/**
+ * Makes an operation that nobody reads the result of: one statement for all requests of a batch, sent with the commit.
+ * Until then nothing of it is there, and if it fails, nothing of the batch is.
+ */
+export function atCommit<In>(
+  place: number,
+  statementOf: (inputs: readonly In[]) => RawBuilder<unknown>,
+): (ctx: Place, input: In) => Promise<void> {
+  const open = new WeakMap<object, In[]>()
+  return async ({ db, meeting }, input) => {
+    if (!meeting) {
+      await statementOf([input]).execute(db)
+      return
+    }
+    const inputs = open.get(meeting.group) ?? []
+    if (inputs.length === 0) {
+      open.set(meeting.group, inputs)
+      meeting.end({ place, statement: () => statementOf(inputs) })
+    }
+    inputs.push(input)
+  }
+}
+
 export type GroupCommit = {
   /**
    * Runs a request's reads and writes behind the revocation gate, in one transaction with those of other requests that
@@ -103,7 +135,7 @@ export type GroupCommit = {
 /** Most requests a transaction. */
 const MOST = 64
 /** Transactions at once: while one becomes durable, the next writes. */
-const WRITES_AT_ONCE = 2
+const WRITES_AT_ONCE = 1
 const READS_AT_ONCE = 2
 
 type Job = {
@@ -162,55 +194,105 @@ export function createGroupCommit(): GroupCommit {
   }
 }
 
+/** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
 async function runJobs(jobs: readonly Job[]): Promise<void> {
-  const [first] = jobs
-  if (!first) return
+  const threw = new Set<Job>()
   try {
-    await transaction(first.ctx, async tx => {
-      await enterGateShared(tx)
-      await meet(tx, jobs)
-    })
+    await commitTogether(jobs, threw)
     for (const job of jobs) job.done()
   } catch (cause) {
     // Trouble of the database is everybody's, and what may have been committed is never done again.
-    if (jobs.length === 1 || isStorageTrouble(cause)) for (const job of jobs) job.failed(cause)
-    else for (const job of jobs) await runJobs([job])
+    if (jobs.length === 1 || isStorageTrouble(cause)) {
+      for (const job of jobs) job.failed(cause)
+      return
+    }
+    const others = jobs.filter(job => !threw.has(job))
+    if (others.length > 0) await runJobs(others)
+    for (const job of threw.size === 0 ? jobs : threw) await runJobs([job])
   }
 }
 
-/** Runs the jobs side by side in one transaction: when all of them wait, the round with the first place goes on. */
-async function meet(tx: Context, jobs: readonly Job[]): Promise<void> {
-  const rounds = new Map<Round, number>()
-  let members = jobs.length
-  let waiting = 0
+async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
+  const [first] = jobs
+  if (!first) return
+  const session = await openWriteSession(first.ctx.passDb)
+  try {
+    // Of what is sent now, each statement sees what was committed before it began: behind the gate.
+    const begun = session.send(
+      `begin isolation level read committed; select pg_advisory_xact_lock_shared(${GATE_LOCK})`,
+    )
+    const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
+    const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
+    await Promise.all([...written, session.commit()])
+    session.close()
+  } catch (cause) {
+    // Whatever was on its way is undone with the connection.
+    session.discard()
+    throw cause
+  }
+}
+
+type State = { waiting: number; running: number }
+
+/** Runs the jobs side by side: when all of them wait, the rounds with the first place go on. */
+async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>): Promise<readonly Ending[]> {
+  const group = {}
+  const rounds = new Map<Round, State[]>()
+  const present = new Set<State>()
+  const endings: Ending[] = []
+  let isDue = false
+
+  function goOnSoon(): void {
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      goOn()
+    })
+  }
 
   function goOn(): void {
-    if (waiting === 0 || waiting < members) return
-    const [next] = [...rounds.keys()].toSorted((a, b) => a.place - b.place)
-    if (!next) return
-    waiting -= rounds.get(next) ?? 0
-    rounds.delete(next)
-    void next.run()
+    if (rounds.size === 0 || [...present].some(state => state.waiting === 0 || state.running > 0)) return
+    const place = Math.min(...[...rounds.keys()].map(round => round.place))
+    for (const [round, states] of [...rounds].filter(([round]) => round.place === place)) {
+      rounds.delete(round)
+      for (const state of states) {
+        state.waiting -= 1
+        state.running += 1
+      }
+      void round.run().then(() => {
+        for (const state of states) state.running -= 1
+        goOnSoon()
+      })
+    }
   }
 
-  const meeting: Meeting = {
-    arrive(round) {
-      rounds.set(round, (rounds.get(round) ?? 0) + 1)
-      waiting += 1
-      goOn()
-    },
+  async function attend(job: Job): Promise<void> {
+    const state = { waiting: 0, running: 0 }
+    present.add(state)
+    const meeting: Meeting = {
+      group,
+      arrive(round) {
+        state.waiting += 1
+        rounds.set(round, [...(rounds.get(round) ?? []), state])
+        goOnSoon()
+      },
+      end: ending => void endings.push(ending),
+    }
+    try {
+      await job.fn({ ...job.ctx, db: session.db, meeting })
+    } catch (cause) {
+      threw.add(job)
+      throw cause
+    } finally {
+      present.delete(state)
+      goOnSoon()
+    }
   }
-  const outcomes = await Promise.allSettled(
-    jobs.map(async job => {
-      try {
-        await job.fn({ ...job.ctx, db: tx.db, meeting })
-      } finally {
-        members -= 1
-        goOn()
-      }
-    }),
-  )
+
+  const outcomes = await Promise.allSettled(jobs.map(attend))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  return endings
 }
 
 /** Reads go at once while few are on their way, else together with what else comes until one of those is back. */
@@ -231,9 +313,13 @@ function gatherReads(): Meeting {
   }
 
   return {
+    group: {},
     arrive(round) {
       queue.add(round)
       pump()
+    },
+    end() {
+      throw new Error('Reads have no commit.')
     },
   }
 }

@@ -11,7 +11,8 @@ export type ReplayClaim = {
   readonly expires_at: Date
 }
 
-const CLAIM = 20
+/** Asked for together with what a mint rests on (store/standing.ts). */
+const CLAIM = 10
 
 /**
  * Claims single uses inside the caller's transaction; what RETURNING does not name was taken before (RFC 9449

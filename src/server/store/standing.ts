@@ -2,7 +2,6 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Context } from '../context.ts'
 import { together } from './group-commit.ts'
 import type { RevocationRef } from './revocations.ts'
-import type { RevocationKind } from './schema.ts'
 import { isAssigned } from './workflows.ts'
 
 /** A record as it was read: it has not changed while its row has this version; null: there was no row. */
@@ -25,64 +24,76 @@ export type Standing = {
 }
 
 /** What does not hold any more of what was decided a moment ago. */
-export type Lapse = {
+export type Lost = {
   readonly changed: boolean
   /** The oldest entry that matches. */
   readonly revoked?: RevocationRef
 }
 
 type Changed = { kind: string; id: string; part: string; version: string | null }
-type Revoked = { kind: RevocationKind; id: string }
+/** `seq`: of an entry that revokes; null: a record that has changed. */
+type Row = Changed & { seq: string | null }
 
 const LAPSE = 10
 
 /**
  * What of this changed or was revoked since it was read. Only behind the gate: then no revocation that has answered is
- * missed. Two statements for all requests of a batch (primary keys; index revocation_standing).
+ * missed. One statement for all requests of a batch (primary keys; index revocation_standing).
  */
 export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Standing[]) => {
   const records = [...new Map(asked.flatMap(one => one.records).map(ref => [keyOf(ref), ref])).values()]
   const refs = [...new Map(asked.flatMap(one => one.refs).map(ref => [`${ref.kind}|${ref.id}`, ref])).values()]
   // The earliest of their clocks, so that no entry has ended for one before it has for the other.
   const now = new Date(Math.min(...asked.map(one => one.now.getTime())))
-  const differing = await sql<Changed>`
+  const { rows } = await sql<Row>`
     ${sql.join(
-      KINDS.map(([kind, version]) => changedOf(records, kind, version)),
+      KINDS.map(kind => changedOf(records, kind)),
       sql` union all `,
-    )} limit ${records.length}`.execute(tx.db)
-  const revoked = await sql<Revoked>`
-    select revocation.kind, revocation.id
+    )}
+    union all
+    select revocation.kind, revocation.id, '', null, revocation.seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
         join revocation on revocation.kind = asked.kind and revocation.id = asked.id
       where revocation.lifted_at is null and revocation.ends_at > ${now}
-      order by revocation.seq limit 1000`.execute(tx.db)
-  const lost = new Set(differing.rows.map(keyOf))
-  return asked.map((one): Lapse => {
-    const entry = revoked.rows.find(row => one.refs.some(ref => ref.kind === row.kind && ref.id === row.id))
+    order by seq limit 10000`.execute(tx.db)
+  const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
+  const revoked = rows.filter(row => row.seq !== null)
+  return asked.map((one): Lost => {
+    const entry = oldestOf(one.refs, revoked)
     const changed = one.records.some(ref => lost.has(keyOf(ref)) || (ref.until && ref.until <= one.now))
     return { changed, ...(entry && { revoked: entry }) }
   })
 })
 
+function oldestOf(refs: readonly RevocationRef[], revoked: readonly Row[]): RevocationRef | undefined {
+  const [oldest] = revoked.flatMap(row => refs.find(ref => ref.kind === row.kind && ref.id === row.id) ?? [])
+  return oldest
+}
+
 const own = (column: 'id' | 'part') => sql.ref(`asked.${column}`)
 
-/** How the version of a record of each kind is read now. */
-const KINDS: readonly (readonly [RecordRef['kind'], RawBuilder<unknown>])[] = [
-  ['client', sql`(select xmin::text from client where client_id = asked.id)`],
-  ['resource', sql`(select xmin::text from resource where resource = asked.id)`],
-  ['agent', sql`(select xmin::text from agent where client_id = asked.id and agent_id = asked.part)`],
-  ['registration', sql`(select xmin::text from registration where registration_id = asked.id)`],
-  ['agent_key', sql`(select xmin::text from agent_key where jkt = asked.id)`],
-  ['workflow', sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`],
-  ['assignment', sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
-]
+/** Each kind, and how the version of such a record is read now. */
+const KINDS: readonly (readonly [kind: RecordRef['kind'], name: RawBuilder<unknown>, version: RawBuilder<unknown>])[] =
+  [
+    ['client', sql`'client'`, sql`(select xmin::text from client where client_id = asked.id)`],
+    ['resource', sql`'resource'`, sql`(select xmin::text from resource where resource = asked.id)`],
+    ['agent', sql`'agent'`, sql`(select xmin::text from agent where client_id = asked.id and agent_id = asked.part)`],
+    ['registration', sql`'registration'`, sql`(select xmin::text from registration where registration_id = asked.id)`],
+    ['agent_key', sql`'agent_key'`, sql`(select xmin::text from agent_key where jkt = asked.id)`],
+    [
+      'workflow',
+      sql`'workflow'`,
+      sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`,
+    ],
+    ['assignment', sql`'assignment'`, sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
+  ]
 
-function changedOf(records: readonly RecordRef[], kind: RecordRef['kind'], version: RawBuilder<unknown>) {
+function changedOf(records: readonly RecordRef[], [kind, name, version]: (typeof KINDS)[number]) {
   const refs = records.filter(ref => ref.kind === kind)
   const ids = refs.map(ref => ref.id)
   const parts = refs.map(ref => ref.part ?? '')
   const versions = refs.map(ref => ref.version)
-  return sql`select ${sql.lit(kind)} as kind, asked.id, asked.part, asked.version
+  return sql`select ${name} as kind, asked.id, asked.part, asked.version, null::bigint as seq
     from unnest(${ids}::text[], ${parts}::text[], ${versions}::text[]) as asked(id, part, version)
     where ${version} is distinct from asked.version`
 }

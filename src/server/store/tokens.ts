@@ -1,18 +1,17 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
+import { atCommit } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
 
 const RECORD = 80
 
 /** Records tokens before they leave (index: primary key). */
-export const insertToken = together(RECORD, async (tx: Context, tokens: readonly Insertable<TokenTable>[]) => {
-  await sql`
+export const insertToken = atCommit(RECORD, (tokens: readonly Insertable<TokenTable>[]) => {
+  return sql`
     insert into token (${sql.join(COLUMNS.map(name => sql.ref(name)))})
       select ${sql.join(COLUMNS.map(name => sql.ref(name)))}
-        from json_populate_recordset(null::token, ${JSON.stringify(tokens)}::json)`.execute(tx.db)
-  return tokens.map(() => undefined)
+        from json_populate_recordset(null::token, ${JSON.stringify(tokens)}::json)`
 })
 
 const COLUMNS = [

@@ -9,7 +9,15 @@ import { lapseOf } from '../store/standing.ts'
 import type { TokenRow } from '../store/tokens.ts'
 import { authenticateClient } from './client-authentication.ts'
 import { asksForSigned, signIntrospection } from './introspection-jwt.ts'
-import { type PassContext, STALE, type Stale, unlessStale, withKnownRecords } from './known-records.ts'
+import {
+  type PassContext,
+  STALE,
+  type Stale,
+  Undone,
+  unlessStale,
+  unlessUndone,
+  withKnownRecords,
+} from './known-records.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { replayRefusal } from './refusal.ts'
 import type { TokenHttp } from './token-http.ts'
@@ -58,10 +66,13 @@ async function authenticate(
     const lapse = await lapseOf({ ...ctx, meeting: ctx.commits.reads }, rests)
     return lapse.changed || lapse.revoked ? STALE : client.client_id
   }
-  const taken = await ctx.commits.write(ctx, async tx => {
-    const lapse = await lapseOf(tx, rests)
-    return lapse.changed || lapse.revoked ? STALE : await claimReplays(tx, claims)
-  })
+  const taken = await unlessUndone(
+    ctx.commits.write(ctx, async tx => {
+      const [lost, taken] = await Promise.all([lapseOf(tx, rests), claimReplays(tx, claims)])
+      if (lost.changed || lost.revoked) throw new Undone()
+      return taken
+    }),
+  )
   if (taken === STALE) return STALE
   const replayed = replayRefusal(taken)
   if (replayed) throw replayed

@@ -49,13 +49,32 @@ export type RecordCache = { readonly known: (ctx: Context, fresh: boolean) => Kn
 export const STALE = 'stale'
 export type Stale = typeof STALE
 
+/** Thrown in a write that rests on what has changed: nothing of it is left behind. */
+export class Undone extends Error {
+  override readonly name = 'Undone'
+}
+
+export async function unlessUndone<T>(written: Promise<T>): Promise<T | Stale> {
+  try {
+    return await written
+  } catch (error) {
+    if (error instanceof Undone) return STALE
+    throw error
+  }
+}
+
 /** How often records may change between two readings of one request. */
 const READINGS = 4
 
 /** Runs a pass by the records in memory, and, where those have changed, by what the database says now. */
 export async function withKnownRecords<T>(ctx: Context, pass: (ctx: PassContext) => Promise<T | Stale>): Promise<T> {
   for (let reading = 0; reading < READINGS; reading += 1) {
-    const result = await pass({ ...ctx, meeting: ctx.commits.reads, known: ctx.records.known(ctx, reading > 0) })
+    const result = await pass({
+      ...ctx,
+      db: ctx.passDb,
+      meeting: ctx.commits.reads,
+      known: ctx.records.known(ctx, reading > 0),
+    })
     if (result !== STALE) return result
   }
   throw changedTooOften()

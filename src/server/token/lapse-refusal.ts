@@ -1,7 +1,6 @@
 import { OAuthError } from '../../protocol/errors.ts'
 import type { RevocationRef } from '../store/revocations.ts'
 
-export const SIGNING_KEY_REVOKED = 'signing_key_revoked'
 /** By then this node has read its keys, or judges by the new version of the workflow. */
 const RETRY_AFTER_SECONDS = 1
 
@@ -38,7 +37,7 @@ export function workflowReplaced(): OAuthError {
 
 /** A key of ours that must not sign any more: the server's trouble, gone with the next request. */
 export function signingKeyRevoked(): OAuthError {
-  return again('The key that would sign this was revoked; repeat the request.', SIGNING_KEY_REVOKED)
+  return again('The key that would sign this was revoked; repeat the request.', 'signing_key_revoked')
 }
 
 function again(description: string, reason: string): OAuthError {
