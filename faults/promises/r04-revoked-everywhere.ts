@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt } from 'jose'
 import type { Agent } from '../../demo/agents.ts'
 import { accessTokenClaimsSchema } from '../../src/protocol/claims.ts'
@@ -7,7 +8,7 @@ import { thumbprintOf } from '../../src/protocol/jwk.ts'
 import { agentSubject } from '../../src/protocol/names.ts'
 import { signDelegation } from '../../src/protocol/sign.ts'
 import { epochSeconds } from '../../src/protocol/time.ts'
-import type { Reply } from '../ask.ts'
+import { ask, type Reply } from '../ask.ts'
 import type { RemitNode } from '../node.ts'
 import { expect, type Party } from '../party.ts'
 import type { FaultPromise } from '../promise.ts'
@@ -29,6 +30,7 @@ type Kind = (typeof KINDS)[number]
 
 /** Mints that are under way while it is revoked: they may succeed, and their tokens must be dead afterwards. */
 const RACING = 3
+const SPREAD_MS = 12
 /** Part of the rounds in which a node may be too slow to decide. */
 const TOLERATED = 0.01
 
@@ -77,7 +79,10 @@ async function playRound(world: World, kind: Kind, name: string) {
   // What is not active before proves nothing by not being so afterwards.
   const before = expect(await app.introspect(second, token), 200)
   if (before.active !== true) throw new Error(`The ${kind} was not active before it was revoked.`)
-  const racing = Array.from({ length: RACING }, () => app.mint(second, minter, API, more))
+  const signed = await Promise.all(Array.from({ length: RACING }, () => app.signMint(minter, API, more)))
+  const racing = signed.map(question => ask(second.settings.port, question))
+  // A mint takes some milliseconds: the revocation comes before, amid and after them.
+  await sleep(Math.random() * SPREAD_MS)
   expect(await revoke(world, first, kind, subject), kind === 'suspend' ? 200 : 201)
   const [afterwards, known] = await Promise.all([app.mint(second, minter, API, more), app.introspect(second, token)])
   const raced = (await Promise.all(racing)).filter(({ status }) => status === 200)
