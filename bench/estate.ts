@@ -2,18 +2,21 @@ import { z } from 'zod'
 import { bootstrap, createClient, logIn, type Operator } from '../demo/administration.ts'
 import { expectStatus, type RemitClient } from '../demo/remit-client.ts'
 import { agentChecksum } from '../src/protocol/checksum.ts'
-import { type BenchKey, generateBenchKey } from './load/signer.ts'
+import { type BenchKey, generateBenchKey, type SigningKey } from './load/signer.ts'
 import type { RemitPeer } from './peers/remit.ts'
 
 /** What is registered at Remit before anything is measured, with the keys of all that signs. */
 export type Estate = {
   readonly app: RemitClient
   readonly appKey: BenchKey
-  readonly agents: { readonly solo: BenchAgent; readonly lead: BenchAgent; readonly hand: BenchAgent }
+  readonly agents: { readonly solo: OwnAgent; readonly lead: OwnAgent; readonly hand: OwnAgent }
   readonly introspectors: { readonly basic: string; readonly jwtKey: BenchKey }
 }
 
-export type BenchAgent = { readonly agent_id: string; readonly checksum: string; readonly key: BenchKey }
+export type BenchAgent = { readonly agent_id: string; readonly checksum: string; readonly key: SigningKey }
+
+/** One that signs delegations, too. */
+type OwnAgent = BenchAgent & { readonly key: BenchKey }
 
 export const APP = 'bench'
 export const WORKFLOW = { workflow_id: 'flow', workflow_step: 'work' }
@@ -29,7 +32,7 @@ const LIMITS = { max_tokens: 1_000, max_children: 256, max_nodes: 10_000 }
 /** Registers a client, three agents and a workflow as a user would, over HTTP; `api` is an API that verifies tokens itself. */
 export async function registerEstate(remit: RemitPeer, appKey: BenchKey, api: string): Promise<Estate> {
   const { metadata, issuer } = remit
-  const adminKey = await generateBenchKey()
+  const adminKey = generateBenchKey()
   const administrator = await bootstrap(remit, await remit.bootstrapToken(), adminKey)
   const operator = await logIn(remit, administrator, adminKey, 'admin:clients admin:resources')
   for (const resource of [API, api]) await operator.create('/resources', { resource, scopes: SCOPES })
@@ -46,9 +49,9 @@ export async function registerEstate(remit: RemitPeer, appKey: BenchKey, api: st
   }
   const { client: app } = await createClient(operator, remit, body, appKey)
   const token = await app.clientToken(issuer, 'register:intent register:workflow')
-  const register = async (agent_id: string): Promise<BenchAgent> => {
+  const register = async (agent_id: string): Promise<OwnAgent> => {
     const agent_components = { agent_id, prompt_template: `You are ${agent_id}.`, tools: [], configuration: {} }
-    const key = await generateBenchKey()
+    const key = generateBenchKey()
     const registration = { app_id: APP, agent_components, public_key: key.publicJwk, grant: { access } }
     const answer = await app.call('POST', metadata.ajwt_agent_registration_endpoint, token, registration)
     expectStatus(answer, 200)
@@ -68,7 +71,7 @@ async function createIntrospectors(operator: Operator, remit: RemitPeer): Promis
   const basic = { ...common, client_id: BASIC_API, token_endpoint_auth_method: 'client_secret_basic' }
   const created = expectStatus(await operator.post('/clients', basic), 201)
   const { client_secret } = z.object({ client_secret: z.string() }).parse(created)
-  const jwtKey = await generateBenchKey()
+  const jwtKey = generateBenchKey()
   await createClient(operator, remit, { ...common, client_id: JWT_API }, jwtKey)
   await operator.create('/resources', { resource: API_OF_BASIC, scopes: SCOPES, client_id: BASIC_API })
   await operator.create('/resources', { resource: API_OF_JWT, scopes: SCOPES, client_id: JWT_API })

@@ -29,6 +29,10 @@ export function tree(root: number, except?: number): readonly number[] {
   return below(root)
 }
 
+export function isAlive(pid: number): boolean {
+  return read(`/proc/${pid}/stat`) !== ''
+}
+
 /** Stops or continues processes; one that has ended meanwhile needs neither. */
 export function signalAll(pids: readonly number[], signal: 'SIGSTOP' | 'SIGCONT'): void {
   for (const pid of pids) {

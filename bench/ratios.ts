@@ -31,7 +31,8 @@ export function ratiosOf(rounds: Rounds): readonly Ratio[] {
 
 /** Every name that takes part in a comparison of these workloads, and these themselves. */
 export function comparedWith(workloads: readonly string[]): ReadonlySet<string> {
-  return new Set(COMPARED.filter(([of]) => workloads.includes(of)).flat())
+  const compared = COMPARED.filter(([of]) => workloads.includes(of))
+  return new Set([...compared.map(([of]) => of), ...compared.map(([, to]) => to)])
 }
 
 export const WORKLOADS = [...new Set(COMPARED.map(([of]) => of))]

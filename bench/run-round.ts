@@ -7,9 +7,10 @@ import { processorTime, residentMemory, signalAll } from './processes.ts'
 export type Kind = {
   readonly name: string
   readonly peer: Peer
-  /** Makes, just before a round, what the round sends; `maker` is awake meanwhile, for requests that rest on its tokens. */
+  /** Makes, just before a round, what the round sends. */
   readonly prepare: (count: number) => Batch | Promise<Batch>
-  readonly maker?: Peer
+  /** Who is awake beside the peer: its tokens are sent, and its keys fetched. */
+  readonly issuer?: Peer
 }
 
 export type Parts = { readonly server: number; readonly database: number; readonly generator: number }
@@ -33,11 +34,10 @@ const LEAD_IN = 128
  * Runs one round of one kind, alone: every peer is stopped (SIGSTOP) outside of its own rounds, so that nothing it left
  * behind is paid for here.
  */
-export async function runRound({ peer, maker, prepare }: Kind, count: number): Promise<Round> {
-  if (maker) wake(maker)
-  const { requests, mark } = await prepare(count + LEAD_IN)
-  if (maker && maker !== peer) rest(maker)
+export async function runRound({ peer, issuer = peer, prepare }: Kind, count: number): Promise<Round> {
+  wake(issuer)
   wake(peer)
+  const { requests, mark } = await prepare(count + LEAD_IN)
   const connections = await openConnections(peer.origin)
   try {
     await closedLoop(connections, { requests: requests.slice(0, LEAD_IN), mark })
@@ -53,6 +53,7 @@ export async function runRound({ peer, maker, prepare }: Kind, count: number): P
   } finally {
     for (const { close } of connections) close()
     rest(peer)
+    rest(issuer)
   }
 }
 

@@ -9,8 +9,8 @@ import type { Peers } from './workloads.ts'
 
 /** Starts every peer, and registers at Remit what the workloads need. */
 export async function startPeers(dir: string, defer: Defer): Promise<{ peers: Peers; estate: Estate }> {
-  const remit = await startRemitPeer(dir, defer, { REMIT_WORKERS: '1' })
-  const appKey = await generateBenchKey()
+  const remit = await startRemitPeer('remit', dir, defer)
+  const appKey = generateBenchKey()
   const client = { client_id: APP, jwk: { ...appKey.publicJwk, kid: appKey.kid } }
   const keysSchema = z.object({ keys: z.array(z.record(z.string(), z.string())) })
   const { keys } = keysSchema.parse(await (await fetch(remit.metadata.jwks_uri)).json())

@@ -38,8 +38,8 @@ export function kindsOf({ remit, bare, oidc, api }: Peers, estate: Estate): read
     { name: 'introspection_basic', peer: remit, prepare: ofTokens(API_OF_BASIC, active, byBasic) },
     { name: 'introspection_private_key_jwt', peer: remit, prepare: ofTokens(API_OF_JWT, active, byKey) },
     { name: 'jwks', peer: remit, prepare: count => ({ requests: repeat(count, () => keys), mark: '"keys":[' }) },
-    { name: 'verification', peer: api, maker: remit, prepare: ofTokens(api.origin, page, pages(api)) },
-    { name: 'verification/bare', peer: bare, maker: remit, prepare: ofTokens(api.origin, page, pages(bare)) },
+    { name: 'verification', peer: api, issuer: remit, prepare: ofTokens(api.origin, page, pages(api)) },
+    { name: 'verification/bare', peer: bare, issuer: remit, prepare: ofTokens(api.origin, page, pages(bare)) },
   ]
 }
 

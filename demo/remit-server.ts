@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 /** A running Remit with a Postgres of its own. */
 export type RemitServer = {
   readonly pid: number
+  /** The end of what it said on standard output and error. */
+  readonly log: () => string
   readonly issuer: string
   readonly adminUrl: string
   /** The one-time token of the first administrator, as the server left it in its data directory. */
@@ -57,6 +59,7 @@ export async function startRemit(
   }
   return {
     pid: child.pid ?? 0,
+    log,
     issuer,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     bootstrapToken: async () => (await readFile(join(dataDir, 'bootstrap-token'), 'utf8')).trim(),

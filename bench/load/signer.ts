@@ -1,21 +1,35 @@
 import { generateKeyPairSync, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
-import { importPublicJwk, thumbprintOf } from '../../src/protocol/jwk.ts'
 import type { HolderKey } from '../../src/protocol/sign.ts'
 
 const SIGNED_WITHIN = 60
 
 /** A key pair of P-256 that signs on the calling thread: thousands of requests before a round. */
-export type BenchKey = HolderKey & { readonly keyObject: KeyObject; readonly kid: string }
+export type SigningKey = {
+  readonly keyObject: KeyObject
+  readonly publicJwk: { readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string }
+  /** Thumbprint (RFC 7638). */
+  readonly kid: string
+}
 
-export async function generateBenchKey(): Promise<BenchKey> {
+/** One that the tools of other programs can sign with, too. */
+export type BenchKey = HolderKey & SigningKey
+
+export function generateSigningKey(): SigningKey {
   const { privateKey: keyObject, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { jwk: publicJwk } = await importPublicJwk(publicKey.export({ format: 'jwk' }))
-  const privateKey = keyObject.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
-  return { alg: 'ES256', privateKey, publicJwk, keyObject, kid: await thumbprintOf(publicJwk) }
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
+  // RFC 7638 section 3.2: the members that make the key, in this order.
+  const kid = hash('sha256', JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }), 'base64url')
+  return { keyObject, publicJwk: { kty: 'EC', crv: 'P-256', x, y }, kid }
+}
+
+export function generateBenchKey(): BenchKey {
+  const key = generateSigningKey()
+  const privateKey = key.keyObject.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
+  return { ...key, alg: 'ES256', privateKey }
 }
 
 /** Signs client assertions (RFC 7523, RFC 10070), each good once. */
-export function assertionSigner(key: BenchKey, client_id: string, aud: string): () => string {
+export function assertionSigner(key: SigningKey, client_id: string, aud: string): () => string {
   const header = encode({ typ: 'client-authentication+jwt', alg: 'ES256', kid: key.kid })
   return () => {
     const iat = seconds()
@@ -31,7 +45,7 @@ export function assertionSigner(key: BenchKey, client_id: string, aud: string): 
 }
 
 /** Signs DPoP proofs (RFC 9449 section 4.2), each good once; with an access token, for a call of an API. */
-export function proofSigner(key: BenchKey, htm: string, htu: string): (access_token?: string) => string {
+export function proofSigner(key: SigningKey, htm: string, htu: string): (access_token?: string) => string {
   const header = encode({ typ: 'dpop+jwt', alg: 'ES256', jwk: key.publicJwk })
   return access_token => {
     const ath = access_token === undefined ? {} : { ath: hash('sha256', access_token, 'base64url') }
@@ -39,7 +53,7 @@ export function proofSigner(key: BenchKey, htm: string, htu: string): (access_to
   }
 }
 
-function signed(key: BenchKey, header: string, payload: object): string {
+function signed(key: SigningKey, header: string, payload: object): string {
   const data = `${header}.${encode(payload)}`
   const options = { key: key.keyObject, dsaEncoding: 'ieee-p1363' } as const
   return `${data}.${sign('sha256', Buffer.from(data), options).toString('base64url')}`

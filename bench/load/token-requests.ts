@@ -1,6 +1,6 @@
 import { API, APP, type BenchAgent } from '../estate.ts'
 import { rawRequest } from './batch.ts'
-import { assertionSigner, type BenchKey, proofSigner } from './signer.ts'
+import { assertionSigner, proofSigner, type SigningKey } from './signer.ts'
 
 /** Stands in every answer that has a token. */
 export const TOKEN_MARK = '"access_token":"ey'
@@ -8,10 +8,10 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' }
 const JSON_BODY = { 'Content-Type': 'application/json' }
 
-type Client = { readonly client_id: string; readonly key: BenchKey }
+type Client = { readonly client_id: string; readonly key: SigningKey }
 
 /** Makes token requests of a client for itself (RFC 6749 section 4.4), the same at every peer. */
-export function clientCredentials(issuer: string, token_endpoint: string, key: BenchKey): () => Buffer {
+export function clientCredentials(issuer: string, token_endpoint: string, key: SigningKey): () => Buffer {
   const assertion = assertionSigner(key, APP, issuer)
   const proof = proofSigner(key, 'POST', token_endpoint)
   const fixed = `grant_type=client_credentials&scope=read&resource=${encodeURIComponent(API)}`
@@ -22,7 +22,7 @@ export function clientCredentials(issuer: string, token_endpoint: string, key: B
 /** Makes requests of the agent grant, for one agent at a time; `more` are further members of the body. */
 export function agentGrants(
   { issuer, ajwt_intent_token_endpoint: url }: { readonly issuer: string; readonly ajwt_intent_token_endpoint: string },
-  appKey: BenchKey,
+  appKey: SigningKey,
 ): (agent: BenchAgent) => (more?: object) => Buffer {
   const assertion = assertionSigner(appKey, APP, issuer)
   return ({ agent_id, checksum, key }) => {
@@ -56,7 +56,7 @@ export function introspectionByKey(issuer: string, url: string, { client_id, key
 }
 
 /** Makes calls of an API with a token and a proof for the one call (RFC 9449 section 7). */
-export function apiCalls(url: string, key: BenchKey): (token: string) => Buffer {
+export function apiCalls(url: string, key: SigningKey): (token: string) => Buffer {
   const proof = proofSigner(key, 'GET', url)
   return token => rawRequest('GET', url, { Authorization: `DPoP ${token}`, DPoP: proof(token) })
 }

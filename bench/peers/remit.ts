@@ -5,7 +5,7 @@ import { discover } from '../../demo/remit-client.ts'
 import { type Defer, type RemitServer, startRemit } from '../../demo/remit-server.ts'
 import type { ServerMetadata } from '../../src/protocol/metadata.ts'
 import { findEmbedded } from '../../src/server/diagnosis/embedded-socket.ts'
-import { tree } from '../processes.ts'
+import { isAlive, tree } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
 /** Remit as `remit serve` runs it, with its embedded Postgres. */
@@ -20,20 +20,24 @@ const DURABILITY = ['fsync', 'synchronous_commit', 'full_page_writes', 'server_v
 
 /** Starts Remit in a directory of its own below `dir`. */
 export async function startRemitPeer(
+  name: string,
   dir: string,
   defer: Defer,
-  settings: Readonly<Record<string, string>> = {},
+  settings: Readonly<Record<string, string>> = { REMIT_WORKERS: '1' },
 ): Promise<RemitPeer> {
-  const dataDir = join(dir, 'remit')
+  const dataDir = join(dir, name)
   await mkdir(dataDir)
   const server = await startRemit(dataDir, defer, settings)
+  defer(async () => {
+    if (!isAlive(server.pid)) console.error(`${name} ended by itself. It said at last:\n${server.log()}`)
+  })
   const postmaster = Number.parseInt(await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8'), 10)
   const embedded = await findEmbedded(dataDir)
   if (embedded.state !== 'running') throw new Error('The embedded Postgres does not run.')
   const { connection } = embedded
   return {
     ...server,
-    name: 'remit',
+    name,
     origin: server.issuer,
     metadata: await discover(server.issuer),
     processes: () => ({ server: tree(server.pid, postmaster), database: tree(postmaster) }),

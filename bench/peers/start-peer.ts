@@ -11,12 +11,15 @@ export async function startPeer(
 ): Promise<Peer> {
   const origin = `http://127.0.0.1:${await freePort()}`
   const child = fork(new URL(program, import.meta.url), { stdio: ['ignore', 2, 2, 'ipc'] })
-  defer(async () => void child.kill('SIGKILL'))
+  defer(async () => {
+    child.removeAllListeners('exit').kill('SIGKILL')
+  })
   await new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve()).once('error', reject)
     child.once('exit', code => reject(new Error(`${name} ended with ${code} before it served.`)))
     child.send({ origin, ...setup(origin) })
   })
+  child.once('exit', code => console.error(`${name} ended with ${code}.`))
   const server = child.pid === undefined ? [] : [child.pid]
   return { name, origin, processes: () => ({ server, database: [] }) }
 }

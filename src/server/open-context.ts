@@ -15,6 +15,7 @@ import { createMetrics } from './metrics.ts'
 import { type Connection, checkServer, openDatabase } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { createGroupCommit } from './store/group-commit.ts'
+import { preparePartitions } from './store/partitions.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
@@ -42,6 +43,7 @@ export async function openContext(
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
+  await preparePartitions(connection, { now: systemClock(), auditDays: config.auditDays })
   const sealer = createSealer(await loadKek(config, () => sealedRowsExist(db)))
   await checkCanary(db, sealer)
   const now = systemClock

@@ -37,6 +37,8 @@ function unconnectedContext(): Context {
       signer: noKeys,
       published: () => [],
       verifier: noKeys,
+      standing: () => [],
+      unopened: () => [],
       refresh: noKeys,
       dpopNonceKey: Buffer.alloc(0),
       cursorKey: Buffer.alloc(0),

@@ -80,6 +80,11 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'The client repeats: the next active key signs.',
     command: 'remit doctor',
   },
+  too_many_published: {
+    check: 'The signing keys in the JWKS were counted: 60, the most that verifiers are asked to read.',
+    mend: 'Rotate less often; a key leaves the JWKS 31 minutes after it was replaced.',
+    command: 'remit keys list',
+  },
   initiator_revoked: {
     check: 'A revocation stands for the one in whose name the run was begun (see docs/operations.md).',
     mend: 'Find who revoked it, and why.',

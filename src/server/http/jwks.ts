@@ -5,7 +5,7 @@ import type { Context } from '../context.ts'
 import type { PublishedKey } from '../keys/keyring.ts'
 import type { App } from './app-type.ts'
 
-/** Far below half the lead with which a key is published before it signs (protocol.md section 9). */
+/** Far below half the day for which a key is published before it signs (section 9); a shorter lead is told of it. */
 const CACHE = 'public, max-age=300'
 
 /** Our token keys, from memory: also while the database is away. */

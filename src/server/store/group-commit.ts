@@ -206,9 +206,10 @@ async function runJobs(jobs: readonly Job[]): Promise<void> {
       for (const job of jobs) job.failed(cause)
       return
     }
-    const others = jobs.filter(job => !threw.has(job))
+    const broken = threw.size === 0 ? jobs : [...threw]
+    const others = jobs.filter(job => !broken.includes(job))
     if (others.length > 0) await runJobs(others)
-    for (const job of threw.size === 0 ? jobs : threw) await runJobs([job])
+    for (const job of broken) await runJobs([job])
   }
 }
 

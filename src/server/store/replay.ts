@@ -35,23 +35,6 @@ export const claimReplays = together(CLAIM, async (tx: Context, asked: readonly 
   )
 })
 
-/** Clocks of nodes may differ by this much before a node stops minting (reliability.md R14), and once more for rest. */
-const PURGE_MARGIN_MS = 120_000
-
-/** Removes claims that no node can need any more, a bounded piece at a time (index replay_by_expiry). */
-export async function purgeReplays(ctx: Context): Promise<void> {
-  const dead = ctx.db
-    .selectFrom('replay')
-    .select(['kind', 'owner', 'jti'])
-    .where('expires_at', '<', new Date(ctx.now().getTime() - PURGE_MARGIN_MS))
-    .orderBy('expires_at')
-    .limit(5000)
-  await ctx.db
-    .deleteFrom('replay')
-    .where(eb => eb(eb.refTuple('kind', 'owner', 'jti'), 'in', dead.$asTuple('kind', 'owner', 'jti')))
-    .execute()
-}
-
 function keyOf({ kind, owner, jti }: Pick<ReplayClaim, 'kind' | 'owner' | 'jti'>): string {
   return JSON.stringify([kind, owner, jti])
 }

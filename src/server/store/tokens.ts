@@ -1,5 +1,4 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
-import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import { atCommit } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
@@ -83,19 +82,4 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
     ])
     .where('jti', '=', jti)
     .executeTakeFirst()
-}
-
-/**
- * Removes records of tokens that expired so long ago that nothing delegated from them can live, a bounded piece at a
- * time (index token_by_expiry).
- */
-export async function purgeTokens(ctx: Context): Promise<void> {
-  const before = new Date(ctx.now().getTime() - 2 * EXECUTION_LIFETIME_MAX * 1000)
-  const dead = ctx.db
-    .selectFrom('token')
-    .select('jti')
-    .where('expires_at', '<', before)
-    .orderBy('expires_at')
-    .limit(5000)
-  await ctx.db.deleteFrom('token').where('jti', 'in', dead).execute()
 }
