@@ -24,8 +24,8 @@ export const throughput: FaultPromise = {
   title: 'mints, introspections and key sets a second, and the latency of mints at the promised rate',
   run: async ({ dir, defer, short }) => {
     const seconds = short ? 4 : 15
-    const remit = await startRemitPeer(dir, defer)
-    const appKey = await generateBenchKey()
+    const remit = await startRemitPeer('remit', dir, defer)
+    const appKey = generateBenchKey()
     const { agents, introspectors } = await registerEstate(remit, appKey, `${API}/2`)
     const { issuer, token_endpoint, introspection_endpoint, jwks_uri } = remit.metadata
     const connections = await openConnections(remit.origin)

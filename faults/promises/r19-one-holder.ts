@@ -6,6 +6,8 @@ import { freePort } from '../../demo/remit-server.ts'
 import { RemitNode } from '../node.ts'
 import type { FaultPromise } from '../promise.ts'
 
+const WITHIN_MS = 30_000
+
 /** R19: the embedded database has one holder; a second server names it and goes, and a dead one is taken over. */
 export const oneHolder: FaultPromise = {
   ids: ['R19'],
@@ -23,7 +25,7 @@ export const oneHolder: FaultPromise = {
     await first.start()
     const second = await make()
     second.launch()
-    const ended = await second.ended
+    const ended = await Promise.race([second.ended, sleep(WITHIN_MS, 'nothing', { ref: false })])
     const named = second.log.includes(`process ${first.pid}`)
     const [held] = [first.running && (await first.isReady())]
     await first.kill()
