@@ -25,7 +25,12 @@ export const nodeKilled: FaultPromise = {
     let [longest, failures, unaffected, sent] = [0, 0, 0, 0]
     let restart = 0
     for (let round = 0; round < rounds; round += 1) {
-      const shared = startLoad(rate, async () => await ask(issuerPort, await app.signMint(solo, API)))
+      let n = 0
+      // Every second request on a connection of its own: what is kept notices a dead node only once.
+      const shared = startLoad(rate, async () => {
+        n += 1
+        return await ask(issuerPort, { ...(await app.signMint(solo, API)), fresh: n % 2 === 0 })
+      })
       const beside = startLoad(rate / 2, () => app.mint(other, solo, API))
       await sleep(1_000)
       const killed = shared.now()
