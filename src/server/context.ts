@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
@@ -54,6 +54,21 @@ export function monotonicClock(): number {
 
 export function randomId(): string {
   return randomBytes(16).toString('base64url')
+}
+
+const random = Buffer.alloc(4096)
+let used = random.length
+
+/** Of the system's generator, asked for many at once: each byte is given out once, and forgotten. */
+function randomBytes(size: number): Buffer {
+  if (used + size > random.length) {
+    randomFillSync(random)
+    used = 0
+  }
+  const given = Buffer.from(random.subarray(used, used + size))
+  random.fill(0, used, used + size)
+  used += size
+  return given
 }
 
 export function timeIdAt(now: Date, random: Buffer = randomBytes(10)): string {

@@ -32,6 +32,17 @@ test('production refuses a database that may lose what it acknowledged (reliabil
   })
 })
 
+test('production refuses a database that commits before it has written (reliability.md R2)', async context => {
+  const { db, drop } = await createTestDatabase()
+  context.after(drop)
+
+  await db.connection().execute(async session => {
+    await sql`set synchronous_commit = off`.execute(session)
+    await assert.rejects(checkServer(session, true), { name: 'StartRefused', message: /synchronous_commit/ })
+    await checkServer(session, false)
+  })
+})
+
 test('a PostgreSQL before 15 is refused (architecture.md section 1)', async context => {
   const { db, drop } = await createTestDatabase()
   context.after(drop)

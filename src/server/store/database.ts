@@ -109,15 +109,18 @@ export async function passConnection(db: Kysely<Database>): Promise<{ client: pg
  * it acknowledged (reliability.md R2). Throws StartRefused.
  */
 export async function checkServer(db: Kysely<Database>, production: boolean): Promise<void> {
-  const { rows } = await sql<{ version: string; server_version: string; fsync: string; full_page_writes: string }>`
+  const { rows } = await sql<{ version: string; server_version: string; durable: boolean }>`
     select current_setting('server_version_num') as version, current_setting('server_version') as server_version,
-      current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes`.execute(db)
+      current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on'
+        and current_setting('synchronous_commit') <> 'off' as durable`.execute(db)
   const [server] = rows
   if (!server || Number(server.version) < 150_000) {
     throw new StartRefused(`PostgreSQL ${server?.server_version} is too old: use version 15 or newer.`)
   }
-  if (production && (server.fsync !== 'on' || server.full_page_writes !== 'on')) {
-    throw new StartRefused('The database runs with fsync or full_page_writes off and can lose data: turn both on.')
+  if (production && !server.durable) {
+    throw new StartRefused(
+      'The database runs with fsync, full_page_writes or synchronous_commit off and can lose data: turn them on.',
+    )
   }
 }
 
