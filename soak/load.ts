@@ -17,6 +17,8 @@ const CONNECTIONS_OF_A_KIND = 6
 const [WARM_UP, SECONDS] = [200, 2.5]
 /** Shorter than the server keeps an idle connection (5 s). */
 const STRETCH_SECONDS = 4
+/** Many times what any request of ours may take: who waits longer is forgotten. */
+const LATE_MILLISECONDS = 60_000
 /** What is signed at once is good for longer than all of them. */
 const STRETCHES = 5
 
@@ -81,11 +83,14 @@ export async function* runRound(
 /** Does something over connections of its own. An error says of which kind. */
 async function connected<T>({ name, peer }: Kind, run: (connections: readonly Connection[]) => Promise<T>): Promise<T> {
   const connections = await openConnections(peer.origin, CONNECTIONS_OF_A_KIND)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error('Some requests were not answered.')), LATE_MILLISECONDS)
   try {
-    return await run(connections)
+    return await Promise.race([run(connections), late.promise])
   } catch (error) {
     throw new Error(`${name}: ${error instanceof Error ? error.message : error}`)
   } finally {
+    clearTimeout(timer)
     for (const { close } of connections) close()
   }
 }
