@@ -74,8 +74,9 @@ export function openDatabase(
 
 /** Kysely ends no pool of which it never took a connection itself, and that pool would hold up the end of the process. */
 export async function closeDatabase(db: Kysely<Database>): Promise<void> {
-  await db.destroy()
   const pool = pools.get(db)?.pool
+  if (pool?.ending) return
+  await db.destroy()
   if (pool && !pool.ending) await pool.end()
 }
 
