@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration'
 import * as core from './001_core.ts'
 import * as administration from './002_administration.ts'
 import * as executions from './003_executions.ts'
+import * as limits from './005_limits.ts'
 
 /** Every migration by name, in order. Forward only. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '001_core': core,
   '002_administration': administration,
   '003_executions': executions,
+  '005_limits': limits,
 }

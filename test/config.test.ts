@@ -38,6 +38,8 @@ test('an empty environment is a development server on loopback (protocol.md sect
     bootstrapTokenFile: resolve('data/bootstrap-token'),
     trustProxy: [],
     allowPrivateFetch: false,
+    clientRate: 240_000,
+    addressRate: 480_000,
     logLevel: 'info',
     production: false,
   })
@@ -55,6 +57,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     REMIT_DATA_DIR: '/var/lib/remit',
     REMIT_WORKERS: '1',
     REMIT_TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
+    REMIT_CLIENT_RATE: '600',
+    REMIT_ADDRESS_RATE: '1200',
     REMIT_LOG_LEVEL: 'warn',
   })
 
@@ -71,6 +75,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     bootstrapTokenFile: '/run/secrets/bootstrap',
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     allowPrivateFetch: false,
+    clientRate: 600,
+    addressRate: 1200,
     logLevel: 'warn',
     production: true,
   })

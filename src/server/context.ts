@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
-import type { Brake } from './brake.ts'
 import type { Config } from './config.ts'
 import type { RemoteKeys } from './fetch/remote-keys.ts'
 import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
+import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { Database } from './store/schema.ts'
 
@@ -14,10 +14,12 @@ import type { Database } from './store/schema.ts'
 export type Context = {
   readonly config: Config
   readonly db: Kysely<Database>
+  /** Pools of their own for what may be slow, so that minting finds a connection meanwhile. */
+  readonly pools: { readonly registration: Kysely<Database>; readonly administration: Kysely<Database> }
   readonly keys: Keyring
   readonly sealer: Sealer
   readonly metrics: Metrics
-  readonly brake: Brake
+  readonly limits: Limits
   readonly unauthenticated: UnauthenticatedCounter
   /** Keys that clients publish at URLs of their own. */
   readonly remoteKeys: RemoteKeys

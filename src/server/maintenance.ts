@@ -4,6 +4,7 @@ import { purgeDelegations } from './store/delegations.ts'
 import { purgeExecutions } from './store/execution-purge.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { purgeReplays } from './store/replay.ts'
+import { purgeCounts } from './store/request-counts.ts'
 import { purgeRevocations } from './store/revocations.ts'
 import { purgeTokens } from './store/tokens.ts'
 import { purgeDeliveries } from './store/webhook-deliveries.ts'
@@ -18,6 +19,7 @@ type Task = { readonly name: string; readonly seconds: number; readonly run: () 
 export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
   const tasks: readonly Task[] = [
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
+    { name: 'exchange counts', seconds: 1, run: () => ctx.limits.exchange(ctx) },
     { name: 'deliver webhooks', seconds: 1, run: () => deliverWebhooks(ctx) },
     { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
     { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
@@ -27,6 +29,7 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
     { name: 'purge webhook deliveries', seconds: 60, run: () => purgeDeliveries(ctx) },
     { name: 'purge console sessions', seconds: 60, run: () => purgeConsoleSessions(ctx) },
+    { name: 'purge counts', seconds: 10, run: () => purgeCounts(ctx) },
     { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
   ]
   const running = new Map<string, Promise<void>>()
@@ -45,6 +48,7 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
       for (const timer of timers) clearInterval(timer)
       await Promise.all(running.values())
       await ctx.unauthenticated.flush(ctx)
+      await ctx.limits.exchange(ctx)
     },
   }
 }

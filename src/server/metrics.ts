@@ -46,6 +46,12 @@ export function createMetrics() {
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3],
       registers,
     }),
+    inWork: new Gauge({
+      name: 'remit_requests_in_work',
+      help: 'Requests that have a place, by kind of work',
+      labelNames: ['work'],
+      registers,
+    }),
     pool: new Gauge({
       name: 'remit_db_pool_connections',
       help: 'Database connections by state',

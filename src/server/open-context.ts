@@ -2,7 +2,6 @@ import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { epochSeconds } from '../protocol/time.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
-import { createBrake } from './brake.ts'
 import type { Config } from './config.ts'
 import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
 import { createRemoteKeys } from './fetch/remote-keys.ts'
@@ -11,12 +10,14 @@ import { loadServerSecret } from './keys/derive.ts'
 import { loadKek } from './keys/kek.ts'
 import { openKeyring } from './keys/open-keyring.ts'
 import { createSealer } from './keys/sealing.ts'
+import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { type Connection, checkServer, openDatabase } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
+import { openSidePool } from './store/side-pool.ts'
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -32,8 +33,14 @@ export async function openContext(
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
 ): Promise<Context> {
-  const db = openDatabase(connection, error => log.warn({ error: textOf(error) }, 'a database connection was lost'))
+  const report = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const db = openDatabase(connection, report)
   stops.push(() => db.destroy())
+  const pools = { registration: openSidePool(connection, report), administration: openSidePool(connection, report) }
+  stops.push(
+    () => pools.registration.destroy(),
+    () => pools.administration.destroy(),
+  )
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -44,10 +51,11 @@ export async function openContext(
   return {
     config,
     db,
+    pools,
     keys,
     sealer,
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),
     notBefore: epochSeconds((await readRestoreEpoch(db)) ?? new Date(0)),

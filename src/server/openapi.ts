@@ -2,11 +2,11 @@ import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { buildApp } from './app.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
-import { createBrake } from './brake.ts'
 import { loadConfig } from './config.ts'
 import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
 import { mergedDocument } from './http/openapi.ts'
 import { createSealer, namedKek } from './keys/sealing.ts'
+import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { openDatabase } from './store/database.ts'
 
@@ -27,9 +27,12 @@ function unconnectedContext(): Context {
   const noKeys = async () => {
     throw new Error('This context only describes the routes.')
   }
+  const config = loadConfig({})
+  const db = openDatabase({ connectionString: 'postgres://localhost/none' })
   return {
-    config: loadConfig({}),
-    db: openDatabase({ connectionString: 'postgres://localhost/none' }),
+    config,
+    db,
+    pools: { registration: db, administration: db },
     keys: {
       signer: noKeys,
       published: () => [],
@@ -41,7 +44,7 @@ function unconnectedContext(): Context {
     },
     sealer: createSealer([namedKek(Buffer.alloc(32))]),
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(config, systemClock),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: { find: noKeys, fetch: noKeys, kept: () => undefined },
     notBefore: 0,

@@ -1,9 +1,9 @@
 import { after } from 'node:test'
 import { buildApp } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
-import { createBrake } from '../../src/server/brake.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
+import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import type { World } from './given.ts'
@@ -23,7 +23,7 @@ export async function startNode({ app }: World): Promise<Node> {
     db,
     keys,
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(app.ctx.config, now),
     unauthenticated: createUnauthenticatedCounter(),
   })
   await listener.listen({ host: '127.0.0.1', port: 0 })

@@ -5,14 +5,15 @@ import { after } from 'node:test'
 import pino from 'pino'
 import { buildApp, type Listeners } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
-import { createBrake } from '../../src/server/brake.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
 import { createRemoteKeys } from '../../src/server/fetch/remote-keys.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
+import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
+import { openSidePool } from '../../src/server/store/side-pool.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePorts } from './free-ports.ts'
 
@@ -57,6 +58,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
+    await Promise.all(Object.values(pools).map(pool => pool.destroy()))
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -76,15 +78,17 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const log = pino({ level: 'trace' }, { write: line => void lines.push(line) })
   const sealer = createSealer([namedKek(randomKey())])
   const { db } = database
+  const pools = { registration: openSidePool(database.connection), administration: openSidePool(database.connection) }
   const { now } = clock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
   const ctx: Context = {
     config,
     db,
+    pools,
     keys,
     sealer,
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),
     notBefore: options.notBefore === undefined ? 0 : clock.seconds() + options.notBefore,

@@ -70,7 +70,7 @@ export async function agentKeyRoutes(app: App, { ctx }: { ctx: Context }): Promi
     params: z.object({ client_id: z.string(), agent_id: z.string() }),
     response: { 200: jwksSchema },
   }
-  const isPublic = { permission: 'public' } as const
+  const isPublic = { permission: 'public', work: 'registration' } as const
   app.get('/intent/agents/:client_id/:agent_id/jwks', { config: isPublic, schema: jwks }, async (request, reply) => {
     reply.header('cache-control', JWKS_CACHE)
     return await getAgentJwks(ctx, request.params)

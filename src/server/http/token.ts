@@ -49,9 +49,11 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
     reply.type(INTROSPECTION_JWT).serializer(() => signed)
     return introspectionSchema.parse(body)
   })
+  // One holds back every mint for a moment: many at once must not take all connections to wait for each other.
+  const revoking = { ...ctx, db: ctx.pools.registration }
   const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
   app.post('/oauth/revoke', { config, schema: revocation }, async request => {
-    return { ...(await revokeToken(ctx, readHttp(request))).body }
+    return { ...(await revokeToken(revoking, readHttp(request))).body }
   })
 }
 

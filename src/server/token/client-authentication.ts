@@ -44,6 +44,7 @@ export async function authenticateClient(
   if (method !== 'bearer' && client.token_endpoint_auth_method !== method) throw refusal('other_auth_method')
   if (credentials.client_id !== undefined && credentials.client_id !== client.client_id)
     throw refusal('other_client_id')
+  ctx.limits.client(client.client_id, { endpoint: http.endpoint, address: http.origin.address })
   return authenticated
 }
 
