@@ -60,7 +60,7 @@ export type Listeners = {
 export async function buildApp(ctx: Context): Promise<Listeners> {
   const { config } = ctx
   const isShared = config.adminListen === 'same'
-  const admission = createAdmission()
+  const admission = createAdmission(ctx)
   const administering = { ...ctx, db: ctx.pools.administration }
   const main = await createListener(ctx, admission, isShared ? [config.issuer, config.adminUrl] : [config.issuer])
   const admin = isShared ? main : await createListener(ctx, admission, [config.adminUrl])

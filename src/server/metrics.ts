@@ -52,6 +52,11 @@ export function createMetrics() {
       labelNames: ['work'],
       registers,
     }),
+    places: new Gauge({
+      name: 'remit_token_places',
+      help: 'Requests for tokens that may be in work at once now',
+      registers,
+    }),
     pool: new Gauge({
       name: 'remit_db_pool_connections',
       help: 'Database connections by state',

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { claimedName } from '../token/claimed-client.ts'
 import type { App } from './app-type.ts'
 import { createInWork, type Holder, type InWork } from './in-work.ts'
+import { createPace, type Pace, type PaceLimits } from './pace.ts'
 
 /** Kinds of work that have places of their own, so that none keeps the others out. */
 export type Work = 'tokens' | 'registration' | 'administration'
@@ -21,24 +22,28 @@ declare module 'fastify' {
 }
 
 /**
- * Requests in work at once, a process. Throughput does not grow beyond some 32 (docs/operations.md); 128 are answered in
- * 0.1 s at 1,000 a second and still within 1 s on a machine that does 150.
+ * Requests for tokens in work at once, a process: more than 32 add nothing to how many are done in a second, and what
+ * takes 0.2 s inside is answered within a second (docs/operations.md).
  */
-const PLACES: Readonly<Record<Work, number>> = { tokens: 128, registration: 64, administration: 64 }
+const TOKENS: PaceLimits = { most: 128, least: 8, milliseconds: 200 }
+/** Each waits for one of few connections, at most a second. */
+const PLACES = 64
 /** In times of what is free: one address alone gets two thirds of all places, one client of it half. */
 const ADDRESS_SHARE = 2
 const NAME_SHARE = 1
 /** Not all come back at the same moment. */
 const RETRY_AFTER_SECONDS = [1, 2, 3]
 
-export type Admission = Readonly<Record<Work, InWork>>
+export type Admission = Readonly<Record<Work, InWork>> & { readonly pace: Pace }
 
 /** One for all listeners of a process. */
-export function createAdmission(): Admission {
+export function createAdmission({ now }: Pick<Context, 'now'>): Admission {
+  const pace = createPace(TOKENS, () => now().getTime())
   return {
-    tokens: createInWork(PLACES.tokens),
-    registration: createInWork(PLACES.registration),
-    administration: createInWork(PLACES.administration),
+    pace,
+    tokens: createInWork(TOKENS.most, pace.places),
+    registration: createInWork(PLACES),
+    administration: createInWork(PLACES),
   }
 }
 
@@ -89,7 +94,11 @@ export function admitRequests(app: App, ctx: Context, admission: Admission): voi
     const name = `${request.ip}|${claimedName(request.raw.headers.authorization, request.body)}`
     const leave = admission.tokens.enter([holderOf(request), { name, share: NAME_SHARE }])
     if (!leave) throw busy()
-    return leave
+    const began = ctx.now().getTime()
+    return () => {
+      leave()
+      admission.pace.done(began)
+    }
   }
 }
 

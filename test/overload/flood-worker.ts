@@ -1,0 +1,78 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { FloodOrder, FloodReport } from './flood.ts'
+import { connectionsFrom, post, type Signed, signedMint } from './mint.ts'
+
+const TICK = 10
+
+const order: FloodOrder = workerData
+const privateKey = createPrivateKey(order.privateKey)
+const key = { alg: 'ES256', privateKey, jwk: { ...createPublicKey(privateKey).export({ format: 'jwk' }) } }
+const agents = order.addresses.map(connectionsFrom)
+const count = Math.ceil(order.rate * order.seconds)
+const url = `${order.issuer}/oauth/token`
+
+const report = { tokens: 0, refused: 0, others: new Set<string>(), refusalMs: [] as number[], tokenMs: [] as number[] }
+
+function clientOf(n: number): string {
+  return order.clients[n % order.clients.length] ?? ''
+}
+
+async function send(signed: Signed, n: number): Promise<void> {
+  const agent = agents[n % agents.length]
+  if (!agent) throw new Error('A flood comes from somewhere.')
+  const start = performance.now()
+  try {
+    const { status, retryAfter, text } = await post(url, signed, agent)
+    const took = performance.now() - start
+    if (status === 200) {
+      report.tokens += 1
+      report.tokenMs.push(took)
+    } else if ((status === 429 || status === 503) && Number(retryAfter) > 0) {
+      report.refused += 1
+      report.refusalMs.push(took)
+    } else report.others.add(`${status} ${text}`)
+  } catch (error) {
+    report.others.add(String(error))
+  }
+}
+
+/** As fast as answers come, on so many connections. */
+async function closedLoop(width: number): Promise<number> {
+  const end = performance.now() + order.seconds * 1000
+  let sent = 0
+  async function one(): Promise<void> {
+    while (performance.now() < end) {
+      sent += 1
+      await send(signedMint(order.issuer, clientOf(sent), key), sent)
+    }
+  }
+  await Promise.all(Array.from({ length: width }, one))
+  return sent
+}
+
+/** At the rate, whatever the server says. */
+async function openLoop(requests: readonly Signed[]): Promise<number> {
+  const start = performance.now()
+  const pending: Promise<void>[] = []
+  while (pending.length < requests.length) {
+    const due = Math.min(requests.length, Math.ceil(((performance.now() - start) / 1000) * order.rate))
+    for (const signed of requests.slice(pending.length, due)) pending.push(send(signed, pending.length))
+    if (performance.now() - start > order.seconds * 1000) break
+    await setTimeout(TICK)
+  }
+  await Promise.all(pending)
+  return pending.length
+}
+
+const requests = order.closed
+  ? []
+  : Array.from({ length: count }, (_, n) => signedMint(order.issuer, clientOf(n), key))
+parentPort?.postMessage('ready')
+if (parentPort) await once(parentPort, 'message')
+const sent = order.closed ? await closedLoop(order.closed) : await openLoop(requests)
+const finished: FloodReport = { ...report, sent, others: [...report.others].slice(0, 10) }
+for (const agent of agents) agent.destroy()
+parentPort?.postMessage(finished)
