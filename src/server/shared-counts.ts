@@ -11,7 +11,8 @@ export type Quota = {
 
 /**
  * Counts by key in memory, which the processes exchange once a second, so that a quota holds over all of them with no
- * write a request. Until the next exchange a process knows only its own: what comes in within a second may be too much.
+ * write a request. A process hears of a key in the second after it counted something of it: what comes in until then,
+ * at each of them, may be too much.
  */
 export type SharedCounts = {
   readonly add: (quota: Quota, key: string) => void

@@ -14,7 +14,12 @@ const agents = order.addresses.map(connectionsFrom)
 const count = Math.ceil(order.rate * order.seconds)
 const url = `${order.issuer}/oauth/token`
 
-const report = { tokens: 0, refused: 0, others: new Set<string>(), refusalMs: [] as number[], tokenMs: [] as number[] }
+const took: { tokenMs: number[]; refusalMs: number[]; troubleMs: number[] } = {
+  tokenMs: [],
+  refusalMs: [],
+  troubleMs: [],
+}
+const others = new Set<string>()
 
 function clientOf(n: number): string {
   return order.clients[n % order.clients.length] ?? ''
@@ -26,16 +31,13 @@ async function send(signed: Signed, n: number): Promise<void> {
   const start = performance.now()
   try {
     const { status, retryAfter, text } = await post(url, signed, agent)
-    const took = performance.now() - start
-    if (status === 200) {
-      report.tokens += 1
-      report.tokenMs.push(took)
-    } else if ((status === 429 || status === 503) && Number(retryAfter) > 0) {
-      report.refused += 1
-      report.refusalMs.push(took)
-    } else report.others.add(`${status} ${text}`)
+    const isRefused = (status === 429 || status === 503) && Number(retryAfter) > 0
+    if (status === 200) took.tokenMs.push(performance.now() - start)
+    else if (isRefused && text.includes('cannot answer')) took.troubleMs.push(performance.now() - start)
+    else if (isRefused) took.refusalMs.push(performance.now() - start)
+    else others.add(`${status} ${text}`)
   } catch (error) {
-    report.others.add(String(error))
+    others.add(String(error))
   }
 }
 
@@ -67,12 +69,10 @@ async function openLoop(requests: readonly Signed[]): Promise<number> {
   return pending.length
 }
 
-const requests = order.closed
-  ? []
-  : Array.from({ length: count }, (_, n) => signedMint(order.issuer, clientOf(n), key))
+const requests = order.closed ? [] : Array.from({ length: count }, (_, n) => signedMint(order.issuer, clientOf(n), key))
 parentPort?.postMessage('ready')
 if (parentPort) await once(parentPort, 'message')
 const sent = order.closed ? await closedLoop(order.closed) : await openLoop(requests)
-const finished: FloodReport = { ...report, sent, others: [...report.others].slice(0, 10) }
+const report: FloodReport = { ...took, sent, others: [...others].slice(0, 10) }
 for (const agent of agents) agent.destroy()
-parentPort?.postMessage(finished)
+parentPort?.postMessage(report)

@@ -14,12 +14,13 @@ export type FloodOrder = {
 
 export type FloodReport = {
   readonly sent: number
-  readonly tokens: number
-  readonly refused: number
-  /** Neither a token nor a 429 or 503 with Retry-After. */
-  readonly others: readonly string[]
-  readonly refusalMs: readonly number[]
   readonly tokenMs: readonly number[]
+  /** 429 and 503 with Retry-After, because it was too much. */
+  readonly refusalMs: readonly number[]
+  /** 503 with Retry-After, because the database did not answer in time. */
+  readonly troubleMs: readonly number[]
+  /** Whatever else was answered. */
+  readonly others: readonly string[]
 }
 
 export type Flood = {
@@ -33,7 +34,9 @@ export function prepareFlood(order: FloodOrder): Flood {
   const worker = new Worker(new URL('./flood-worker.ts', import.meta.url), { workerData: order })
   const ready = Promise.withResolvers<void>()
   const done = Promise.withResolvers<FloodReport>()
-  worker.on('message', (message: 'ready' | FloodReport) => (message === 'ready' ? ready.resolve() : done.resolve(message)))
+  worker.on('message', (message: 'ready' | FloodReport) =>
+    message === 'ready' ? ready.resolve() : done.resolve(message),
+  )
   worker.on('error', error => {
     ready.reject(error)
     done.reject(error)

@@ -2,14 +2,14 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { type Estate, startEstate } from './estate.ts'
-import { type FloodReport, prepareFlood } from './flood.ts'
+import { prepareFlood } from './flood.ts'
 import { connectionsFrom, percentile, post, signedMint } from './mint.ts'
 
 export type OverloadOptions = {
   readonly seconds: number
   /** Of what the server can, in tokens a second: three, where nothing else is asked for. */
   readonly times?: number
-  /** Requests a second of the client that is good; at most a tenth of what the server can. */
+  /** Requests a second of the client that is good; at most a twentieth of what the server can. */
   readonly goodRate?: number
   readonly loris?: number
   readonly slow?: number
@@ -21,16 +21,29 @@ export type OverloadFigures = {
   /** Tokens a second without an overload, in this run. */
   readonly capacity: number
   readonly good: { readonly sent: number; readonly failed: number; readonly p50: number; readonly p99: number }
-  readonly flood: Pick<FloodReport, 'sent' | 'tokens' | 'refused' | 'others'> & {
+  readonly flood: {
     readonly rate: number
+    readonly sent: number
+    readonly tokens: number
+    readonly refused: number
+    readonly trouble: number
+    readonly others: readonly string[]
     readonly refusalP50: number
     readonly refusalP99: number
   }
-  readonly slow: { readonly sent: number; readonly statuses: Readonly<Record<string, number>>; readonly longest: number }
+  readonly slow: {
+    readonly sent: number
+    readonly statuses: Readonly<Record<string, number>>
+    readonly longest: number
+  }
   /** What probes were answered meanwhile, in milliseconds. */
   readonly health: { readonly failed: number; readonly p99: number }
   readonly loris: { readonly opened: number }
+  /** The longest that the server's event loop stood still, since it was asked last. */
+  readonly loopLag: number
 }
+
+const ROUND_SECONDS = 0.8
 
 /**
  * R12 of reliability.md: a good client at a steady rate, beside a flood of three times what the server can, sockets that
@@ -48,12 +61,13 @@ export async function overloadRun(options: OverloadOptions): Promise<OverloadFig
       ...{ rate, seconds },
     })
     await flood.ready
+    await loopLag(estate)
     const stop = new AbortController()
     const sockets = openLoris(estate.issuer, loris)
     const hold = await holdKeys(estate)
     const slowRun = runSlow(estate, slow, stop.signal)
     const health = runHealth(estate, stop.signal)
-    const good = runGood(estate, Math.min(goodRate, capacity / 10), stop.signal)
+    const good = runGood(estate, Math.min(goodRate, capacity / 20), stop.signal)
     // So that all of it is there when the flood comes.
     await setTimeout(200)
     const report = await flood.go()
@@ -62,13 +76,15 @@ export async function overloadRun(options: OverloadOptions): Promise<OverloadFig
       capacity,
       good: await good,
       flood: {
-        ...{ rate, sent: report.sent, tokens: report.tokens, refused: report.refused, others: report.others },
+        ...{ rate, sent: report.sent, tokens: report.tokenMs.length },
+        ...{ refused: report.refusalMs.length, trouble: report.troubleMs.length, others: report.others },
         refusalP50: percentile(report.refusalMs, 0.5),
         refusalP99: percentile(report.refusalMs, 0.99),
       },
       slow: await slowRun,
       health: await health,
       loris: { opened: sockets.filter(socket => !socket.connecting).length },
+      loopLag: await loopLag(estate),
     }
     for (const socket of sockets) socket.destroy()
     await hold.end()
@@ -83,12 +99,12 @@ function orderOf({ issuer, key, clients }: Estate) {
   return { issuer, privateKey, clients: clients.floods }
 }
 
-/** Tokens a second on 32 connections: the best of three seconds, the first of which warms up. */
+/** Tokens a second on 32 connections: the best of two rounds, the first of which warms up. */
 async function measureCapacity(estate: Estate): Promise<number> {
-  const order = { ...orderOf(estate), addresses: ['127.0.0.1'], rate: 0, closed: 32, seconds: 1 }
+  const order = { ...orderOf(estate), addresses: ['127.0.0.1'], rate: 0, closed: 32, seconds: ROUND_SECONDS }
   const rounds: number[] = []
-  for (let round = 0; round < 3; round += 1) rounds.push((await prepareFlood(order).go()).tokens)
-  return Math.max(...rounds)
+  for (let round = 0; round < 2; round += 1) rounds.push((await prepareFlood(order).go()).tokenMs.length)
+  return Math.max(...rounds) / ROUND_SECONDS
 }
 
 async function runGood({ issuer, key, clients }: Estate, rate: number, stop: AbortSignal) {
@@ -157,7 +173,7 @@ async function runSlow({ issuer, key, clients }: Estate, count: number, stop: Ab
       sent += 1
       const components = { agent_id: `slow-${n}`, prompt_template: 'Slow.', tools: [] }
       const start = performance.now()
-      const { status } = await post(
+      const { status, retryAfter } = await post(
         `${issuer}/intent/register/agent`,
         {
           headers: {
@@ -171,13 +187,17 @@ async function runSlow({ issuer, key, clients }: Estate, count: number, stop: Ab
       )
       longest = Math.max(longest, performance.now() - start)
       statuses[status] = (statuses[status] ?? 0) + 1
-      // As one who waits for Retry-After would, but sooner.
-      if (status === 503) await setTimeout(200)
+      await setTimeout(1000 * Number(retryAfter ?? 0), undefined, { signal: stop }).catch(() => {})
     }
   }
   await Promise.all(Array.from({ length: count }, (_, n) => one(n)))
   agent.destroy()
   return { sent, statuses, longest }
+}
+
+async function loopLag({ adminUrl }: Estate): Promise<number> {
+  const metrics = await (await fetch(`${adminUrl}/metrics`)).text()
+  return 1000 * Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(metrics)?.[1])
 }
 
 async function runHealth({ issuer }: Estate, stop: AbortSignal) {
