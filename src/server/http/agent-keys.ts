@@ -23,6 +23,8 @@ const refusals = {
   403: oauthErrorSchema,
   404: oauthErrorSchema,
   422: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
 }
 const ofAgent = z.object({ client_id: clientIdSchema, agent_id: agentIdSchema })
 const JWKS_CACHE = 'public, max-age=60'

@@ -15,6 +15,7 @@ const refusals = {
   403: oauthErrorSchema,
   422: oauthErrorSchema,
   429: oauthErrorSchema,
+  503: oauthErrorSchema,
 }
 
 /** POST /intent/refusals (protocol.md section 2): counts by reason go into the metrics, and one row into the trail. */

@@ -23,7 +23,7 @@ const tokenAnswerSchema = z.looseObject({
 const formSchema = z.looseObject({}).meta({ description: 'Parameters of the grant, each at most once.' })
 const jsonSchema = z.looseObject({}).meta({ description: 'Parameters of the agent grant (draft section 4).' })
 const introspectionSchema = z.looseObject({ active: z.boolean() })
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthErrorSchema }
+const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthErrorSchema, 429: oauthErrorSchema }
 
 /** POST /oauth/token, /oauth/introspect, /oauth/revoke: forms, in the words of stock OAuth. */
 export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
