@@ -5,12 +5,26 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2
 }
 
-/** A 95 % interval of the median by order statistics: no distribution is assumed. For 40 values or more. */
+/**
+ * A 95 % interval of the median by order statistics: no distribution is assumed, and the chance is that of the binomial
+ * itself. Fewer than six values cannot carry one: then it is all of them.
+ */
 export function intervalOfMedian(values: readonly number[]): readonly [low: number, high: number] {
   const sorted = values.toSorted((a, b) => a - b)
-  const n = sorted.length
-  const reach = 1.96 * Math.sqrt(n) * 0.5
-  const low = Math.max(0, Math.floor(n / 2 - reach))
-  const high = Math.min(n - 1, Math.ceil(n / 2 + reach))
-  return [sorted[low] ?? 0, sorted[high] ?? 0]
+  const left = Math.max(0, valuesOutside(sorted.length))
+  return [sorted[left] ?? 0, sorted[sorted.length - 1 - left] ?? 0]
+}
+
+/** How many values may be left out at each end: the median is beyond the next one with a chance of at most 2.5 %. */
+function valuesOutside(n: number): number {
+  // ln of the chance that exactly k of n values lie below the median: n choose k, halved n times.
+  let term = -n * Math.LN2
+  let below = Math.exp(term)
+  let k = 0
+  while (below <= 0.025 && k < n) {
+    term += Math.log((n - k) / (k + 1))
+    below += Math.exp(term)
+    k += 1
+  }
+  return k - 1
 }

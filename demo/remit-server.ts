@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 /** A running Remit with a Postgres of its own. */
 export type RemitServer = {
+  readonly pid: number
+  /** The end of what it said on standard output and error. */
+  readonly log: () => string
   readonly issuer: string
   readonly adminUrl: string
   /** The one-time token of the first administrator, as the server left it in its data directory. */
@@ -23,8 +26,15 @@ const POLL_MS = 50
 /** Postgres gets this long to shut down in order. */
 const STOP_WITHIN_MS = 15_000
 
-/** Starts `remit serve` on free ports of this machine, all its data in `dataDir`, and waits until it is ready. */
-export async function startRemit(dataDir: string, defer: Defer): Promise<RemitServer> {
+/**
+ * Starts `remit serve` on free ports of this machine, all its data in `dataDir`, and waits until it is ready. `settings` go
+ * into its environment.
+ */
+export async function startRemit(
+  dataDir: string,
+  defer: Defer,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RemitServer> {
   const [port, adminPort] = [await freePort(), await freePort()]
   const child = spawn(process.execPath, [COMMAND, 'serve'], {
     cwd: dataDir,
@@ -35,6 +45,7 @@ export async function startRemit(dataDir: string, defer: Defer): Promise<RemitSe
       REMIT_LOG_LEVEL: 'warn',
       // The foreign issuer of the demo publishes its keys on this machine.
       REMIT_ALLOW_PRIVATE_FETCH: 'true',
+      ...settings,
     }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -47,6 +58,8 @@ export async function startRemit(dataDir: string, defer: Defer): Promise<RemitSe
     throw new Error(`Remit did not start: ${error instanceof Error ? error.message : error}\n${log()}`)
   }
   return {
+    pid: child.pid ?? 0,
+    log,
     issuer,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     bootstrapToken: async () => (await readFile(join(dataDir, 'bootstrap-token'), 'utf8')).trim(),

@@ -177,6 +177,8 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
     { REMIT_ADMIN_LISTEN: 'same', REMIT_ADMIN_URL: 'https://a.example' },
     'REMIT_ADMIN_URL',
   ],
+  ['the audit trail is kept for a day or more', { REMIT_AUDIT_DAYS: '0' }, 'REMIT_AUDIT_DAYS'],
+  ['for whole days', { REMIT_AUDIT_DAYS: '1.5' }, 'REMIT_AUDIT_DAYS'],
   ['only Postgres', { DATABASE_URL: 'mysql://db/remit' }, 'DATABASE_URL'],
   ['no embedded database in production', { ...PRODUCTION, DATABASE_URL: undefined }, 'DATABASE_URL'],
   ['no generated key in production', { ...PRODUCTION, REMIT_KEK_FILE: undefined }, 'REMIT_KEK_FILE'],
@@ -196,6 +198,11 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
   ],
   ['a log level is known', { REMIT_LOG_LEVEL: 'verbose' }, 'REMIT_LOG_LEVEL'],
 ]
+
+test('REMIT_AUDIT_DAYS is how many days the audit trail is kept, and without it that is for ever', () => {
+  const set = ['30', ''].map(text => loadConfig({ REMIT_AUDIT_DAYS: text }).auditDays)
+  assert.deepEqual(set, [30, undefined])
+})
 
 test('REMIT_ALLOW_PRIVATE_FETCH is 1 or true, and off without it (protocol.md section 11)', () => {
   const set = ['1', 'true', ''].map(text => loadConfig({ REMIT_ALLOW_PRIVATE_FETCH: text }).allowPrivateFetch)

@@ -26,6 +26,7 @@ async function given() {
 test('a server starts on its own Postgres, serves, stops in order, and keeps its keys (architecture.md section 2)', async () => {
   const { config, log, lines, remove } = await given()
   const keys = async () => (await fetch(`${config.issuer}/.well-known/jwks.json`)).text()
+  const kids = (jwks: string) => [...jwks.matchAll(/"kid":"[^"]+"/g)].map(([kid]) => kid)
   const first = await startServer(config, log)
   assert.equal((await fetch(`${config.issuer}/readyz`)).status, 200)
   assert.equal((await fetch(`${config.adminUrl}/metrics`)).status, 200)
@@ -34,7 +35,9 @@ test('a server starts on its own Postgres, serves, stops in order, and keeps its
   await assert.rejects(fetch(`${config.issuer}/healthz`))
 
   const second = await startServer(config, log)
-  assert.equal(await keys(), published)
+  // The ones that are to follow may have come meanwhile.
+  const again = kids(await keys())
+  assert.ok(kids(published).length >= 4 && kids(published).every(kid => again.includes(kid)))
   await second.stop()
   assert.deepEqual(
     lines.filter(line => JSON.parse(line).level >= 40),

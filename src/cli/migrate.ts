@@ -13,7 +13,10 @@ export function addMigrateCommand(program: Command): void {
       const { withStoppedDatabase } = await import('../server/offline.ts')
       const migrated = await withStoppedDatabase(config, session.out.note, async connection => {
         const { migrateToLatest } = await import('../server/store/migrate.ts')
-        return await migrateToLatest(connection, session.out.note)
+        const { preparePartitions } = await import('../server/store/partitions.ts')
+        const names = await migrateToLatest(connection, session.out.note)
+        await preparePartitions(connection, { now: session.now(), auditDays: config.auditDays })
+        return names
       }).catch((error: unknown) => {
         throw startFailure(error)
       })

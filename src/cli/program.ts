@@ -14,6 +14,7 @@ import { addExplainCommand } from './explain.ts'
 import { addInitCommand } from './init.ts'
 import { addIssuerCommand } from './issuer.ts'
 import { addKeygenCommand } from './keygen.ts'
+import { addKeysCommand } from './keys-admin.ts'
 import { addLoginCommands } from './login.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addOpenapiCommand } from './openapi.ts'
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
   addKeygenCommand(program)
   addTokenCommand(program)
   addDelegateCommand(program)
+  addKeysCommand(program)
   addShimReleaseCommand(program)
   addWebhookCommand(program)
   addRevokeCommand(program)

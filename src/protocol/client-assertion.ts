@@ -1,14 +1,15 @@
-import { parseCompactJws } from './compact-jws.ts'
+import { type CompactJws, parseCompactJws } from './compact-jws.ts'
 import { OAuthError } from './errors.ts'
 import type { JsonValue } from './json.ts'
-import type { PublicKey } from './jwk.ts'
+import { importPublicJwk } from './jwk.ts'
 import { isSoleAudience, JTI } from './jwt-claims.ts'
 import { readTimes } from './jwt-times.ts'
 import { clientIdSchema } from './names.ts'
+import { type ProofKey, withKeyObject } from './proof-keys.ts'
 import { CLIENT_ASSERTION_MAX_LIFETIME, CLOCK_SKEW } from './time.ts'
-import { verifyCompactJws } from './verify-jws.ts'
+import { verifyParsedJws } from './verify-jws.ts'
 
-export type ClientKeys = { client_id: string; keys: readonly (PublicKey & { kid?: string })[] }
+export type ClientKeys = { client_id: string; keys: readonly (ProofKey & { kid?: string })[] }
 
 export type AssertionOptions = {
   issuer: string
@@ -16,12 +17,15 @@ export type AssertionOptions = {
   now: number
   /** Epoch seconds: what was, or may have been, signed before is refused. */
   notBefore?: number
-  lookup: (client_id: string) => Promise<ClientKeys | undefined>
+  /** Keys of a client; with the `kid` that the assertion names, not verified. */
+  lookup: (client_id: string, kid: string | undefined) => Promise<ClientKeys | undefined>
 }
 
 export type ClientAssertion = {
   client_id: string
   jti: string
+  /** Thumbprint of the key that signed it. */
+  jkt: string
   /** The last second in which the assertion could be taken again, in epoch seconds. */
   expires_at: number
 }
@@ -55,39 +59,38 @@ const KEY_KIND: Readonly<Record<string, keyof typeof NOBODYS_KEYS>> = {
  * Throws `invalid_client` with one description for every cause; errors of `lookup` pass through.
  */
 export async function verifyClientAssertion(assertion: string, options: AssertionOptions): Promise<ClientAssertion> {
-  const client_id = peekClientId(assertion)
-  const client = client_id === undefined ? undefined : await options.lookup(client_id)
+  const jws = await asClientError(async () => parseCompactJws(assertion))
+  const { kid } = jws.header
+  const client_id = clientIdSchema.safeParse(jws.payload.sub).data
+  const named = typeof kid === 'string' ? kid : undefined
+  const client = client_id === undefined ? undefined : await options.lookup(client_id, named)
+  return await asClientError(() => verify(jws, client, options))
+}
+
+async function asClientError<T>(part: () => Promise<T>): Promise<T> {
   try {
-    return await verify(assertion, client, options)
+    return await part()
   } catch (cause) {
     if (!(cause instanceof OAuthError) || cause.code === 'invalid_client') throw cause
     throw refusal(cause.reason, cause)
   }
 }
 
-/** The client an assertion speaks of, not verified: only for looking up keys and counting. */
-export function peekClientId(assertion: string): string | undefined {
-  try {
-    return clientIdSchema.safeParse(parseCompactJws(assertion).payload.sub).data
-  } catch (cause) {
-    if (cause instanceof OAuthError) return undefined
-    throw cause
-  }
-}
-
 async function verify(
-  assertion: string,
+  jws: CompactJws,
   client: ClientKeys | undefined,
   { issuer, now, notBefore = 0 }: AssertionOptions,
 ): Promise<ClientAssertion> {
-  const { alg, kid } = parseCompactJws(assertion).header
+  const { alg, kid } = jws.header
   const key = pickKey(client?.keys ?? [], alg, kid)
   const expected = { alg, typ: TYP, typMayBeAbsent: true }
   if (!client || !key) {
-    await verifyCompactJws(assertion, NOBODYS_KEYS[KEY_KIND[alg] ?? 'EC'], expected).catch(() => undefined)
+    const nobody = withKeyObject(await importPublicJwk({ ...NOBODYS_KEYS[KEY_KIND[alg] ?? 'EC'] }))
+    await verifyParsedJws(jws, verifierOf(nobody), expected).catch(() => undefined)
     throw refusal(client ? 'client_key_unknown' : 'client_unknown')
   }
-  const { payload } = await verifyCompactJws(assertion, key.jwk, expected)
+  await verifyParsedJws(jws, verifierOf(key), expected)
+  const { payload } = jws
   const { iss, sub, aud, jti } = payload
   if (iss !== client.client_id || sub !== client.client_id) throw refusal('assertion_subject')
   if (!isSoleAudience(aud, issuer)) throw refusal('assertion_audience')
@@ -95,13 +98,18 @@ async function verify(
   const { exp, iat } = readTimes(payload, { now, notBefore, maxLifetime: CLIENT_ASSERTION_MAX_LIFETIME })
   // Without `iat` it may have been used as long ago as the longest lifetime.
   if (iat === undefined && notBefore > now - CLIENT_ASSERTION_MAX_LIFETIME) throw refusal('iat_before_epoch')
-  return { client_id: client.client_id, jti, expires_at: exp + CLOCK_SKEW }
+  return { client_id: client.client_id, jti, jkt: key.jkt, expires_at: exp + CLOCK_SKEW }
 }
 
 /** The named key, or the only one that may be used with the algorithm. */
-function pickKey(keys: ClientKeys['keys'], alg: string, kid: JsonValue | undefined): PublicKey | undefined {
+function pickKey(keys: ClientKeys['keys'], alg: string, kid: JsonValue | undefined): ProofKey | undefined {
   const usable = keys.filter(key => key.algs.includes(alg) && (kid === undefined || key.kid === kid || key.jkt === kid))
   return usable.length === 1 ? usable[0] : undefined
+}
+
+/** RSA goes to another thread, and there from its JWK. */
+function verifierOf({ jwk, key }: ProofKey) {
+  return jwk.kty === 'RSA' ? jwk : key
 }
 
 function refusal(reason: string, cause?: unknown): OAuthError {

@@ -12,7 +12,6 @@ export {
   type AssertionOptions,
   type ClientAssertion,
   type ClientKeys,
-  peekClientId,
   verifyClientAssertion,
 } from './client-assertion.ts'
 export { type CompactJws, isCanonicalBase64url, isKid, parseCompactJws } from './compact-jws.ts'

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { CompactJws } from './compact-jws.ts'
 import { importPublicJwk, type PublicKey } from './jwk.ts'
+import { rememberLast } from './remember-last.ts'
 
 /** A checked key with what verifies signatures by it. */
 export type ProofKey = PublicKey & { readonly key: KeyObject }
@@ -31,11 +32,7 @@ export function rememberProofKeys(max = MAX_KEYS): ProofKeys {
     const { encodedHeader } = jws
     const key = known.get(encodedHeader) ?? (await importProofKey(jws))
     if (encodedHeader.length > MAX_HEADER) return key
-    // Used last, dropped last.
-    known.delete(encodedHeader)
-    known.set(encodedHeader, key)
-    const [oldest] = known.keys()
-    if (known.size > max && oldest !== undefined) known.delete(oldest)
+    rememberLast(known, encodedHeader, key, max)
     return key
   }
 }

@@ -198,12 +198,15 @@ export const OAUTH_GRANTS: readonly string[] = [
 ]
 export const INTENT_GRANTS: readonly string[] = [AGENT_GRANT, AGENT_GRANT_SHORT]
 
+const scopesSchema = z.array(z.string())
+const resourceSchema = z.object({ resource: audienceSchema })
+
 function readScope(body: TokenRequestBody): readonly string[] {
   const { scope, requested_scopes } = body
   if (scope !== undefined && requested_scopes !== undefined) throw malformed('scope')
   if (scope !== undefined) return typeof scope === 'string' ? parseScope(scope) : fail('scope')
   if (requested_scopes === undefined) return parseScope('')
-  const tokens = z.array(z.string()).safeParse(requested_scopes)
+  const tokens = scopesSchema.safeParse(requested_scopes)
   return tokens.success && tokens.data.every(isScopeToken)
     ? parseScope(tokens.data.join(' '))
     : fail('requested_scopes')
@@ -218,7 +221,7 @@ function readResource(body: TokenRequestBody): string | undefined {
       reason: 'several_resources',
     })
   }
-  return sent === undefined ? undefined : parse(z.object({ resource: audienceSchema }), { resource: sent }).resource
+  return sent === undefined ? undefined : parse(resourceSchema, { resource: sent }).resource
 }
 
 function fail(parameter: string): never {

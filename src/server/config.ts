@@ -18,6 +18,8 @@ export type Config = {
   readonly kekFile?: string
   readonly bootstrapTokenFile: string
   readonly trustProxy: readonly string[]
+  /** How many days the audit trail is kept; for ever without it. */
+  readonly auditDays?: number
   /** Development: what clients name may be fetched from loopback and private networks, and by http. */
   readonly allowPrivateFetch: boolean
   /** Requests a minute of one client, and of one address, over all nodes. */
@@ -72,6 +74,11 @@ const environment = z.object({
   REMIT_BOOTSTRAP_TOKEN_FILE: z.string().optional(),
   REMIT_WORKERS: z
     .literal('1', 'REMIT_WORKERS must be 1 or absent: several workers come with a later release.')
+    .optional(),
+  REMIT_AUDIT_DAYS: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, 'REMIT_AUDIT_DAYS must be a whole number of days from 1 to 99999, or absent.')
+    .transform(Number)
     .optional(),
   REMIT_TRUST_PROXY: z
     .string()
@@ -168,6 +175,7 @@ function configOf(env: z.infer<typeof environment>): Config {
     ...(env.REMIT_KEK_FILE && { kekFile: resolve(env.REMIT_KEK_FILE) }),
     bootstrapTokenFile: resolve(env.REMIT_BOOTSTRAP_TOKEN_FILE ?? join(dataDir, 'bootstrap-token')),
     trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
+    ...(env.REMIT_AUDIT_DAYS !== undefined && { auditDays: env.REMIT_AUDIT_DAYS }),
     allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH !== undefined,
     clientRate: env.REMIT_CLIENT_RATE,
     addressRate: env.REMIT_ADDRESS_RATE,

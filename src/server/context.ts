@@ -8,15 +8,24 @@ import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import type { GroupCommit, Meeting } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
+import type { RecordCache } from './token/known-records.ts'
 
 /** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */
 export type Context = {
   readonly config: Config
   readonly db: Kysely<Database>
+  /** The connections of the token endpoints. */
+  readonly passDb: Kysely<Database>
   /** Pools of their own for what may be slow, so that minting finds a connection meanwhile. */
   readonly pools: { readonly registration: Kysely<Database>; readonly administration: Kysely<Database> }
   readonly keys: Keyring
+  /** Joins the writes of token requests that wait. */
+  readonly commits: GroupCommit
+  /** Set inside what several requests do together. */
+  readonly meeting?: Meeting | undefined
+  readonly records: RecordCache
   readonly sealer: Sealer
   readonly metrics: Metrics
   readonly limits: Limits
@@ -56,5 +65,5 @@ export async function transaction<T>(ctx: Context, fn: (tx: Context) => Promise<
   return await ctx.db
     .transaction()
     .setIsolationLevel('read committed')
-    .execute(db => fn({ ...ctx, db }))
+    .execute(db => fn({ ...ctx, db, meeting: undefined }))
 }

@@ -62,9 +62,12 @@ async function outliveEpoch({ notBefore, now, log }: Context): Promise<void> {
   await setTimeout(Math.min(wait, EPOCH_MARGIN * 1000))
 }
 
+/** Connections that wait to be taken: beyond them the kernel drops, and the sender tries again a second later. */
+const BACKLOG = 4_096
+
 async function listen(listeners: Listeners, config: Config, stops: Stops): Promise<void> {
   stops.push(() => listeners.public.close())
-  await listeners.public.listen({ host: config.host, port: config.port })
+  await listeners.public.listen({ host: config.host, port: config.port, backlog: BACKLOG })
   if (config.adminListen === 'same') return
   stops.push(() => listeners.admin.close())
   await listeners.admin.listen({ ...config.adminListen })

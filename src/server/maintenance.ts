@@ -1,12 +1,13 @@
 import type { Context } from './context.ts'
+import { rotateKeys } from './keys/rotate-keys.ts'
+import { KEY_POLL_SECONDS } from './keys/rotation.ts'
 import { purgeConsoleSessions } from './store/console-sessions.ts'
 import { purgeDelegations } from './store/delegations.ts'
 import { purgeExecutions } from './store/execution-purge.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
-import { purgeReplays } from './store/replay.ts'
+import { keepPartitions } from './store/partitions.ts'
 import { purgeCounts } from './store/request-counts.ts'
 import { purgeRevocations } from './store/revocations.ts'
-import { purgeTokens } from './store/tokens.ts'
 import { purgeDeliveries } from './store/webhook-deliveries.ts'
 import { deliverWebhooks } from './webhooks/deliver.ts'
 
@@ -21,10 +22,10 @@ export function startMaintenance(ctx: Context): { stop: () => Promise<void> } {
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
     { name: 'exchange counts', seconds: 1, run: () => ctx.limits.exchange(ctx) },
     { name: 'deliver webhooks', seconds: 1, run: () => deliverWebhooks(ctx) },
-    { name: 'purge replays', seconds: 5, run: () => purgeReplays(ctx) },
-    { name: 'read keys', seconds: 20, run: () => ctx.keys.refresh() },
-    { name: 'purge tokens', seconds: 5, run: () => purgeTokens(ctx) },
-    { name: 'purge delegations', seconds: 60, run: () => purgeDelegations(ctx) },
+    { name: 'keep partitions', seconds: 10, run: () => keepPartitions(ctx) },
+    { name: 'read keys', seconds: KEY_POLL_SECONDS, run: () => ctx.keys.refresh() },
+    { name: 'rotate keys', seconds: KEY_POLL_SECONDS, run: () => rotateKeys(ctx) },
+    { name: 'purge delegations', seconds: 5, run: () => purgeDelegations(ctx) },
     { name: 'purge executions', seconds: 5, run: () => purgeExecutions(ctx) },
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
     { name: 'purge webhook deliveries', seconds: 60, run: () => purgeDeliveries(ctx) },

@@ -14,10 +14,12 @@ import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { type Connection, checkServer, openDatabase } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
+import { createGroupCommit } from './store/group-commit.ts'
+import { preparePartitions } from './store/partitions.ts'
 import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
-import { openSidePool } from './store/side-pool.ts'
+import { createRecordCache } from './token/known-records.ts'
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -33,10 +35,15 @@ export async function openContext(
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
 ): Promise<Context> {
-  const report = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
-  const db = openDatabase(connection, report)
+  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const db = openDatabase(connection, reportLoss)
   stops.push(() => db.destroy())
-  const pools = { registration: openSidePool(connection, report), administration: openSidePool(connection, report) }
+  const passDb = openDatabase(connection, reportLoss, 'pass')
+  stops.push(() => passDb.destroy())
+  const pools = {
+    registration: openDatabase(connection, reportLoss, 'side'),
+    administration: openDatabase(connection, reportLoss, 'side'),
+  }
   stops.push(
     () => pools.registration.destroy(),
     () => pools.administration.destroy(),
@@ -44,6 +51,7 @@ export async function openContext(
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
+  await preparePartitions(connection, { now: systemClock(), auditDays: config.auditDays })
   const sealer = createSealer(await loadKek(config, () => sealedRowsExist(db)))
   await checkCanary(db, sealer)
   const now = systemClock
@@ -51,8 +59,11 @@ export async function openContext(
   return {
     config,
     db,
+    passDb,
     pools,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics: createMetrics(),
     limits: createLimits(config, now),

@@ -9,6 +9,8 @@ import { createSealer, namedKek } from './keys/sealing.ts'
 import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { openDatabase } from './store/database.ts'
+import { createGroupCommit } from './store/group-commit.ts'
+import { createRecordCache } from './token/known-records.ts'
 
 /** The OpenAPI document of both listeners as YAML, made from the schemas of the routes; the same text every time. */
 export async function generateOpenapi(): Promise<string> {
@@ -18,7 +20,7 @@ export async function generateOpenapi(): Promise<string> {
     return stringify(mergedDocument([publicApp, admin]), { lineWidth: 120, aliasDuplicateObjects: false })
   } finally {
     await Promise.all([publicApp.close(), admin.close()])
-    await ctx.db.destroy()
+    await Promise.all([ctx.db.destroy(), ctx.passDb.destroy()])
   }
 }
 
@@ -32,16 +34,21 @@ function unconnectedContext(): Context {
   return {
     config,
     db,
+    passDb: openDatabase({ connectionString: 'postgres://localhost/none' }),
     pools: { registration: db, administration: db },
     keys: {
       signer: noKeys,
       published: () => [],
       verifier: noKeys,
+      standing: () => [],
+      unopened: () => [],
       refresh: noKeys,
       dpopNonceKey: Buffer.alloc(0),
       cursorKey: Buffer.alloc(0),
       workflowNamesKey: Buffer.alloc(0),
     },
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer: createSealer([namedKek(Buffer.alloc(32))]),
     metrics: createMetrics(),
     limits: createLimits(config, systemClock),

@@ -264,7 +264,16 @@ describe('the command line against a server', async () => {
     assert.equal(code, 0)
     const byName = Object.fromEntries(value.checks.map((check: { name: string }) => [check.name, check]))
     assert.match(byName['data directory holder'].message, new RegExp(`^Process ${server.child.pid} runs`))
-    const names = ['database', 'durability', 'clock', 'migrations', 'key-encryption key', 'sealed rows', 'issuer']
+    const names = [
+      'database',
+      'durability',
+      'clock',
+      'migrations',
+      'partitions',
+      'key-encryption key',
+      'sealed rows',
+      'issuer',
+    ]
     for (const name of names) assert.equal(byName[name]?.status, 'ok', name)
   })
 

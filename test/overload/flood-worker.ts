@@ -3,14 +3,16 @@ import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FloodOrder, FloodReport } from './flood.ts'
-import { connectionsFrom, post, type Signed, signedMint } from './mint.ts'
+import { connectionsFrom, openConnections, post, type Signed, signedMint } from './mint.ts'
 
 const TICK = 10
+/** Of each address. */
+const CONNECTIONS = 75
 
 const order: FloodOrder = workerData
 const privateKey = createPrivateKey(order.privateKey)
 const key = { alg: 'ES256', privateKey, jwk: { ...createPublicKey(privateKey).export({ format: 'jwk' }) } }
-const agents = order.addresses.map(connectionsFrom)
+const agents = order.addresses.map(address => connectionsFrom(address, CONNECTIONS))
 const count = Math.ceil(order.rate * order.seconds)
 const url = `${order.issuer}/oauth/token`
 
@@ -28,13 +30,12 @@ function clientOf(n: number): string {
 async function send(signed: Signed, n: number): Promise<void> {
   const agent = agents[n % agents.length]
   if (!agent) throw new Error('A flood comes from somewhere.')
-  const start = performance.now()
   try {
-    const { status, retryAfter, text } = await post(url, signed, agent)
+    const { status, retryAfter, text, milliseconds } = await post(url, signed, agent)
     const isRefused = (status === 429 || status === 503) && Number(retryAfter) > 0
-    if (status === 200) took.tokenMs.push(performance.now() - start)
-    else if (isRefused && text.includes('cannot answer')) took.troubleMs.push(performance.now() - start)
-    else if (isRefused) took.refusalMs.push(performance.now() - start)
+    if (status === 200) took.tokenMs.push(milliseconds)
+    else if (isRefused && text.includes('cannot answer')) took.troubleMs.push(milliseconds)
+    else if (isRefused) took.refusalMs.push(milliseconds)
     else others.add(`${status} ${text}`)
   } catch (error) {
     others.add(String(error))
@@ -72,6 +73,7 @@ async function openLoop(requests: readonly Signed[]): Promise<number> {
 const requests = order.closed ? [] : Array.from({ length: count }, (_, n) => signedMint(order.issuer, clientOf(n), key))
 parentPort?.postMessage('ready')
 if (parentPort) await once(parentPort, 'message')
+await Promise.all(agents.map(agent => openConnections(order.issuer, agent, CONNECTIONS)))
 const sent = order.closed ? await closedLoop(order.closed) : await openLoop(requests)
 const report: FloodReport = { ...took, sent, others: [...others].slice(0, 10) }
 for (const agent of agents) agent.destroy()

@@ -7,7 +7,13 @@ export const API = 'https://api.example.com'
 
 /** What a request needs beside its path. */
 export type Signed = { readonly headers: Readonly<Record<string, string>>; readonly body: string }
-export type Answered = { readonly status: number; readonly retryAfter: string | undefined; readonly text: string }
+export type Answered = {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly text: string
+  /** Since it had a connection: what waited for one in this process is not the server's. */
+  readonly milliseconds: number
+}
 
 /** A client_credentials request, signed now: `private_key_jwt` and DPoP with one key. */
 export function signedMint(issuer: string, client_id: string, key: TestKey, more: object = {}): Signed {
@@ -31,20 +37,40 @@ export function signedMint(issuer: string, client_id: string, key: TestKey, more
 }
 
 /** Connections of one address of this machine, kept open. */
-export function connectionsFrom(localAddress: string): Agent {
-  return new Agent({ keepAlive: true, localAddress, maxSockets: 300 })
+export function connectionsFrom(localAddress: string, most = 75): Agent {
+  return new Agent({ keepAlive: true, localAddress, maxSockets: most, maxFreeSockets: most })
+}
+
+/**
+ * Opens so many connections. Node takes one new connection a turn of its event loop: who comes on an open one is what is
+ * measured, not how long a burst of new ones waits to be taken.
+ */
+export async function openConnections(issuer: string, agent: Agent, count: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const asked = request(`${issuer}/healthz`, { agent }, response => response.resume().on('end', resolve))
+      asked.on('error', reject).end()
+      await promise
+    }),
+  )
 }
 
 export async function post(url: string, { headers, body }: Signed, agent: Agent): Promise<Answered> {
   const { promise, resolve, reject } = Promise.withResolvers<Answered>()
+  let start = performance.now()
   const sent = request(url, { method: 'POST', headers, agent }, response => {
     const chunks: Buffer[] = []
     response.on('data', (chunk: Buffer) => chunks.push(chunk))
     response.on('error', reject)
     response.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8')
-      resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'], text })
+      const retryAfter = response.headers['retry-after']
+      resolve({ status: response.statusCode ?? 0, retryAfter, text, milliseconds: performance.now() - start })
     })
+  })
+  sent.on('socket', () => {
+    start = performance.now()
   })
   sent.on('error', reject)
   sent.end(body)

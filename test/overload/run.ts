@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { type Estate, startEstate } from './estate.ts'
 import { prepareFlood } from './flood.ts'
-import { connectionsFrom, percentile, post, signedMint } from './mint.ts'
+import { connectionsFrom, openConnections, percentile, post, signedMint } from './mint.ts'
 
 export type OverloadOptions = {
   readonly seconds: number
@@ -109,6 +109,7 @@ async function measureCapacity(estate: Estate): Promise<number> {
 
 async function runGood({ issuer, key, clients }: Estate, rate: number, stop: AbortSignal) {
   const agent = connectionsFrom('127.0.0.1')
+  await openConnections(issuer, agent, 8)
   const took: number[] = []
   let failed = 0
   const pending: Promise<void>[] = []

@@ -4,6 +4,7 @@ import { exportJWK } from 'jose'
 import { verifyClientAssertion } from '../../src/protocol/client-assertion.ts'
 import { type ClientCredential, clientAuthentication } from '../../src/protocol/client-authentication.ts'
 import { importPublicJwk } from '../../src/protocol/jwk.ts'
+import { withKeyObject } from '../../src/protocol/proof-keys.ts'
 import { generateKey } from '../support/dpop.ts'
 import { refusal } from './forge.ts'
 
@@ -37,7 +38,10 @@ test('a key signs one assertion for each request, be it a JWK or a key that sign
     assert.deepEqual(headers, {})
     assert.deepEqual(Object.keys(body), ['client_assertion_type', 'client_assertion'])
     assert.equal(body.client_assertion_type, 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
-    const lookup = async (client_id: string) => ({ client_id, keys: [{ ...(await importPublicJwk(jwk)), kid: jkt }] })
+    const lookup = async (client_id: string) => ({
+      client_id,
+      keys: [{ ...withKeyObject(await importPublicJwk(jwk)), kid: jkt }],
+    })
     const { client_id, jti } = await verifyClientAssertion(body.client_assertion ?? '', { issuer, now: NOW, lookup })
     assert.deepEqual([client_id, jti], ['app', 'once'])
   }

@@ -4,8 +4,8 @@ import { hasCounted, rollbackTarget } from '../../src/protocol/rollback-target.t
 import { getAgent } from '../../src/server/registry/agent-views.ts'
 import { openComponents } from '../../src/server/registry/components.ts'
 import { revokeRegistration } from '../../src/server/store/registration-changes.ts'
-import { validRegistrations } from '../../src/server/store/registrations.ts'
 import { startTestApp } from '../support/app.ts'
+import { validRegistrations } from '../support/valid-registrations.ts'
 import { decisions, nameOf, statusesOf } from './agent-given.ts'
 import { APPROVER, agentBody, approve, caller, givenClient, givenResources, refused, register } from './given.ts'
 

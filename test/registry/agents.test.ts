@@ -11,9 +11,9 @@ import { findAgentKeys } from '../../src/server/store/agent-keys.ts'
 import { findAgent, revokeAgent } from '../../src/server/store/agents.ts'
 import { revokeClient } from '../../src/server/store/clients.ts'
 import { revokeRegistration } from '../../src/server/store/registration-changes.ts'
-import { validRegistrations } from '../../src/server/store/registrations.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
+import { validRegistrations } from '../support/valid-registrations.ts'
 import {
   APPROVER,
   agentBody,

@@ -47,8 +47,8 @@ export async function givenEntry(
   members: Parameters<typeof givenToken>[2] = {},
 ): Promise<string> {
   const { step_id, agent_id, leaves = [] } = step
-  const entry = { execution_id, step_id, entry: 1, how: 'entered' as const, leaves }
-  await transaction(ctx, tx => recordEntry(tx, entry, ctx.now()))
+  const entry = { execution_id, step_id, entry: 1, how: 'entered' as const, leaves, now: ctx.now() }
+  await transaction(ctx, tx => recordEntry(tx, entry))
   return await givenToken(ctx, client_id, {
     ...{ agent_id, workflow_id, workflow_version: 1, workflow_step: step_id, workflow_state: 'recorded' },
     ...{ execution_id, initiated_by: 'user:corp:42', ...members },

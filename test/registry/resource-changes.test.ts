@@ -4,7 +4,8 @@ import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../src/protocol/grant-
 import { transaction } from '../../src/server/context.ts'
 import { deleteResource } from '../../src/server/registry/resource-changes.ts'
 import { enterGateExclusive, enterGateShared } from '../../src/server/store/gate.ts'
-import { lapsedStanding } from '../../src/server/store/standing.ts'
+import { readResources } from '../../src/server/store/records.ts'
+import { lapseOf } from '../../src/server/store/standing.ts'
 import { startTestApp } from '../support/app.ts'
 import { accessToken, givenAdmin, givenClient, givenResource } from '../support/given.ts'
 import { adminCalls, lastAudited, somebodyWaits } from './admin-call.ts'
@@ -90,33 +91,20 @@ test('for a deleted resource nothing is minted; its name stays taken (section 9)
 
 test('a mint that was allowed before the deletion is refused in its write (protocol.md section 9)', async () => {
   const resource = 'https://race.example/api'
-  const { client } = await givenApi(resource)
-  const standing = {
-    client_id: client.client_id,
-    resource,
-    agent_id: null,
-    registration_id: null,
-    agent_jkt: null,
-    client_updated_at: null,
-    kid: 'k',
-    workflow: null,
-  }
-  const refs = [{ kind: 'client', id: client.client_id }] as const
+  await givenApi(resource)
+  const version = (await readResources(ctx, resource))?.version ?? assert.fail()
+  const standing = { records: [{ kind: 'resource', id: resource, version }], refs: [], now: ctx.now() } as const
   const mint = () =>
     transaction(ctx, async tx => {
       await enterGateShared(tx)
-      return await lapsedStanding(tx, { ...standing, refs }, ctx.now())
+      return await lapseOf(tx, standing)
     })
-  assert.equal(await mint(), undefined)
+  assert.deepEqual(await mint(), { changed: false, revoked: [] })
   await transaction(ctx, async tx => {
     await enterGateExclusive(tx)
     await deleteResource(tx, resource, 'x')
   })
-  assert.equal(await mint(), 'resource_deleted')
-  assert.equal(
-    await transaction(ctx, tx => lapsedStanding(tx, { ...standing, resource: null, refs }, ctx.now())),
-    undefined,
-  )
+  assert.deepEqual(await mint(), { changed: true, revoked: [] })
 })
 
 test('while a mint is in its write a deletion waits, and answers only then (protocol.md section 9)', async () => {

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { policiesSchema } from '../../src/protocol/client.ts'
 import { AGENT_GRANT } from '../../src/protocol/grant-types.ts'
 import { findAgent } from '../../src/server/store/agents.ts'
-import { validRegistrations } from '../../src/server/store/registrations.ts'
-import { lapsedStanding } from '../../src/server/store/standing.ts'
+import { readAgents } from '../../src/server/store/records.ts'
+import { lapseOf } from '../../src/server/store/standing.ts'
 import { startTestApp } from '../support/app.ts'
 import { signAssertion, signProof, type TestKey } from '../support/dpop.ts'
 import {
@@ -16,6 +16,7 @@ import {
   givenClient,
   givenResource,
 } from '../support/given.ts'
+import { validRegistrations } from '../support/valid-registrations.ts'
 import { APPROVER, agentBody, approve, caller, register as registerVersion } from './given.ts'
 
 const CRM = 'https://crm.example/api'
@@ -191,18 +192,13 @@ test('a mint that was judged within the drain is refused by its write after it (
   const old = await process()
   await register(old.agent_id, 'Be kind.', 30)
   const { client_id } = client
-  const row = await ctx.db
-    .selectFrom('registration')
-    .select('registration_id')
-    .where('client_id', '=', client_id)
-    .where('agent_id', '=', old.agent_id)
-    .where('version', '=', 1)
-    .executeTakeFirstOrThrow()
-  const agent = { client_id, agent_id: old.agent_id, ...row, agent_jkt: old.key.jkt, client_updated_at: null }
-  const standing = { ...agent, resource: null, kid: '', workflow: null, refs: [] }
+  const record = await readAgents(ctx, { client_id, agent_id: old.agent_id })
+  const { value, version } = record?.value.registrations.find(one => one.value.version === 1) ?? assert.fail()
   const at = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000)
-  assert.equal(await lapsedStanding(ctx, standing, at(29)), undefined)
-  assert.equal(await lapsedStanding(ctx, standing, at(30)), 'version_not_valid')
+  const rests = { kind: 'registration', id: value.registration_id, version, until: value.drains_until } as const
+  const lapse = async (seconds: number) => await lapseOf(ctx, { records: [rests], refs: [], now: at(seconds) })
+  assert.deepEqual(await lapse(29), { changed: false, revoked: [] })
+  assert.deepEqual(await lapse(30), { changed: true, revoked: [] })
   const valid = async (seconds: number) => await validRegistrations(ctx, client_id, old.agent_id, at(seconds))
   assert.deepEqual([(await valid(29)).length, (await valid(30)).length], [2, 1])
 })

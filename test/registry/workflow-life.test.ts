@@ -7,7 +7,7 @@ import { rejectWorkflow } from '../../src/server/registry/workflow-approval.ts'
 import { registerWorkflows } from '../../src/server/registry/workflow-batch.ts'
 import { deregisterWorkflow } from '../../src/server/registry/workflow-deregistration.ts'
 import { getWorkflow, getWorkflows } from '../../src/server/registry/workflow-views.ts'
-import { agentIsAssigned, findActiveWorkflow } from '../../src/server/store/workflows.ts'
+import { assignedAgents, findActiveWorkflow } from '../../src/server/store/workflows.ts'
 import { startTestApp } from '../support/app.ts'
 import {
   APPROVER,
@@ -76,10 +76,10 @@ test('[attack 77] ending a workflow sets none of its agents free (section 6, row
   const app = await given('bound')
   await registerFlow(ctx, app, OPEN)
   await deregister(app)
-  assert.equal(await agentIsAssigned(ctx, 'bound', 'planner'), true)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'bound', agent_id: 'planner' }])).length, 1)
   await registerFlow(ctx, app, OPEN)
   await revoke(ctx, 'workflow', 'bound/w')
-  assert.equal(await agentIsAssigned(ctx, 'bound', 'planner'), true)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'bound', agent_id: 'planner' }])).length, 1)
 })
 
 test('[attack 77] the same id again is a new version, pending where it loosens what counted last (section 5)', async () => {

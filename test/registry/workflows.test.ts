@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
 import { getWorkflows } from '../../src/server/registry/workflow-views.ts'
-import { agentIsAssigned, findActiveWorkflow } from '../../src/server/store/workflows.ts'
+import { assignedAgents, findActiveWorkflow } from '../../src/server/store/workflows.ts'
 import { startTestApp } from '../support/app.ts'
 import {
   APPROVER,
@@ -49,12 +49,12 @@ test('a workflow counts at once; the same definition again is skipped (section 5
 test('an agent is assigned by the versions that count, and only there (section 6, row 8)', async () => {
   const app = await given('assigned')
   await register(ctx, app, agentBody('assigned', { id: 'other' }))
-  assert.equal(await agentIsAssigned(ctx, 'assigned', 'planner'), false)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'assigned', agent_id: 'planner' }])).length, 0)
   await registerFlow(ctx, app, OPEN)
-  assert.equal(await agentIsAssigned(ctx, 'assigned', 'planner'), true)
-  assert.equal(await agentIsAssigned(ctx, 'assigned', 'other'), false)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'assigned', agent_id: 'planner' }])).length, 1)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'assigned', agent_id: 'other' }])).length, 0)
   await registerFlow(ctx, app, [{ step_id: 'send', agent_id: 'other' }])
-  assert.equal(await agentIsAssigned(ctx, 'assigned', 'planner'), false)
+  assert.equal((await assignedAgents(ctx, [{ client_id: 'assigned', agent_id: 'planner' }])).length, 0)
 })
 
 test('[attack 77] redefining a workflow makes a new version, a looser one waits where the client asks (section 5)', async () => {

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { sha256Base64url } from '../../src/protocol/digest.ts'
+import { epochSeconds } from '../../src/protocol/time.ts'
+import { firstTimeIdAt } from '../../src/protocol/time-id.ts'
 import { checkCanary } from '../../src/server/keys/canary.ts'
 import { createSealer, namedKek, randomKey, type Sealer } from '../../src/server/keys/sealing.ts'
 import { writeBackup } from '../../src/server/store/backup.ts'
 import { BACKED_UP_TABLES, NOT_BACKED_UP } from '../../src/server/store/backup-format.ts'
 import type { Connection } from '../../src/server/store/database.ts'
+import { addPartition, dropPartition, ensurePartitions, listPartitions } from '../../src/server/store/partitions.ts'
 import { restoreBackup } from '../../src/server/store/restore.ts'
 import { givenDelegation } from '../registry/given-execution.ts'
 import { startTestApp } from '../support/app.ts'
@@ -42,8 +45,9 @@ async function restoreInto(connection: Connection, text: string, sealer?: Sealer
 
 test('every table is backed up, or named as one that is not (reliability.md R18)', async () => {
   const app = await startTestApp()
-  const { rows } = await sql<{ table_name: string }>`select table_name from information_schema.tables
-    where table_schema = 'public' order by table_name limit 1000`.execute(app.ctx.db)
+  const { rows } = await sql<{ table_name: string }>`select relname as table_name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+    order by relname limit 1000`.execute(app.ctx.db)
   assert.deepEqual(
     rows.map(row => row.table_name),
     [...BACKED_UP_TABLES, ...NOT_BACKED_UP].sort(),
@@ -186,6 +190,39 @@ test('delegations come back in whatever order their rows lie: a parent that was 
       join delegation parent on parent.delegation_id = child.parent_delegation_id
       where parent.revoked_at is not null`.execute(empty.db)
     assert.deepEqual(counted, [{ n: 1_100 }])
+  } finally {
+    await empty.drop()
+  }
+})
+
+test('what lay in many partitions comes back whole, also what is dated years ahead, and the server goes on behind it (reliability.md R18)', async () => {
+  const app = await startTestApp()
+  const { db } = app.ctx
+  for (const partition of await listPartitions(db)) await dropPartition(db, partition)
+  const now = epochSeconds(new Date())
+  const years = 5 * 365 * 86_400
+  for (const at of [now - years, now, now + years]) {
+    for (const table of ['token', 'audit_event'] as const) await addPartition(db, { table, from: at, to: at + 100 })
+    const time = new Date((at + 50) * 1000)
+    await sql`insert into token (jti, client_id, sub, resource, scope, token_profile, kid, token_type, workflow_state,
+        issued_at, expires_at)
+      values (${String(at)}, 'app', 'app', 'r', 's', 'interop', 'k', 'DPoP', 'none', ${time}, ${time})`.execute(db)
+    await sql`insert into audit_event (id, at, action, outcome, actor, request_id, details, leaf_hash)
+      values (${firstTimeIdAt(time)}, ${time}, 'test', 'success', 'a', 'r', '{}', '')`.execute(db)
+  }
+  const empty = await createEmptyDatabase()
+  try {
+    await restoreInto(empty.connection, await backupOf(app.database.connection))
+    const { rows } = await sql<{ n: number }>`select count(*)::int as n from token union all
+      select count(*)::int from audit_event`.execute(empty.db)
+    assert.deepEqual(rows, [{ n: 3 }, { n: 3 }])
+    const restored = await listPartitions(empty.db)
+    assert.deepEqual(
+      restored.map(({ table, from, to }) => [table, from, to > now + years && Number.isFinite(to)]),
+      ['audit_event', 'token'].map(table => [table, Number.NEGATIVE_INFINITY, true]),
+    )
+    const made = await ensurePartitions(empty.db, { now: new Date(), auditDays: undefined })
+    assert.ok(made.every(({ table }) => table === 'replay') && made.length > 10)
   } finally {
     await empty.drop()
   }

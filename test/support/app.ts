@@ -13,7 +13,9 @@ import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { openSidePool } from '../../src/server/store/side-pool.ts'
+import { openDatabase } from '../../src/server/store/database.ts'
+import { createGroupCommit } from '../../src/server/store/group-commit.ts'
+import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { freePorts } from './free-ports.ts'
 
@@ -52,13 +54,14 @@ export type TestAppOptions = {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const directory = await mkdtemp(join(tmpdir(), 'remit-app-'))
+  const passDb = openDatabase(database.connection, () => {}, 'pass')
   const open: { close: () => Promise<unknown> }[] = []
   let closed = false
   async function close(): Promise<void> {
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
-    await Promise.all(Object.values(pools).map(pool => pool.destroy()))
+    await Promise.all([passDb, ...Object.values(pools)].map(pool => pool.destroy()))
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -78,14 +81,18 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const log = pino({ level: 'trace' }, { write: line => void lines.push(line) })
   const sealer = createSealer([namedKek(randomKey())])
   const { db } = database
-  const pools = { registration: openSidePool(database.connection), administration: openSidePool(database.connection) }
+  const openSide = () => openDatabase(database.connection, () => {}, 'side')
+  const pools = { registration: openSide(), administration: openSide() }
   const { now } = clock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
   const ctx: Context = {
     config,
     db,
+    passDb,
     pools,
     keys,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     sealer,
     metrics: createMetrics(),
     limits: createLimits(config, now),

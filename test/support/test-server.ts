@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { Connection } from '../../src/server/store/database.ts'
 import { startEmbeddedPostgres } from '../../src/server/store/embedded-postgres.ts'
+import { inLongSession } from '../../src/server/store/long-session.ts'
 import { migrateToLatest } from '../../src/server/store/migrate.ts'
+import { TABLES } from '../../src/server/store/partition-plan.ts'
+import { addPartition } from '../../src/server/store/partitions.ts'
 
 /** Where test databases are made, and the migrated one they are copied from. */
 export type TestServer = { admin: Connection; template: string }
@@ -18,6 +21,11 @@ export async function startTestServer(): Promise<{ server: TestServer; stop: () 
   const template = `remit_test_template_${process.pid}`
   await execute(admin, `drop database if exists ${template}`, `create database ${template}`)
   await migrateToLatest(onDatabase(admin, template))
+  // One partition of all time: a test's clock may jump, and few files make a copy cheap.
+  const endless = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+  await inLongSession(onDatabase(admin, template), 'remit test', async session => {
+    for (const table of TABLES) await addPartition(session, { table, ...endless })
+  })
   return {
     server: { admin, template },
     async stop() {

@@ -9,6 +9,7 @@ import { thumbprint } from '../attacks/given.ts'
 import { startNode } from '../attacks/node.ts'
 import { forge, refusal as isRefusal } from '../protocol/forge.ts'
 import { givenDelegationFrom, givenSiblings, givenTokenUnder } from '../support/delegated.ts'
+import { freshPass } from '../support/fresh-pass.ts'
 import {
   assertionClaims,
   because,
@@ -67,7 +68,7 @@ test('[attack 69] one token is delegated from at most max_children times; what w
 test('none at all where max_children is 0 (section 6)', async () => {
   const root = await mint(world, a)
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
-  const proven = await proveDelegation(ctx, await delegate(world, root, b), asked)
+  const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
   const none = { limits: { ...LIMITS, max_children: 0 }, now: ctx.now() }
   const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, none))
   assert.deepEqual([refusal?.code, refusal?.details.ajwt_error], ['delegation_unauthorized', 'limit_exceeded'])
@@ -118,7 +119,10 @@ test('[attack 62] the same claims with another signature that holds are another 
   await mint(world, b, first)
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   for (const twin of twins) {
-    await assert.rejects(proveDelegation(ctx, twin, asked), isRefusal('delegation_unauthorized', 'delegation_twin'))
+    await assert.rejects(
+      proveDelegation(freshPass(ctx), twin, asked),
+      isRefusal('delegation_unauthorized', 'delegation_twin'),
+    )
     await refusedUnder(world, b, twin, because('delegation_twin'))
   }
 })
@@ -135,7 +139,7 @@ test('of twins at once one is taken (section 6)', async () => {
 test('a twin that another parent token has taken is refused in the write as well (section 6)', async () => {
   const [one, two] = [await mint(world, a), await mint(world, a)]
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
-  const late = await proveDelegation(ctx, await delegate(world, two, b, { jti: 'crossed' }), asked)
+  const late = await proveDelegation(freshPass(ctx), await delegate(world, two, b, { jti: 'crossed' }), asked)
   await mint(world, b, await delegate(world, one, b, { jti: 'crossed' }))
   const rules = { limits: LIMITS, now: ctx.now() }
   assert.equal((await transaction(ctx, tx => recordDelegation(tx, late, rules)))?.reason, 'delegation_twin')
@@ -145,10 +149,10 @@ test('a delegation that ends before its write is refused there (section 6)', asy
   const root = await mint(world, a)
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const exp = clock.seconds() + 5
-  const proven = await proveDelegation(ctx, await delegate(world, root, b, { exp }), asked)
+  const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b, { exp }), asked)
   const ended = await delegate(world, root, b, { iat: clock.seconds() - 1, exp: clock.seconds() })
   const expired = isRefusal('delegation_unauthorized', 'delegation_expired')
-  await assert.rejects(proveDelegation(ctx, ended, asked), expired)
+  await assert.rejects(proveDelegation(freshPass(ctx), ended, asked), expired)
   const rules = (seconds: number) => ({ limits: LIMITS, now: new Date(seconds * 1000) })
   assert.equal((await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp))))?.reason, 'delegation_expired')
   assert.equal(await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp - 1))), undefined)
@@ -157,7 +161,7 @@ test('a delegation that ends before its write is refused there (section 6)', asy
 test('a parent that vanished before the write delegates nothing (section 6)', async () => {
   const root = await mint(world, a)
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
-  const proven = await proveDelegation(ctx, await delegate(world, root, b), asked)
+  const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
   await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
   const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS, now: ctx.now() }))
   assert.equal(refusal?.reason, 'delegation_parent_unknown')

@@ -9,6 +9,7 @@ import { givenAgent, givenClient, givenResource, thumbprint } from '../attacks/g
 import { refused } from '../attacks/refused.ts'
 import { refusal, testKey } from '../protocol/forge.ts'
 import { revoke } from '../registry/given-revocation.ts'
+import { freshPass } from '../support/fresh-pass.ts'
 import {
   ACCESS,
   because,
@@ -133,7 +134,7 @@ for (const { name, reason, make, undo } of CASES) {
     await mint(world, c, known)
     await make(above)
     const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
-    await assert.rejects(proveDelegation(ctx, fresh, asked), refusal('delegation_unauthorized', reason))
+    await assert.rejects(proveDelegation(freshPass(ctx), fresh, asked), refusal('delegation_unauthorized', reason))
     await refusedUnder(world, c, fresh, because(reason))
     await refusedUnder(world, c, known, because(reason))
     await undo(above)
@@ -145,7 +146,7 @@ for (const { name, reason, make, undo } of [...CASES, OUR_KEY]) {
   test(`and not where it comes between the checks and the write: ${name} (section 9)`, async () => {
     const above = await givenAbove()
     const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
-    const proven = await proveDelegation(ctx, await delegate(world, above.middle, c), asked)
+    const proven = await proveDelegation(freshPass(ctx), await delegate(world, above.middle, c), asked)
     await make(above)
     const record = async () =>
       await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
@@ -163,7 +164,7 @@ test('a delegation that was itself revoked is over, also for who presented it be
   const { middle } = await givenAbove()
   const assertion = await delegate(world, middle, c)
   const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
-  const proven = await proveDelegation(ctx, assertion, asked)
+  const proven = await proveDelegation(freshPass(ctx), assertion, asked)
   await mint(world, c, assertion)
   await ctx.db.updateTable('delegation').set({ revoked_at: ctx.now() }).where('delegate', '=', 'agent:crew:c').execute()
   await refusedUnder(world, c, assertion, because('delegation_revoked'))
@@ -232,10 +233,10 @@ test('an entry that ended between signing and presenting still counts: it covere
   clock.advance(62)
   assert.equal(await standingRevocation(ctx, [entry], ctx.now()), false)
   const asked = { client_id: 'long', agent_id: 'next', jkt: await thumbprint(next.key) }
-  await assert.rejects(proveDelegation(ctx, assertion, asked), refusal('delegation_unauthorized'))
+  await assert.rejects(proveDelegation(freshPass(ctx), assertion, asked), refusal('delegation_unauthorized'))
   await refusedUnder(world, next, assertion, because('delegation_above_revoked'), { resource })
   await ctx.db.deleteFrom('revocation').execute()
-  const proven = await proveDelegation(ctx, assertion, asked)
+  const proven = await proveDelegation(freshPass(ctx), assertion, asked)
   const act = { reason: 'test', revoked_by: 'test', now: new Date(ctx.now().getTime() - 961_000) }
   await insertRevocations(ctx, [entry], act)
   const answer = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))

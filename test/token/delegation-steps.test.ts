@@ -7,6 +7,7 @@ import { proveDelegation, recordDelegation } from '../../src/server/token/delega
 import { agentGrant, send } from '../attacks/attempt.ts'
 import { givenClient, givenWorkflow, READ_API, thumbprint, WRITE_API } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
+import { freshPass } from '../support/fresh-pass.ts'
 import {
   ACCESS,
   because,
@@ -182,7 +183,7 @@ test('asserted mode: within the parent token’s own step and workflow only (sec
 test('[attack 66] an execution that is revoked between the checks and the write ends its delegations (section 9)', async () => {
   const root = await mint(world, lead, undefined, PLAN)
   const asked = { client_id: 'team', agent_id: 'helper', jkt: await thumbprint(helper.key) }
-  const proven = await proveDelegation(ctx, await delegate(world, root, helper), asked)
+  const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, helper), asked)
   const { execution_id = '' } = root.claims.intent ?? {}
   await ctx.db.updateTable('execution').set({ status: 'revoked' }).where('execution_id', '=', execution_id).execute()
   const rules = { limits: LIMITS_DEFAULT, now: ctx.now() }
@@ -196,17 +197,21 @@ test('its ceilings are its own, those of the parent token in the same step, and 
   const jkt = await thumbprint(second.key)
   const asked = { client_id: 'team', agent_id: 'second', jkt }
   const own = (scope: string, resource = READ_API) => [{ resource, scope }]
-  const within = await proveDelegation(ctx, await delegate(world, inStep, second), asked)
+  const within = await proveDelegation(freshPass(ctx), await delegate(world, inStep, second), asked)
   assert.deepEqual(within.ceilings, [own('read'), own('read'), own('read write')])
   assert.deepEqual([within.within_step, within.workflow_step], [true, 'plan'])
   const to = { workflow_step: 'patch', scope: 'write', resource: [WRITE_API] }
-  const over = await proveDelegation(ctx, await delegate(world, inStep, second, to), asked)
+  const over = await proveDelegation(freshPass(ctx), await delegate(world, inStep, second, to), asked)
   assert.deepEqual(over.ceilings, [own('write', WRITE_API)])
   assert.deepEqual([over.within_step, over.workflow_step], [false, 'patch'])
   // Back in a step of the chain: the hop that was for it limits again.
   const asHand = { ...at('patch', root), scope: 'write', resource: WRITE_API }
   const handed = await mint(world, hand, await delegate(world, inStep, hand, to), asHand)
-  const back = await proveDelegation(ctx, await delegate(world, handed, second, { workflow_step: 'plan' }), asked)
+  const back = await proveDelegation(
+    freshPass(ctx),
+    await delegate(world, handed, second, { workflow_step: 'plan' }),
+    asked,
+  )
   assert.deepEqual(back.ceilings, [own('write', WRITE_API), own('read write')])
 })
 

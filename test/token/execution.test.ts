@@ -12,6 +12,7 @@ import { prepareEntry } from '../../src/server/token/step-entry.ts'
 import { readForeignSubject } from '../../src/server/token/subject-token.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
+import { freshPass } from '../support/fresh-pass.ts'
 import { givenAgent, givenClient, givenResource } from '../support/given.ts'
 import { givenWorkflow, mint } from '../support/recorded.ts'
 import { foreignToken, givenTrustedIssuer, JWT_TYPE } from './foreign.ts'
@@ -151,7 +152,7 @@ test('a mint that was judged by an older version does not enter what another ope
     const initiator = await readForeignSubject(ctx, { token, type: JWT_TYPE }, by)
     const { workflow, scope } = request
     const sent = { request, workflow, client: record, agent_id: 'planner', initiator, delegation: undefined }
-    const entry = await prepareEntry(ctx, sent)
+    const entry = await prepareEntry(freshPass(ctx), sent)
     const step = { client_id, agent_id: 'planner', resource: API, scope, workflow, now: ctx.now() }
     return async () => await transaction(ctx, tx => enterStep(tx, entry, step))
   }

@@ -80,25 +80,20 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'The client repeats: the next active key signs.',
     command: 'remit doctor',
   },
+  too_many_published: {
+    check: 'The signing keys in the JWKS were counted: 60, the most that verifiers are asked to read.',
+    mend: 'Rotate less often; a key leaves the JWKS 31 minutes after it was replaced.',
+    command: 'remit keys list',
+  },
   initiator_revoked: {
     check: 'A revocation stands for the one in whose name the run was begun (see docs/operations.md).',
     mend: 'Find who revoked it, and why.',
     command: 'remit audit search --action revocation.create',
   },
-  resource_deleted: {
-    check: 'The resource was deleted between the decision and the write of the token.',
-    mend: 'Nothing is minted for it any more; its name is never given out again.',
-    command: 'remit resource list',
-  },
   resource_not_active: {
     check: 'The status of the resource was read and is not active.',
     mend: 'Register another resource; names are never given out again (see docs/operations.md).',
     command: 'remit resource list',
-  },
-  workflow_not_active: {
-    check: 'The workflow was deregistered or revoked between the decision and the write of the token.',
-    mend: 'Register the workflow again, or ask without it.',
-    command: 'remit workflow show {client_id} {workflow_id}',
   },
   workflow_replaced: {
     check: 'Another version of the workflow counts since the decision, so that the step must be judged again.',

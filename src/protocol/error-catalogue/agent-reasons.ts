@@ -17,10 +17,10 @@ export const AGENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Register what the agent runs, approve the pending version, or deploy the registered one; facts lists both sides.',
     command: 'remit agent show {client_id} {agent_id}',
   },
-  version_not_valid: {
-    check: 'The version was valid when the request came, and had ended when the token was written.',
-    mend: 'Deploy the version that is active now; a longer drain_seconds gives old processes more time.',
-    command: 'remit agent show {client_id} {agent_id}',
+  record_changed: {
+    check: 'What the token would rest on changed between each of several readings and the write.',
+    mend: 'The client repeats the request; find who keeps changing these records.',
+    command: 'remit audit search --client {client_id}',
   },
   revoked: {
     check: 'A revocation stands that covers what this would rest on (see docs/operations.md).',

@@ -61,12 +61,6 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'A revoked or deleted client does not come back; register a new one.',
     command: 'remit client show {client_id}',
   },
-  client_changed: {
-    check:
-      'The record of the client was read again at the write, and an administrator had changed it since the request began.',
-    mend: 'The client repeats the request: what it may do, and by which key, is judged by what stands now.',
-    command: 'remit client show {client_id}',
-  },
   assertion_type: {
     check: 'client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer, with an assertion.',
     mend: 'Send both parameters (RFC 7523 section 2.2).',

@@ -35,11 +35,6 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Sign with one of the thumbprints listed under facts, or add the new key with "remit agent key add".',
     command: 'remit agent show {client_id} {agent_id}',
   },
-  agent_key_removed: {
-    check: 'The key was one of the agent when the request came, and was removed before the token was written.',
-    mend: 'Sign with a key that the agent still has.',
-    command: 'remit agent show {client_id} {agent_id}',
-  },
   no_single_key: {
     check: 'Without a proof a draft token names the one registered key of the agent; this one has none or several.',
     mend: 'Send a DPoP proof, which is safer, or keep exactly one registered key.',

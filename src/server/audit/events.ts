@@ -148,6 +148,7 @@ export type ActEvent = {
     | 'trusted_issuer.delete'
     | 'shim_release.create'
     | 'shim_release.withdraw'
+    | 'key.rotate'
     | 'console.link'
     | 'audit.read'
     | 'console.sign_in'
@@ -215,6 +216,24 @@ export async function auditRecovery(
     request_id: tx.timeId(),
     address: null,
     details: { owner, witness, revoked },
+  })
+}
+
+/** What time did to a token key of ours, at whichever node noticed first. */
+export async function auditKeyChange(
+  tx: Context,
+  action: 'key.rotate' | 'key.activate' | 'key.retire',
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await insertAuditRow(tx, {
+    ...NOTHING,
+    action,
+    outcome: 'success',
+    reason: null,
+    actor: 'schedule',
+    request_id: tx.timeId(),
+    address: null,
+    details,
   })
 }
 

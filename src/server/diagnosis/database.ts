@@ -12,6 +12,7 @@ import type { Database } from '../store/schema.ts'
 import { sealedRowsExist } from '../store/sealing-canary.ts'
 import { type Check, fail, ok, unlessRefused, warn } from './check.ts'
 import { findEmbedded } from './embedded-socket.ts'
+import { checkPartitions } from './partitions.ts'
 
 const CLOCK_WARN_SECONDS = 2
 const CLOCK_FAIL_SECONDS = 30
@@ -74,7 +75,9 @@ async function checkContent(config: Config, db: Kysely<Database>, now: () => Dat
     if (pending.length === 0) return ok('migrations', 'The schema is that of this release.')
     return warn('migrations', `Not yet run: ${pending.join(', ')}. The next start runs them, or "remit migrate".`)
   })
-  const findings = [version, checkDurability(state, config), checkClock(state, here), migrations]
+  const instant = { now: now(), auditDays: config.auditDays }
+  const partitions = migrations.status === 'ok' ? [await checkPartitions(db, instant)] : []
+  const findings = [version, checkDurability(state, config), checkClock(state, here), migrations, ...partitions]
   const isSealed = await hasSealedRows(db)
   const kek = await checkKek(config, isSealed)
   if (!isSealed || kek.status !== 'ok') return [...findings, kek]

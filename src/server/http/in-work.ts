@@ -11,7 +11,7 @@ export type InWork = {
 export type Holder = { readonly name: string; readonly share: number }
 
 /** Whoever holds fewer is let in as long as there are places at all. */
-const FEW = 4
+const FEW = 8
 
 /**
  * Each holder may have so many times the places that are free (dynamic thresholds, as switches share a buffer): one alone

@@ -32,23 +32,31 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
   const config = { permission: 'client' } as const
   const about = { tags: ['tokens'], consumes: ['application/x-www-form-urlencoded'], body: formSchema }
   const token = { ...about, summary: 'Token endpoint (RFC 6749)', response: { 200: tokenAnswerSchema, ...refusals } }
-  app.post('/oauth/token', { config, schema: token, onSend: offerNonce(ctx) }, async request => {
-    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
-  })
+  app.post(
+    '/oauth/token',
+    { config, schema: token, onSend: offerNonce(ctx), serializerCompiler: asParsed },
+    async request => {
+      return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
+    },
+  )
   const introspection = {
     ...about,
     summary: 'Introspection (RFC 7662); signed for Accept: application/token-introspection+jwt (RFC 9701)',
     response: { 200: introspectionSchema, ...refusals },
   }
-  app.post('/oauth/introspect', { config, schema: introspection }, async (request, reply) => {
-    const { body, signed } = await introspect(ctx, readHttp(request))
-    // Caches must not give one form for the other.
-    reply.header('vary', 'Accept')
-    if (signed === undefined) return introspectionSchema.parse(body)
-    // A serializer of our own: the response schema is that of the JSON form.
-    reply.type(INTROSPECTION_JWT).serializer(() => signed)
-    return introspectionSchema.parse(body)
-  })
+  app.post(
+    '/oauth/introspect',
+    { config, schema: introspection, serializerCompiler: asParsed },
+    async (request, reply) => {
+      const { body, signed } = await introspect(ctx, readHttp(request))
+      // Caches must not give one form for the other.
+      reply.header('vary', 'Accept')
+      if (signed === undefined) return introspectionSchema.parse(body)
+      // A serializer of our own: the response schema is that of the JSON form.
+      reply.type(INTROSPECTION_JWT).serializer(() => signed)
+      return introspectionSchema.parse(body)
+    },
+  )
   // One holds back every mint for a moment: many at once must not take all connections to wait for each other.
   const revoking = { ...ctx, db: ctx.pools.registration }
   const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
@@ -64,36 +72,67 @@ export async function intentTokenRoute(app: App, { ctx }: { ctx: Context }): Pro
   const config = { permission: 'client' } as const
   const response = { 200: tokenAnswerSchema, ...refusals, 403: oauthErrorSchema }
   const schema = { summary: 'Intent token endpoint (A-JWT)', tags: ['tokens'], body: jsonSchema, response }
-  app.post('/intent/token', { config, schema, onSend: offerNonce(ctx) }, async request => {
-    return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
-  })
+  app.post(
+    '/intent/token',
+    { config, schema, onSend: offerNonce(ctx), serializerCompiler: asParsed },
+    async request => {
+      return tokenAnswerSchema.parse((await tokenEndpoint(ctx, readHttp(request))).body)
+    },
+  )
 }
 
-/** A nonce with every answer, refusals too (RFC 9449 section 8.2). */
+/** What the handler has parsed by the schema of its answer is not parsed again. */
+function asParsed() {
+  return JSON.stringify
+}
+
+/** A nonce with every answer, refusals too (RFC 9449 section 8.2); one a second, the same for all. */
 function offerNonce(ctx: Context) {
+  let offered = { second: -1, nonce: '' }
   return async (_request: FastifyRequest, reply: { header: (name: string, value: string) => unknown }) => {
-    reply.header('dpop-nonce', issueNonce(ctx.keys.dpopNonceKey, epochSeconds(ctx.now())))
+    const second = epochSeconds(ctx.now())
+    if (second !== offered.second) offered = { second, nonce: issueNonce(ctx.keys.dpopNonceKey, second) }
+    reply.header('dpop-nonce', offered.nonce)
   }
 }
 
 function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) => TokenHttp {
   const verifyBearer = bearerClientVerifier(ctx)
+  const { origin } = new URL(ctx.config.issuer)
   return request => {
     const { accept, authorization, dpop, 'x-shim-checksum': shim } = request.raw.headers
     const body = bodyMembers(request.body)
     request.reachedPass = true
+    const endpoint = request.routeOptions.url ?? ''
     return {
       dialect,
-      endpoint: request.routeOptions.url ?? '',
+      endpoint,
+      limitClient: clientLimit(ctx, { endpoint, address: request.ip }),
       body,
       bodyDigest: request.bodyDigest,
       ...(accept !== undefined && { accept }),
       ...(authorization !== undefined && { authorization }),
       ...(typeof dpop === 'string' && { dpop }),
       ...(typeof shim === 'string' && { shim }),
-      htu: `${new URL(ctx.config.issuer).origin}${request.routeOptions.url}`,
+      htu: `${origin}${request.routeOptions.url}`,
       origin: { request_id: request.id, address: request.ip },
       verifyBearer,
     }
+  }
+}
+
+/** What is kept in memory may be stale, and is then judged again: one request is one all the same. */
+function clientLimit(ctx: Context, from: { endpoint: string; address: string }): (client_id: string) => void {
+  let judged: { readonly refusal?: unknown } | undefined
+  return client_id => {
+    if (judged === undefined) {
+      try {
+        ctx.limits.client(client_id, from)
+        judged = {}
+      } catch (refusal) {
+        judged = { refusal }
+      }
+    }
+    if ('refusal' in judged) throw judged.refusal
   }
 }

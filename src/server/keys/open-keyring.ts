@@ -1,13 +1,13 @@
-import { importJWK } from 'jose'
 import type { Kysely } from 'kysely'
 import { OAuthError } from '../../protocol/errors.ts'
-import { isJsonObject } from '../../protocol/json.ts'
-import { SIGNING_ALGS, type SigningAlg } from '../../protocol/resource.ts'
+import { SIGNING_ALGS } from '../../protocol/resource.ts'
 import type { Database } from '../store/schema.ts'
-import { insertActiveKey, readPublishedKeys, type SigningKeyRow } from '../store/signing-keys.ts'
+import { insertActiveKey, readPublishedKeys } from '../store/signing-keys.ts'
 import type { DerivedKeys } from './derive.ts'
-import type { Keyring, PublishedKey, Signer, Verifier } from './keyring.ts'
-import { newSigningKey, placeOfKey } from './new-signing-key.ts'
+import type { Keyring } from './keyring.ts'
+import { newSigningKey } from './new-signing-key.ts'
+import { type OpenKey, openKey } from './open-key.ts'
+import { signingKey } from './rotation.ts'
 import type { Sealer } from './sealing.ts'
 
 /** A view older than this is read again before a signature; older than the limit, nothing is signed with it. */
@@ -16,12 +16,7 @@ const STALE_AFTER_MS = 60_000
 /** Whoever sends unknown `kid`s makes a node read its keys at most this often. */
 const LOOK_AGAIN_AFTER_MS = 1_000
 
-type View = {
-  readonly read_at: Date
-  readonly published: readonly PublishedKey[]
-  readonly verifiers: ReadonlyMap<string, Verifier>
-  readonly signers: ReadonlyMap<SigningAlg, Signer>
-}
+type View = { readonly read_at: Date; readonly keys: ReadonlyMap<string, OpenKey> }
 
 type Source = { readonly db: Kysely<Database>; readonly sealer: Sealer; readonly now: () => Date }
 
@@ -32,13 +27,19 @@ type Source = { readonly db: Kysely<Database>; readonly sealer: Sealer; readonly
 export async function openKeyring(source: Source, derived: DerivedKeys): Promise<Keyring> {
   await createMissingKeys(source)
   let view = await readView(source)
+  const [unopened] = unopenedOf(view)
+  if (unopened !== undefined) throw new Error(`The next signing key ${unopened} does not open with the keys given.`)
+  let standing = [...view.keys.values()]
+  let published = standing.map(key => key.published)
   let reading: Promise<void> | undefined
   const age = () => source.now().getTime() - view.read_at.getTime()
 
   function refresh(): Promise<void> {
-    reading ??= readView(source)
+    reading ??= readView(source, view)
       .then(next => {
         view = next
+        standing = [...next.keys.values()]
+        published = standing.map(key => key.published)
       })
       .finally(() => {
         reading = undefined
@@ -53,7 +54,7 @@ export async function openKeyring(source: Source, derived: DerivedKeys): Promise
           if (age() > STALE_AFTER_MS) throw cause
         })
       }
-      const signer = view.signers.get(alg)
+      const signer = signingKey(standing, alg, source.now())?.signer
       if (!signer) {
         throw new OAuthError('temporarily_unavailable', 'No signing key is active for this resource.', {
           reason: 'no_active_key',
@@ -61,11 +62,13 @@ export async function openKeyring(source: Source, derived: DerivedKeys): Promise
       }
       return signer
     },
-    published: () => view.published,
+    published: () => published,
     async verifier(kid) {
-      if (!view.verifiers.has(kid) && age() >= LOOK_AGAIN_AFTER_MS) await refresh()
-      return view.verifiers.get(kid)
+      if (!view.keys.has(kid) && age() >= LOOK_AGAIN_AFTER_MS) await refresh()
+      return view.keys.get(kid)?.verifier
     },
+    standing: () => standing,
+    unopened: () => unopenedOf(view),
     refresh,
     dpopNonceKey: derived.dpopNonce,
     cursorKey: derived.cursor,
@@ -81,32 +84,14 @@ async function createMissingKeys({ db, sealer, now }: Source): Promise<void> {
   }
 }
 
-async function readView({ db, sealer, now }: Source): Promise<View> {
+/** What did not change since the view before is not opened again. */
+async function readView({ db, sealer, now }: Source, before?: View): Promise<View> {
   const read_at = now()
   const rows = await readPublishedKeys(db)
-  const verifiers = await Promise.all(rows.map(readVerifier))
-  const signers = await Promise.all(rows.filter(row => row.state === 'active').map(row => readSigner(row, sealer)))
-  return {
-    read_at,
-    published: rows.map(({ kid, alg, public_jwk }) => ({ ...public_jwk, kid, alg, use: 'sig' })),
-    verifiers: new Map(verifiers.map(verifier => [verifier.kid, verifier])),
-    signers: new Map(signers.map(signer => [signer.alg, signer])),
-  }
+  const keys = await Promise.all(rows.map(row => openKey(sealer, row, before?.keys.get(row.kid))))
+  return { read_at, keys: new Map(keys.map(key => [key.kid, key])) }
 }
 
-async function readVerifier({ kid, alg, public_jwk }: SigningKeyRow): Promise<Verifier> {
-  return { kid, alg, key: await importKey({ ...public_jwk }, alg) }
-}
-
-async function readSigner({ kid, alg, private_sealed }: SigningKeyRow, sealer: Sealer): Promise<Signer> {
-  if (!private_sealed) throw new Error(`The active signing key ${kid} has no private part.`)
-  const jwk: unknown = JSON.parse(sealer.open(private_sealed, placeOfKey(kid, alg)).toString('utf8'))
-  if (!isJsonObject(jwk)) throw new Error(`The signing key ${kid} is not a JWK.`)
-  return { kid, alg, key: await importKey(jwk, alg) }
-}
-
-async function importKey(jwk: object, alg: SigningAlg): Promise<CryptoKey> {
-  const key = await importJWK({ ...jwk }, alg)
-  if (key instanceof Uint8Array) throw new Error('A signing key is not symmetric.')
-  return key
+function unopenedOf({ keys }: View): readonly string[] {
+  return [...keys.values()].filter(key => key.state === 'next' && !key.signer).map(key => key.kid)
 }

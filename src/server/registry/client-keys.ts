@@ -1,6 +1,7 @@
 import { OAuthError } from '../../protocol/errors.ts'
 import { type PublicKey, parseJwks } from '../../protocol/jwk.ts'
 import { Problem } from '../../protocol/problem.ts'
+import { type ProofKey, withKeyObject } from '../../protocol/proof-keys.ts'
 import { JWKS_COOLDOWN } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import { FetchRefused } from '../fetch/fetch-refused.ts'
@@ -9,6 +10,8 @@ import { revokedAmong } from '../store/revocations.ts'
 import type { ClientJwk, PublicJwk } from '../store/schema.ts'
 
 export type ClientKey = PublicKey & { kid?: string }
+/** A key with what verifies signatures by it. */
+export type ClientSigner = ProofKey & { kid?: string }
 type Keeper = Pick<Client, 'client_id' | 'status' | 'jwks' | 'jwks_uri'>
 
 /**
@@ -18,6 +21,25 @@ type Keeper = Pick<Client, 'client_id' | 'status' | 'jwks' | 'jwks_uri'>
  */
 export async function clientKeys(ctx: Context, client: Keeper, kid?: string): Promise<readonly ClientKey[]> {
   return await keysOf(ctx, client, jwks_uri => ctx.remoteKeys.find(client.client_id, jwks_uri, kid))
+}
+
+/** `clientKeys`, ready to verify with. */
+export async function clientSigners(ctx: Context, client: Keeper, kid?: string): Promise<readonly ClientSigner[]> {
+  return (await clientKeys(ctx, client, kid)).map(withVerifier)
+}
+
+const inRecords = new WeakMap<object, Promise<readonly ClientSigner[]>>()
+
+/** The keys in a record, read once as long as it is kept, revoked ones too; undefined where they are elsewhere. */
+export async function signersInRecord({ jwks }: Pick<Client, 'jwks'>): Promise<readonly ClientSigner[] | undefined> {
+  if (jwks === null) return undefined
+  const known = inRecords.get(jwks) ?? parseJwks(jwks).then(keys => keys.map(withVerifier))
+  inRecords.set(jwks, known)
+  return await known
+}
+
+function withVerifier(key: ClientKey): ClientSigner {
+  return { ...withKeyObject(key), ...(key.kid !== undefined && { kid: key.kid }) }
 }
 
 /** `clientKeys` inside a transaction: as they were fetched ahead of it, because no lock is held for a network. */

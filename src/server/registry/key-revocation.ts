@@ -2,14 +2,15 @@ import { Problem } from '../../protocol/problem.ts'
 import { THUMBPRINT } from '../../protocol/thumbprint.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { newSigningKey } from '../keys/new-signing-key.ts'
+import { followTime } from '../keys/rotate-keys.ts'
 import { revokeAgentKeys } from '../store/agent-key-revocation.ts'
 import { findKeyOwner } from '../store/agent-keys.ts'
-import { compromiseSigningKey, insertActiveKey, lockSigningKey } from '../store/signing-keys.ts'
+import { compromiseSigningKey, isSigningKey, lockRotation, lockSigningKey } from '../store/signing-keys.ts'
 import { withdrawClientKey } from './client-key-revocation.ts'
 import { endTokensOf } from './ended-tokens.ts'
 import { withdrawIssuerKey } from './issuer-key-revocation.ts'
 import type { Covered } from './revocation-subjects.ts'
+import { replaceTokenKey } from './token-keys.ts'
 
 /** Verifiers may hold the JWKS of the moment before for a while (protocol.md section 9). */
 const KID_ENTRY_SECONDS = 86_400
@@ -31,21 +32,27 @@ export async function revokeKey(tx: Context, caller: Caller, id: string, now: Da
   return (await revokeSigningKey(tx, caller, id, now)) ?? (await revokeForeignKey(tx, caller, id, now))
 }
 
-/** Emergency: no lead, because every hour of it signs forgeries. Verifiers fetch the JWKS again on an unknown `kid`. */
+/**
+ * Emergency: no lead, because every hour of it signs forgeries. The waiting key takes over, which verifiers have seen;
+ * where there is none they fetch the JWKS again on an unknown `kid`.
+ */
 async function revokeSigningKey(tx: Context, caller: Caller, kid: string, now: Date): Promise<Covered | undefined> {
-  const key = await lockSigningKey(tx, kid)
-  if (!key) return undefined
+  if (!(await isSigningKey(tx, kid))) return undefined
   if (!caller.scope.includes('admin:keys')) {
     throw new Problem('forbidden', 'Revoking a key of this server needs scope admin:keys as well.', 'admin_keys_scope')
   }
+  await lockRotation(tx)
+  // By the instants, not by rows that nobody has switched yet: is it the key that signs?
+  await followTime(tx, now)
+  const key = await lockSigningKey(tx, kid)
+  if (!key) return undefined
   await compromiseSigningKey(tx, kid, now)
-  const next = key.state === 'active' ? await newSigningKey(tx.sealer, key.alg) : undefined
-  if (next) await insertActiveKey(tx.db, { ...next, now })
+  const next = key.state === 'active' ? await replaceTokenKey(tx, key.alg, now) : {}
   return {
     ids: [kid],
     final: true,
     ends_at: new Date(now.getTime() + KID_ENTRY_SECONDS * 1000),
-    details: { alg: key.alg, ...(next && { next_kid: next.kid }) },
+    details: { alg: key.alg, ...next },
     note: 'APIs that verify offline may accept tokens of this key until they fetch the JWKS again, 5 minutes by its max-age.',
   }
 }

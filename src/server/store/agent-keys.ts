@@ -8,7 +8,7 @@ export type AgentKeyRow = Selectable<AgentKeyTable>
 /** Most keys that may be registered for an agent at a time (protocol.md section 4). */
 export const REGISTERED_KEYS_MAX = 16
 
-const COLUMNS = [
+export const AGENT_KEY_COLUMNS = [
   'jkt',
   'client_id',
   'agent_id',
@@ -37,7 +37,7 @@ export async function findAgentKeys(ctx: Context, client_id: string, agent_id: s
 
 /** What one thumbprint is bound to, whoever has it, removed and expired ones too (primary key). */
 export async function findAgentKey(ctx: Context, jkt: string): Promise<AgentKeyRow | undefined> {
-  return await ctx.db.selectFrom('agent_key').select(COLUMNS).where('jkt', '=', jkt).executeTakeFirst()
+  return await ctx.db.selectFrom('agent_key').select(AGENT_KEY_COLUMNS).where('jkt', '=', jkt).executeTakeFirst()
 }
 
 /**
@@ -51,7 +51,7 @@ export async function listAgentKeys(
 ): Promise<readonly AgentKeyRow[]> {
   const current = ctx.db
     .selectFrom('agent_key')
-    .select(COLUMNS)
+    .select(AGENT_KEY_COLUMNS)
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .where('removed_at', 'is', null)

@@ -1,7 +1,8 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { auditLeafHash } from '../../protocol/audit-leaf.ts'
 import { firstTimeIdAt, timeOfId } from '../../protocol/time-id.ts'
 import type { Context } from '../context.ts'
+import { atCommit } from './group-commit.ts'
 import type { AuditEventTable } from './schema-operation.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
@@ -20,7 +21,7 @@ export type AuditRow = {
 }
 
 /** What a row needs of the context: a restore writes one where there is no server yet. */
-export type AuditWriter = Pick<Context, 'db' | 'now' | 'timeId'>
+export type AuditWriter = Pick<Context, 'db' | 'now' | 'timeId' | 'meeting'>
 
 /** Appends one row in the caller's transaction, with the hash by which a later edit shows. */
 export async function insertAuditRow(tx: AuditWriter, row: AuditRow): Promise<void> {
@@ -28,11 +29,23 @@ export async function insertAuditRow(tx: AuditWriter, row: AuditRow): Promise<vo
   const at = tx.now()
   const id = tx.timeId(at)
   const leaf_hash = auditLeafHash({ id, at: at.toISOString(), ...row, details: { ...row.details } })
-  await tx.db
-    .insertInto('audit_event')
-    .values({ id, at, ...row, details: JSON.stringify(row.details), leaf_hash, seal_seq: null })
-    .execute()
+  await append(tx, { id, at, ...row, details: JSON.stringify(row.details), leaf_hash: leaf_hash.toString('hex') })
 }
+
+const APPEND = 90
+
+const append = atCommit(APPEND, (rows: readonly (Omit<AuditRow, 'details'> & Derived)[]) => {
+  return sql`
+    insert into audit_event (id, at, action, outcome, reason, actor, client_id, agent_id, execution_id, jti, request_id,
+        address, details, leaf_hash)
+      select id, at, action, outcome, reason, actor, client_id, agent_id, execution_id, jti, request_id,
+          address, details::jsonb, decode(leaf_hash, 'hex')
+        from json_to_recordset(${JSON.stringify(rows)}::json) as row(id uuid, at timestamptz, action text, outcome text,
+          reason text, actor text, client_id text, agent_id text, execution_id text, jti text, request_id text,
+          address text, details text, leaf_hash text)`
+})
+
+type Derived = { readonly id: string; readonly at: Date; readonly details: string; readonly leaf_hash: string }
 
 const COLUMNS = [
   'id',

@@ -6,7 +6,7 @@ import type { ClientJwk, ClientTable } from './schema.ts'
 
 export type Client = Selectable<ClientTable>
 
-const COLUMNS = [
+export const CLIENT_COLUMNS = [
   'client_id',
   'client_name',
   'owner',
@@ -27,20 +27,20 @@ const COLUMNS = [
 const DEFAULT_POLICIES = policiesSchema.parse({})
 
 /** A node of the release before writes rows without the policies that it does not know. */
-function withPolicies(row: Client): Client {
+export function withPolicies(row: Client): Client {
   return { ...row, policies: { ...DEFAULT_POLICIES, ...row.policies } }
 }
 
 /** One client, revoked ones too (primary key). */
 export async function findClient(ctx: Context, client_id: string): Promise<Client | undefined> {
-  const query = ctx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id)
+  const query = ctx.db.selectFrom('client').select(CLIENT_COLUMNS).where('client_id', '=', client_id)
   const row = await query.executeTakeFirst()
   return row && withPolicies(row)
 }
 
 /** One client, held until the transaction ends: changes of one client come one after the other (primary key). */
 export async function lockClient(tx: Context, client_id: string): Promise<Client | undefined> {
-  const query = tx.db.selectFrom('client').select(COLUMNS).where('client_id', '=', client_id).forUpdate()
+  const query = tx.db.selectFrom('client').select(CLIENT_COLUMNS).where('client_id', '=', client_id).forUpdate()
   const row = await query.executeTakeFirst()
   return row && withPolicies(row)
 }
@@ -58,7 +58,7 @@ export async function listClients(
   page: ClientFilter & { readonly after?: string; readonly limit: number },
 ): Promise<readonly Client[]> {
   const { owner, kind, status, after } = page
-  let query = ctx.db.selectFrom('client').select(COLUMNS)
+  let query = ctx.db.selectFrom('client').select(CLIENT_COLUMNS)
   query = status === undefined ? query.where('status', '<>', 'deleted') : query.where('status', '=', status)
   if (owner !== undefined) query = query.where('owner', '=', owner)
   if (kind !== undefined) query = query.where('kind', '=', kind)

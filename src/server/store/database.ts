@@ -18,14 +18,32 @@ const TIMEOUTS = {
   lock_timeout: 1_000,
 }
 
+/**
+ * `pass`: connections of the token endpoints alone, for a few statements of constant text that many requests share, each
+ * planned once a connection. What administrators ask takes none of them, and is planned for what was asked. `side`: a few
+ * for one kind of work that may be slow, so that it waits for itself alone (reliability.md R12).
+ */
+const KINDS = {
+  general: { max: 10, application_name: 'remit' },
+  side: { max: 3, application_name: 'remit side' },
+  pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan', pipeline: true },
+} as const
+
+type Prepared = (text: string) => { readonly name?: string }
+
 const pools = new WeakMap<Kysely<Database>, pg.Pool>()
+const preparations = new WeakMap<Kysely<Database>, Prepared>()
 
 /**
- * The pool every request shares (attacks.md section 7: a hung or lost database costs seconds, never the process).
- * `report` hears of connections that broke while nobody was using them.
+ * A pool of connections (attacks.md section 7: a hung or lost database costs seconds, never the process). `report` hears
+ * of connections that broke while nobody was using them.
  */
-export function openDatabase(connection: Connection, report: (error: unknown) => void = () => {}): Kysely<Database> {
-  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, max: 10, allowExitOnIdle: false, application_name: 'remit' })
+export function openDatabase(
+  connection: Connection,
+  report: (error: unknown) => void = () => {},
+  kind: keyof typeof KINDS = 'general',
+): Kysely<Database> {
+  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, ...KINDS[kind], allowExitOnIdle: false })
   // Once we close the pool, a server that stops at the same moment is no news.
   const reportLoss = (error: unknown) => {
     if (!pool.ending) report(error)
@@ -34,8 +52,14 @@ export function openDatabase(connection: Connection, report: (error: unknown) =>
   // A connection that breaks between two statements of a transaction belongs to no query and, checked out, not to the
   // pool either: without a listener of its own that is an uncaught exception.
   pool.on('connect', client => client.on('error', reportLoss))
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: discardHungConnections(pool) }) })
+  const prepared = kind === 'pass' ? prepareByText() : () => ({})
+  const db = new Kysely<Database>({
+    dialect: new PostgresDialect({
+      pool: discardHungConnections(pool, prepared),
+    }),
+  })
   pools.set(db, pool)
+  preparations.set(db, prepared)
   return db
 }
 
@@ -43,6 +67,13 @@ export function openDatabase(connection: Connection, report: (error: unknown) =>
 export function poolStats(db: Kysely<Database>): { total: number; idle: number; waiting: number } {
   const pool = pools.get(db)
   return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }
+}
+
+/** A connection of the pool behind `db`, opened with kind `pass`; who takes it hands it back. */
+export async function passConnection(db: Kysely<Database>): Promise<{ client: pg.PoolClient; prepared: Prepared }> {
+  const [pool, prepared] = [pools.get(db), preparations.get(db)]
+  if (!pool || !prepared) throw new Error('driver has already been destroyed')
+  return { client: await pool.connect(), prepared }
 }
 
 /**
@@ -66,7 +97,7 @@ export async function checkServer(db: Kysely<Database>, production: boolean): Pr
  * A query that timed out on our side still occupies its connection, and a ROLLBACK behind it may never be sent: the
  * connection is closed instead of handed to the next request with a transaction open.
  */
-function discardHungConnections(pool: pg.Pool): PostgresPool {
+function discardHungConnections(pool: pg.Pool, prepared: Prepared): PostgresPool {
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -77,12 +108,29 @@ function discardHungConnections(pool: pg.Pool): PostgresPool {
       function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
       function query(text: unknown, parameters: ReadonlyArray<unknown> = []): unknown {
         if (typeof text !== 'string') throw new TypeError('no cursors here')
-        return client.query(text, [...parameters]).catch((error: unknown) => {
-          hung ||= isReadTimeout(error)
-          throw error
-        })
+        return client
+          .query({ ...(parameters.length > 0 && prepared(text)), text, values: [...parameters] })
+          .catch((error: unknown) => {
+            hung ||= isReadTimeout(error)
+            throw error
+          })
       }
       return { query, release: destroy => client.release(hung || destroy) }
     },
+  }
+}
+
+/** More texts than the pass has: what is over is planned each time. */
+const MOST_PREPARED = 100
+
+/** A name for each statement by which a connection finds it prepared (PostgreSQL, PREPARE). */
+function prepareByText(): Prepared {
+  const names = new Map<string, { readonly name: string }>()
+  return text => {
+    const known = names.get(text)
+    if (known || names.size >= MOST_PREPARED) return known ?? {}
+    const named = { name: `remit_${names.size}` }
+    names.set(text, named)
+    return named
   }
 }

@@ -2,6 +2,7 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
+import { together } from './group-commit.ts'
 import type { RevocationRef } from './revocations.ts'
 import type { DelegationTable } from './schema-execution.ts'
 import type { TokenTable } from './schema-token.ts'
@@ -43,26 +44,31 @@ const TOKEN_COLUMNS = sql`token.jti, token.client_id, token.agent_id, token.regi
 /** So many tokens stand above the last hop that may be; one more tells a chain that is too long. */
 const MOST_ABOVE = MAX_HOPS + 1
 
+const READ = 1
+
 /**
  * A token and those from which it was delegated, itself first and the root last, as far as one hop past the longest
  * chain (primary keys). What they rest on is `standingAbove`: one statement of all joins takes longer to plan.
  */
-export async function tokensAbove(ctx: Context, jti: string): Promise<readonly TokenAbove[]> {
-  const { rows } = await sql<TokenAbove>`
+export const tokensAbove = together(READ, async (ctx: Context, jtis: readonly string[]) => {
+  const { rows } = await sql<TokenAbove & { asked_jti: string; height: number }>`
     with recursive above as (
-      select ${TOKEN_COLUMNS}, 0 as height from token where jti = ${jti}
+      select ${TOKEN_COLUMNS}, token.jti as asked_jti, 0 as height
+        from token where jti = any(${[...new Set(jtis)]}::text[])
       union all
-      select ${TOKEN_COLUMNS}, above.height + 1 from above join token on token.jti = above.parent_jti
-        where above.height < ${MOST_ABOVE - 1}
+      select ${TOKEN_COLUMNS}, above.asked_jti, above.height + 1
+        from above join token on token.jti = above.parent_jti where above.height < ${MOST_ABOVE - 1}
     )
     select above.*, delegation.assertion, delegation.workflow_step as delegated_step,
         delegation.scope as delegated_scope, delegation.resource as delegated_resource,
         delegation.expires_at as delegation_expires_at,
         (select expires_at from execution where execution_id = above.execution_id) as execution_expires_at
       from above left join delegation on delegation.delegation_id = above.delegation_id
-      order by above.height limit ${MOST_ABOVE}`.execute(ctx.db)
-  return rows
-}
+      order by above.asked_jti, above.height limit ${MOST_ABOVE * jtis.length}`.execute(ctx.db)
+  return jtis.map((jti): readonly TokenAbove[] => {
+    return rows.filter(row => row.asked_jti === jti).map(({ asked_jti: _asked, height: _height, ...token }) => token)
+  })
+})
 
 /** What a presentation rests on now: of what stands above, how many there are, and in what state. */
 export type StandingAbove = {
@@ -82,41 +88,61 @@ export type StandingAbove = {
   readonly presented_revoked_at: Date | null
 }
 
-type Presentation = {
+export type Presentation = {
   readonly above: readonly TokenAbove[]
   /** Everything by which an entry could match one of them. */
   readonly refs: readonly RevocationRef[]
-  readonly claims: { readonly iss: string; readonly jti: string }
+  readonly claims: { readonly iss: string; readonly jti: string; readonly digest: string }
 }
 
+const ABOVE = 40
+
 /** One statement, because each mint asks twice (primary keys, index revocation_standing, unique (delegator, jti)). */
-export async function standingAbove(ctx: Context, { above, refs, claims }: Presentation): Promise<StandingAbove> {
-  const of = (column: 'jti' | 'delegation_id' | 'registration_id' | 'agent_id' | 'jkt' | 'execution_id') =>
-    sql`any(${above.flatMap(token => token[column] ?? [])}::text[])`
-  const client_id = above[0]?.client_id ?? ''
+export const standingAbove = together(ABOVE, async (ctx: Context, presentations: readonly Presentation[]) => {
   const { rows } = await sql<StandingAbove>`
     select
-      (select array[count(*), count(revoked_at)]::int[] from token where jti = ${of('jti')}) as tokens,
-      (select count(revoked_at)::int from delegation where delegation_id = ${of('delegation_id')})
+      (select array[count(*), count(revoked_at)]::int[] from token where jti = any(asked.jtis)) as tokens,
+      (select count(revoked_at)::int from delegation where delegation_id = any(asked.delegation_ids))
         as revoked_delegations,
-      (select count(*)::int from registration where registration_id = ${of('registration_id')} and status = 'revoked')
-        as revoked_versions,
-      (select count(*)::int from execution where execution_id = ${of('execution_id')} and status = 'revoked')
+      (select count(*)::int from registration
+        where registration_id = any(asked.registration_ids) and status = 'revoked') as revoked_versions,
+      (select count(*)::int from execution where execution_id = any(asked.execution_ids) and status = 'revoked')
         as revoked_executions,
       (select array[count(*) filter (where status = 'suspended'), count(*) filter (where status = 'revoked')]::int[]
-        from agent where client_id = ${client_id} and agent_id = ${of('agent_id')}) as agents,
+        from agent where client_id = asked.client_id and agent_id = any(asked.agent_ids)) as agents,
       (select array[count(*) filter (where source = 'registered' and removed_at is null), count(revoked_at)]::int[]
-        from agent_key where jkt = ${of('jkt')} and client_id = ${client_id} and agent_id = ${of('agent_id')}) as keys,
+        from agent_key where jkt = any(asked.jkts) and client_id = asked.client_id
+          and agent_id = any(asked.agent_ids)) as keys,
       (select max(revocation.ends_at)
-        from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as ref(kind, id)
+        from unnest(asked.kinds, asked.ids) as ref(kind, id)
           join revocation on revocation.kind = ref.kind and revocation.id = ref.id
         where revocation.lifted_at is null) as entry_ends_at,
-      (select delegation_id from delegation where delegator = ${claims.iss} and jti = ${claims.jti}) as presented_id,
-      (select revoked_at from delegation where delegator = ${claims.iss} and jti = ${claims.jti})
-        as presented_revoked_at`.execute(ctx.db)
-  const [standing] = rows
-  if (!standing) throw new Error('A statement that has one row had none.')
-  return standing
+      (select delegation_id from delegation where delegator = asked.iss and jti = asked.jti) as presented_id,
+      (select revoked_at from delegation where delegator = asked.iss and jti = asked.jti) as presented_revoked_at
+      from json_to_recordset(${JSON.stringify(presentations.map(askedOf))}::json) as asked(n integer, client_id text,
+        jtis text[], delegation_ids text[], registration_ids text[], execution_ids text[], agent_ids text[],
+        jkts text[], kinds text[], ids text[], iss text, jti text)
+      order by asked.n limit ${presentations.length}`.execute(ctx.db)
+  return rows
+})
+
+function askedOf({ above, refs, claims }: Presentation, n: number) {
+  const of = (column: 'jti' | 'delegation_id' | 'registration_id' | 'agent_id' | 'jkt' | 'execution_id') =>
+    above.flatMap(token => token[column] ?? [])
+  return {
+    n,
+    client_id: above[0]?.client_id ?? '',
+    jtis: of('jti'),
+    delegation_ids: of('delegation_id'),
+    registration_ids: of('registration_id'),
+    execution_ids: of('execution_id'),
+    agent_ids: of('agent_id'),
+    jkts: of('jkt'),
+    kinds: refs.map(ref => ref.kind),
+    ids: refs.map(ref => ref.id),
+    iss: claims.iss,
+    jti: claims.jti,
+  }
 }
 
 /** The delegation that a delegator presented under this `jti` (unique index on delegator, jti). */

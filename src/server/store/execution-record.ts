@@ -1,49 +1,41 @@
-import type { Selectable } from 'kysely'
-import { jsonArrayFrom } from 'kysely/helpers/postgres'
+import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
+import { together } from './group-commit.ts'
 import type { ApprovalTable, ExecutionStepTable } from './schema-execution.ts'
 
 type RecordedStep = Pick<Selectable<ExecutionStepTable>, 'step_id' | 'state' | 'entries' | 'tokens'>
 type RecordedApproval = Pick<Selectable<ApprovalTable>, 'approval_id' | 'arguments_digest' | 'status' | 'entry'>
+export type Recorded = { readonly steps: readonly RecordedStep[]; readonly approvals: readonly RecordedApproval[] }
+
+export type AskedRecord = {
+  readonly execution_id: string
+  readonly step_id: string
+  readonly arguments_digest: string | null
+}
+
+const RECORD = 60
 
 /**
- * What a mint must know of its execution, in one statement: the steps in the record and the approvals of its own step,
+ * What mints must know of their executions, in one statement: the steps in the record and the approvals of its own step,
  * those that its present entry has used and those of the same arguments that none has (primary key of execution_step,
  * index approval_by_execution).
  */
-export async function findExecutionRecord(
-  ctx: Context,
-  execution_id: string,
-  { step_id, arguments_digest }: { readonly step_id: string; readonly arguments_digest: string | null },
-): Promise<{ readonly steps: readonly RecordedStep[]; readonly approvals: readonly RecordedApproval[] }> {
-  const steps = ctx.db
-    .selectFrom('execution_step')
-    .select(['step_id', 'state', 'entries', 'tokens'])
-    .where('execution_id', '=', execution_id)
-    .orderBy('step_id')
-    .limit(256)
-  const approvals = ctx.db
-    .selectFrom('approval')
-    .select(['approval_id', 'arguments_digest', 'status', 'entry'])
-    .where('execution_id', '=', execution_id)
-    .where('step_id', '=', step_id)
-    .where(({ and, eb, or, selectFrom }) =>
-      or([
-        and([eb('entry', 'is', null), eb('arguments_digest', 'is not distinct from', arguments_digest)]),
-        eb(
-          'entry',
-          '=',
-          selectFrom('execution_step')
-            .select('entries')
-            .where('execution_id', '=', execution_id)
-            .where('step_id', '=', step_id),
-        ),
-      ]),
-    )
-    .orderBy('opened_at', 'desc')
-    .orderBy('approval_id')
-    .limit(1_001)
-  return await ctx.db
-    .selectNoFrom([jsonArrayFrom(steps).as('steps'), jsonArrayFrom(approvals).as('approvals')])
-    .executeTakeFirstOrThrow()
-}
+export const findExecutionRecord = together(RECORD, async (ctx: Context, asked: readonly AskedRecord[]) => {
+  const { rows } = await sql<Recorded>`
+    select
+      coalesce((select json_agg(step) from (
+        select step_id, state, entries, tokens from execution_step
+          where execution_id = asked.execution_id order by step_id limit 256) as step), '[]') as steps,
+      coalesce((select json_agg(approval) from (
+        select approval_id, arguments_digest, status, entry from approval
+          where execution_id = asked.execution_id and step_id = asked.step_id
+            and (entry is null and arguments_digest is not distinct from asked.arguments_digest
+              or entry = (select entries from execution_step
+                where execution_id = asked.execution_id and step_id = asked.step_id))
+          order by opened_at desc, approval_id limit 1001) as approval), '[]') as approvals
+      from unnest(${asked.map(one => one.execution_id)}::text[], ${asked.map(one => one.step_id)}::text[],
+          ${asked.map(one => one.arguments_digest)}::text[])
+        with ordinality as asked(execution_id, step_id, arguments_digest, n)
+      order by asked.n limit ${asked.length}`.execute(ctx.db)
+  return rows
+})

@@ -1,6 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { Context } from '../context.ts'
+import { atCommit, together } from './group-commit.ts'
 import type { ExecutionStepTable, ExecutionTable } from './schema-execution.ts'
 
 export type ExecutionRow = Selectable<ExecutionTable>
@@ -29,11 +30,21 @@ const STEP_COLUMNS = ['execution_id', 'step_id', 'state', 'entries', 'tokens', '
 /** An execution with the steps of the version that it is pinned to. */
 export type PinnedExecution = ExecutionRow & { readonly steps: readonly WorkflowStep[] }
 
-/** One execution (primary keys of execution and workflow_version). */
-export async function findExecution(ctx: Context, execution_id: string): Promise<PinnedExecution | undefined> {
-  const row = await pinned(ctx).where('execution.execution_id', '=', execution_id).executeTakeFirst()
-  return row && withSteps(row)
-}
+const READ = 1
+
+/** Executions (primary keys of execution and workflow_version). */
+export const findExecution = together(READ, async (ctx: Context, execution_ids: readonly string[]) => {
+  const rows = await pinned(ctx)
+    .where(sql<boolean>`execution.execution_id = any(${[...execution_ids]}::text[])`)
+    .orderBy('execution.execution_id')
+    .limit(execution_ids.length)
+    .execute()
+  const found = new Map(rows.map(row => [row.execution_id, row]))
+  return execution_ids.map((execution_id): PinnedExecution | undefined => {
+    const row = found.get(execution_id)
+    return row && withSteps(row)
+  })
+})
 
 /** The execution that the same opening made before (index execution_opening). */
 export async function findExecutionByOpening(
@@ -48,18 +59,24 @@ export async function findExecutionByOpening(
   return row && withSteps(row)
 }
 
-/** What counts of it now, held until the transaction ends: mints of one execution come one after the other. */
-export async function lockExecution(
-  tx: Context,
-  execution_id: string,
-): Promise<Pick<ExecutionRow, 'status' | 'expires_at' | 'tokens'> | undefined> {
-  return await tx.db
+const LOCK = 55
+
+/**
+ * What counts of executions now, held until the transaction ends: mints of one execution come one after the other. In
+ * the order of their ids, so that two batches never wait for each other crosswise (primary key).
+ */
+export const lockExecution = together(LOCK, async (tx: Context, execution_ids: readonly string[]) => {
+  const rows = await tx.db
     .selectFrom('execution')
-    .select(['status', 'expires_at', 'tokens'])
-    .where('execution_id', '=', execution_id)
+    .select(['execution_id', 'status', 'expires_at', 'tokens'])
+    .where(sql<boolean>`execution_id = any(${[...execution_ids]}::text[])`)
+    .orderBy('execution_id')
+    .limit(execution_ids.length)
     .forUpdate()
-    .executeTakeFirst()
-}
+    .execute()
+  const found = new Map(rows.map(row => [row.execution_id, row]))
+  return execution_ids.map(execution_id => found.get(execution_id))
+})
 
 /** @returns false where the same opening made one before */
 export async function insertExecution(tx: Context, row: Insertable<ExecutionTable>): Promise<boolean> {
@@ -83,34 +100,46 @@ export async function findExecutionSteps(ctx: Context, execution_id: string): Pr
     .execute()
 }
 
-/** One mint in a step: counts it, enters the step where it is `entered` anew, leaves others. Behind the lock. */
-export async function recordEntry(
-  tx: Context,
-  entry: {
-    execution_id: string
-    step_id: string
-    entry: number
-    how: 'entered' | 'renewed'
-    leaves: readonly string[]
-  },
-  now: Date,
-): Promise<void> {
-  const { execution_id, step_id } = entry
-  await sql`
-    with counted as (
-      update execution set tokens = tokens + 1 where execution_id = ${execution_id}
+const ENTER = 70
+
+type Entry = {
+  readonly execution_id: string
+  readonly step_id: string
+  readonly entry: number
+  readonly how: 'entered' | 'renewed'
+  readonly leaves: readonly string[]
+  readonly now: Date
+}
+
+/**
+ * Mints in steps, one an execution: counts each, enters the step where it is `entered` anew, leaves others. Behind the
+ * executions' locks.
+ */
+export const recordEntry = atCommit(ENTER, (entries: readonly Entry[]) => {
+  const left = entries.flatMap(({ execution_id, leaves }) => leaves.map(step_id => ({ execution_id, step_id })))
+  return sql`
+    with entry as (
+      select * from json_to_recordset(${JSON.stringify(entries)}::json)
+        as row(execution_id text, step_id text, entry integer, how text, now timestamptz)
+    ), counted as (
+      update execution set tokens = execution.tokens + 1 from entry where execution.execution_id = entry.execution_id
     ), left_behind as (
-      update execution_step set state = 'left', left_at = ${now}
-        where execution_id = ${execution_id} and step_id = any(${[...entry.leaves]}::text[]) and state = 'entered'
+      update execution_step set state = 'left', left_at = entry.now
+        from entry, unnest(${left.map(step => step.execution_id)}::text[], ${left.map(step => step.step_id)}::text[])
+          as behind(execution_id, step_id)
+        where entry.execution_id = behind.execution_id and execution_step.execution_id = behind.execution_id
+          and execution_step.step_id = behind.step_id and execution_step.state = 'entered'
+    ), renewed as (
+      update execution_step set tokens = execution_step.tokens + 1
+        from entry
+        where entry.how = 'renewed' and execution_step.execution_id = entry.execution_id
+          and execution_step.step_id = entry.step_id
     )
     insert into execution_step (execution_id, step_id, state, entries, tokens, entered_at)
-      values (${execution_id}, ${step_id}, 'entered', ${entry.entry}, 1, ${now})
+      select execution_id, step_id, 'entered', entry, 1, now from entry where how = 'entered'
       on conflict (execution_id, step_id) do update set
-        state = 'entered', left_at = null, entries = excluded.entries,
-        tokens = case when ${entry.how === 'renewed'} then execution_step.tokens + 1 else 1 end,
-        entered_at = case when ${entry.how === 'renewed'} then execution_step.entered_at else excluded.entered_at end
-  `.execute(tx.db)
-}
+        state = 'entered', left_at = null, entries = excluded.entries, tokens = 1, entered_at = excluded.entered_at`
+})
 
 /** Puts gates in the record because an approval that they guard was granted. Behind the execution's lock. */
 export async function grantGates(

@@ -35,30 +35,27 @@ const COLUMNS = [
   'reject_reason',
 ] as const
 
+export const VALID_COLUMNS = [
+  'registration_id',
+  'version',
+  'checksum',
+  'checksum_profile',
+  'status',
+  'drains_until',
+] as const
+
 /** More versions than anybody registers while one drains; those beyond stop early. */
-const MOST_VALID = 256
+export const MOST_VALID = 256
 
 /** States in which a version counts, waits or drains. */
 export const LIVE = ['pending', 'active', 'draining'] as const
 
-/** The active version and those that still drain, newest first (unique index on client_id, agent_id, version). */
-export async function validRegistrations(
-  ctx: Context,
-  client_id: string,
-  agent_id: string,
+/** Whether a version counts: active, or draining still. */
+export function isValid(
+  { status, drains_until }: Pick<ValidRegistration, 'status' | 'drains_until'>,
   now: Date,
-): Promise<readonly ValidRegistration[]> {
-  return await ctx.db
-    .selectFrom('registration')
-    .select(['registration_id', 'version', 'checksum', 'checksum_profile', 'status', 'drains_until'])
-    .where('client_id', '=', client_id)
-    .where('agent_id', '=', agent_id)
-    .where(eb =>
-      eb.or([eb('status', '=', 'active'), eb.and([eb('status', '=', 'draining'), eb('drains_until', '>', now)])]),
-    )
-    .orderBy('version', 'desc')
-    .limit(MOST_VALID)
-    .execute()
+): boolean {
+  return status === 'active' || (status === 'draining' && drains_until !== null && drains_until > now)
 }
 
 /** One version by its id (primary key). */

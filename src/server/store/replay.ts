@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import type { Context } from '../context.ts'
+import { together } from './group-commit.ts'
 import type { ReplayKind } from './schema.ts'
 
 /** One single use: who signed (client_id or jkt), and until when a copy could still be accepted. */
@@ -9,42 +11,29 @@ export type ReplayClaim = {
   readonly expires_at: Date
 }
 
+/** Asked for together with what a mint rests on (store/standing.ts). */
+const CLAIM = 10
+
 /**
  * Claims single uses inside the caller's transaction; what RETURNING does not name was taken before (RFC 9449
- * section 11.1, RFC 7523 section 3). Sorted, so that two requests never wait for each other crosswise.
- * @returns the kinds that were already taken
+ * section 11.1, RFC 7523 section 3). Sorted, so that two batches never wait for each other crosswise; of two requests of
+ * one batch the first has it. @returns the kinds that were already taken
  */
-export async function claimReplays(tx: Context, claims: readonly ReplayClaim[]): Promise<readonly ReplayKind[]> {
-  if (claims.length === 0) return []
-  const sorted = claims.toSorted(
-    (a, b) => compare(a.kind, b.kind) || compare(a.owner, b.owner) || compare(a.jti, b.jti),
+export const claimReplays = together(CLAIM, async (tx: Context, asked: readonly (readonly ReplayClaim[])[]) => {
+  const claims = asked
+    .flat()
+    .toSorted((a, b) => compare(a.kind, b.kind) || compare(a.owner, b.owner) || compare(a.jti, b.jti))
+  if (claims.length === 0) return asked.map((): readonly ReplayKind[] => [])
+  const { rows } = await sql<Pick<ReplayClaim, 'kind' | 'owner' | 'jti'>>`
+    insert into replay (kind, owner, jti, expires_at)
+      select * from unnest(${claims.map(claim => claim.kind)}::text[], ${claims.map(claim => claim.owner)}::text[],
+        ${claims.map(claim => claim.jti)}::text[], ${claims.map(claim => claim.expires_at)}::timestamptz[])
+      on conflict do nothing returning kind, owner, jti`.execute(tx.db)
+  const fresh = new Set(rows.map(keyOf))
+  return asked.map((own): readonly ReplayKind[] =>
+    own.filter(claim => !fresh.delete(keyOf(claim))).map(({ kind }) => kind),
   )
-  const claimed = await tx.db
-    .insertInto('replay')
-    .values(sorted.map(({ kind, owner, jti, expires_at }) => ({ kind, owner, jti, expires_at })))
-    .onConflict(conflict => conflict.doNothing())
-    .returning(['kind', 'owner', 'jti'])
-    .execute()
-  const fresh = new Set(claimed.map(keyOf))
-  return sorted.filter(claim => !fresh.has(keyOf(claim))).map(claim => claim.kind)
-}
-
-/** Clocks of nodes may differ by this much before a node stops minting (reliability.md R14), and once more for rest. */
-const PURGE_MARGIN_MS = 120_000
-
-/** Removes claims that no node can need any more, a bounded piece at a time (index replay_by_expiry). */
-export async function purgeReplays(ctx: Context): Promise<void> {
-  const dead = ctx.db
-    .selectFrom('replay')
-    .select(['kind', 'owner', 'jti'])
-    .where('expires_at', '<', new Date(ctx.now().getTime() - PURGE_MARGIN_MS))
-    .orderBy('expires_at')
-    .limit(5000)
-  await ctx.db
-    .deleteFrom('replay')
-    .where(eb => eb(eb.refTuple('kind', 'owner', 'jti'), 'in', dead.$asTuple('kind', 'owner', 'jti')))
-    .execute()
-}
+})
 
 function keyOf({ kind, owner, jti }: Pick<ReplayClaim, 'kind' | 'owner' | 'jti'>): string {
   return JSON.stringify([kind, owner, jti])

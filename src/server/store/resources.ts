@@ -4,7 +4,7 @@ import type { ResourceTable } from './schema.ts'
 
 export type Resource = Selectable<ResourceTable>
 
-const COLUMNS = [
+export const RESOURCE_COLUMNS = [
   'resource',
   'scopes',
   'token_profile',
@@ -22,14 +22,18 @@ const COLUMNS = [
 
 /** One resource by its exact identifier, revoked ones too (primary key). */
 export async function findResource(ctx: Context, resource: string): Promise<Resource | undefined> {
-  return await ctx.db.selectFrom('resource').select(COLUMNS).where('resource', '=', resource).executeTakeFirst()
+  return await ctx.db
+    .selectFrom('resource')
+    .select(RESOURCE_COLUMNS)
+    .where('resource', '=', resource)
+    .executeTakeFirst()
 }
 
 /** The first active API that a client introspects for. No index: resources are few, and only signed answers ask. */
 export async function findResourceOfClient(ctx: Context, client_id: string): Promise<Resource | undefined> {
   return await ctx.db
     .selectFrom('resource')
-    .select(COLUMNS)
+    .select(RESOURCE_COLUMNS)
     .where('client_id', '=', client_id)
     .where('status', '=', 'active')
     .orderBy('resource')
@@ -61,7 +65,7 @@ export async function findResources(ctx: Context, resources: readonly string[]):
   if (resources.length === 0) return []
   return await ctx.db
     .selectFrom('resource')
-    .select(COLUMNS)
+    .select(RESOURCE_COLUMNS)
     .where('resource', 'in', resources)
     .orderBy('resource')
     .limit(64)
@@ -72,7 +76,7 @@ export async function findResources(ctx: Context, resources: readonly string[]):
 export async function lockResource(tx: Context, resource: string): Promise<Resource | undefined> {
   return await tx.db
     .selectFrom('resource')
-    .select(COLUMNS)
+    .select(RESOURCE_COLUMNS)
     .where('resource', '=', resource)
     .forUpdate()
     .executeTakeFirst()
@@ -84,7 +88,7 @@ export async function listResources(
   page: { after?: string; limit: number; status?: Resource['status'] | undefined },
 ): Promise<readonly Resource[]> {
   const { after, status } = page
-  let query = ctx.db.selectFrom('resource').select(COLUMNS)
+  let query = ctx.db.selectFrom('resource').select(RESOURCE_COLUMNS)
   query = status === undefined ? query.where('status', '<>', 'deleted') : query.where('status', '=', status)
   if (after !== undefined) query = query.where('resource', '>', after)
   return await query.orderBy('resource').limit(page.limit).execute()

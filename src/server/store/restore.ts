@@ -14,6 +14,7 @@ import {
 import type { Connection } from './database.ts'
 import { inLongSession } from './long-session.ts'
 import { appliedMigrations, migrateToLatest } from './migrate.ts'
+import { openForRestore } from './partition-restore.ts'
 import { endRestoredExecutions, writeRestoreEpoch } from './restore-epoch.ts'
 import type { Database } from './schema.ts'
 import { StartRefused } from './start-refused.ts'
@@ -58,6 +59,7 @@ async function restoreLines(connection: Connection, restore: Restore): Promise<R
     return await session.transaction().execute(async tx => {
       await refuseOtherSchema(tx, header.migration)
       const hash = createHash('sha256').update(`${first.value}\n`, 'utf8')
+      const settle = await openForRestore(tx)
       const count = await loadTables(tx, lines, hash)
       await sql`select setval(pg_get_serial_sequence('revocation', 'seq'),
         (select coalesce(max(seq), 0) + ${SEQ_GAP}::bigint from revocation))`.execute(tx)
@@ -65,6 +67,7 @@ async function restoreLines(connection: Connection, restore: Restore): Promise<R
       await writeRestoreEpoch(tx, { not_before: restore.not_before, backup_created_at })
       await endRestoredExecutions(tx, restore.not_before)
       await restore.complete(tx, header)
+      await settle(restore.not_before)
       return count
     })
   })

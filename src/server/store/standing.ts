@@ -1,129 +1,101 @@
+import { type RawBuilder, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { findStandingRevocation, type RevocationRef } from './revocations.ts'
+import { together } from './group-commit.ts'
+import type { RevocationRef } from './revocations.ts'
+import { isAssigned } from './workflows.ts'
 
-/** Why a mint that was allowed a moment ago is not any more. */
-export type Lapse =
-  | 'revoked'
-  | 'signing_key_revoked'
-  | 'key_revoked'
-  | 'initiator_revoked'
-  | 'client_revoked'
-  | 'client_changed'
-  | 'resource_deleted'
-  | 'agent_not_active'
-  | 'version_not_valid'
-  | 'agent_key_removed'
-  | 'workflow_not_active'
-  | 'workflow_replaced'
+/** A record as it was read: it has not changed while its row has this version; null: there was no row. */
+export type RecordRef = {
+  /** `assignment`: whether a workflow assigns the agent, `yes` or `no`. */
+  readonly kind: 'client' | 'resource' | 'agent' | 'registration' | 'agent_key' | 'workflow' | 'assignment'
+  readonly id: string
+  /** The second half of a key that has two. */
+  readonly part?: string
+  readonly version: string | null
+  /** Of a version that drains. */
+  readonly until?: Date | null
+}
 
 /** What a mint rests on, read again inside the write (protocol.md section 9). */
 export type Standing = {
-  readonly client_id: string
-  /** Of the record by which the client was authenticated and its rights were judged. */
-  readonly client_updated_at: Date | null
-  /** Null for our own two, which nobody can delete. */
-  readonly resource: string | null
-  readonly agent_id: string | null
-  readonly registration_id: string | null
-  /** The agent's registered key in the token; null where the key is the client's own choice, or endorsed. */
-  readonly agent_jkt: string | null
-  /** Of our key that is about to sign. */
-  readonly kid: string
-  /** The workflow and the version of it by which the step was judged. */
-  readonly workflow: { readonly workflow_id: string; readonly version: number } | null
+  readonly records: readonly RecordRef[]
   readonly refs: readonly RevocationRef[]
+  readonly now: Date
 }
+
+/** What does not hold any more of what was decided a moment ago. */
+export type Lost = {
+  readonly changed: boolean
+  /** What an entry matches, the oldest entry first. */
+  readonly revoked: readonly RevocationRef[]
+}
+
+type Changed = { kind: string; id: string; part: string; version: string | null }
+/** `seq`: of an entry that revokes; null: a record that has changed. */
+type Row = Changed & { seq: string | null }
+
+const LAPSE = 10
 
 /**
- * Why this may not be minted now, or undefined. Only behind the gate: then no revocation that has answered is missed.
- * Primary keys serve the joins.
+ * What of this changed or was revoked since it was read. Only behind the gate: then no revocation that has answered is
+ * missed. One statement for all requests of a batch (primary keys; index revocation_standing).
  */
-export async function lapsedStanding(tx: Context, standing: Standing, now: Date): Promise<Lapse | undefined> {
-  const client = await tx.db
-    .selectFrom('client')
-    .select(eb => [
-      'client.status',
-      'client.updated_at',
-      eb
-        .selectFrom('resource')
-        .select('resource.status')
-        .where('resource.resource', '=', standing.resource)
-        .as('resource_status'),
-    ])
-    .where('client.client_id', '=', standing.client_id)
-    .executeTakeFirst()
-  if (client?.status !== 'active') return 'client_revoked'
-  if (client.updated_at?.getTime() !== standing.client_updated_at?.getTime()) return 'client_changed'
-  if (standing.resource !== null && client.resource_status !== 'active') return 'resource_deleted'
-  const entry = await findStandingRevocation(tx, standing.refs, now)
-  if (entry) return lapseOf(entry, standing)
-  if (standing.agent_id === null || standing.registration_id === null) return undefined
-  const version = await tx.db
-    .selectFrom('registration')
-    .innerJoin('agent', join =>
-      join
-        .onRef('agent.client_id', '=', 'registration.client_id')
-        .onRef('agent.agent_id', '=', 'registration.agent_id'),
-    )
-    .select([
-      'agent.status as agent_status',
-      'registration.status',
-      'registration.drains_until',
-      'registration.checksum',
-    ])
-    .where('registration.registration_id', '=', standing.registration_id)
-    .executeTakeFirst()
-  if (version?.agent_status !== 'active') return 'agent_not_active'
-  const draining = version.status === 'draining' && version.drains_until !== null && version.drains_until > now
-  const ended = version.status !== 'active' && !draining
-  if (ended && !(version.status === 'retired' && (await contentCounts(tx, standing, version.checksum)))) {
-    return 'version_not_valid'
-  }
-  const lapsed = await lapsedWorkflow(tx, standing)
-  if (lapsed || standing.agent_jkt === null) return lapsed
-  const key = await tx.db
-    .selectFrom('agent_key')
-    .select('jkt')
-    .where('jkt', '=', standing.agent_jkt)
-    .where('client_id', '=', standing.client_id)
-    .where('agent_id', '=', standing.agent_id)
-    .where('removed_at', 'is', null)
-    .executeTakeFirst()
-  return key ? undefined : 'agent_key_removed'
+export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Standing[]) => {
+  const records = [...new Map(asked.flatMap(one => one.records).map(ref => [keyOf(ref), ref])).values()]
+  const refs = [...new Map(asked.flatMap(one => one.refs).map(ref => [`${ref.kind}|${ref.id}`, ref])).values()]
+  // The earliest of their clocks, so that no entry has ended for one before it has for the other.
+  const now = new Date(Math.min(...asked.map(one => one.now.getTime())))
+  const { rows } = await sql<Row>`
+    ${sql.join(
+      KINDS.map(kind => changedOf(records, kind)),
+      sql` union all `,
+    )}
+    union all
+    select revocation.kind, revocation.id, '', null, revocation.seq
+      from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
+        join revocation on revocation.kind = asked.kind and revocation.id = asked.id
+      where revocation.lifted_at is null and revocation.ends_at > ${now}
+    order by seq limit 10000`.execute(tx.db)
+  const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
+  const revoked = rows.filter(row => row.seq !== null)
+  return asked.map((one): Lost => {
+    const changed = one.records.some(ref => lost.has(keyOf(ref)) || (ref.until && ref.until <= one.now))
+    return { changed, revoked: revokedOf(one.refs, revoked) }
+  })
+})
+
+function revokedOf(refs: readonly RevocationRef[], revoked: readonly Row[]): readonly RevocationRef[] {
+  return revoked.flatMap(row => refs.find(ref => ref.kind === row.kind && ref.id === row.id) ?? [])
 }
 
-/** A key of ours is the server's trouble and not the caller's; the others say what the caller lost. */
-function lapseOf({ kind, id }: RevocationRef, { kid }: Standing): Lapse {
-  if (kind === 'initiator') return 'initiator_revoked'
-  if (kind !== 'key') return 'revoked'
-  return id === kid ? 'signing_key_revoked' : 'key_revoked'
+const own = (column: 'id' | 'part') => sql.ref(`asked.${column}`)
+
+/** Each kind, and how the version of such a record is read now. */
+const KINDS: readonly (readonly [kind: RecordRef['kind'], name: RawBuilder<unknown>, version: RawBuilder<unknown>])[] =
+  [
+    ['client', sql`'client'`, sql`(select xmin::text from client where client_id = asked.id)`],
+    ['resource', sql`'resource'`, sql`(select xmin::text from resource where resource = asked.id)`],
+    ['agent', sql`'agent'`, sql`(select xmin::text from agent where client_id = asked.id and agent_id = asked.part)`],
+    ['registration', sql`'registration'`, sql`(select xmin::text from registration where registration_id = asked.id)`],
+    ['agent_key', sql`'agent_key'`, sql`(select xmin::text from agent_key where jkt = asked.id)`],
+    [
+      'workflow',
+      sql`'workflow'`,
+      sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`,
+    ],
+    ['assignment', sql`'assignment'`, sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
+  ]
+
+function changedOf(records: readonly RecordRef[], [kind, name, version]: (typeof KINDS)[number]) {
+  const refs = records.filter(ref => ref.kind === kind)
+  const ids = refs.map(ref => ref.id)
+  const parts = refs.map(ref => ref.part ?? '')
+  const versions = refs.map(ref => ref.version)
+  return sql`select ${name} as kind, asked.id, asked.part, asked.version, null::bigint as seq
+    from unnest(${ids}::text[], ${parts}::text[], ${versions}::text[]) as asked(id, part, version)
+    where ${version} is distinct from asked.version`
 }
 
-/** A step was judged by one version of its workflow: another may forbid it (primary key). */
-async function lapsedWorkflow(tx: Context, { client_id, workflow }: Standing): Promise<Lapse | undefined> {
-  if (workflow === null) return undefined
-  const row = await tx.db
-    .selectFrom('workflow')
-    .select(['status', 'version'])
-    .where('client_id', '=', client_id)
-    .where('workflow_id', '=', workflow.workflow_id)
-    .executeTakeFirst()
-  if (row?.status !== 'active') return 'workflow_not_active'
-  return row.version === workflow.version ? undefined : 'workflow_replaced'
-}
-
-/**
- * Whether a newer version of the same content counts: a rollback came between the checks of this mint and its write,
- * and must refuse nothing of what it brings back (index registration_live_checksum).
- */
-async function contentCounts(tx: Context, { client_id, agent_id }: Standing, checksum: string): Promise<boolean> {
-  const row = await tx.db
-    .selectFrom('registration')
-    .select('version')
-    .where('client_id', '=', client_id)
-    .where('agent_id', '=', agent_id)
-    .where('checksum', '=', checksum)
-    .where('status', '=', 'active')
-    .executeTakeFirst()
-  return row !== undefined
+function keyOf({ kind, id, part = '', version }: RecordRef | Changed): string {
+  return JSON.stringify([kind, id, part, version])
 }

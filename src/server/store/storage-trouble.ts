@@ -59,5 +59,11 @@ function hasTroubleCode(error: Error): boolean {
   const { code } = error
   if (code === 'ENOENT' || code === 'EACCES') return 'syscall' in error && error.syscall === 'connect'
   if (TROUBLE_SYSTEM.has(code)) return true
+  if (code === '23514') return isMissingPartition(error)
   return /^[0-9A-Z]{5}$/.test(code) && (TROUBLE_STATES.has(code) || TROUBLE_CLASSES.has(code.slice(0, 2)))
+}
+
+/** No partition for a row: the same code as a check constraint, which has a name (PostgreSQL `ExecFindPartition`). */
+function isMissingPartition(error: Error): boolean {
+  return !('constraint' in error && error.constraint !== undefined)
 }

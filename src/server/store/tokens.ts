@@ -1,12 +1,44 @@
-import type { Insertable, Selectable } from 'kysely'
-import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
+import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
+import { atCommit, together } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
 
-/** Records a token before it leaves (index: primary key). */
-export async function insertToken(tx: Context, token: Insertable<TokenTable>): Promise<void> {
-  await tx.db.insertInto('token').values(token).execute()
-}
+const RECORD = 80
+
+/** Records tokens before they leave (index: primary key). */
+export const insertToken = atCommit(RECORD, (tokens: readonly Insertable<TokenTable>[]) => {
+  return sql`
+    insert into token (${sql.join(COLUMNS.map(name => sql.ref(name)))})
+      select ${sql.join(COLUMNS.map(name => sql.ref(name)))}
+        from json_populate_recordset(null::token, ${JSON.stringify(tokens)}::json)`
+})
+
+const COLUMNS = [
+  'jti',
+  'client_id',
+  'sub',
+  'resource',
+  'scope',
+  'token_profile',
+  'kid',
+  'token_type',
+  'jkt',
+  'agent_id',
+  'registration_id',
+  'workflow_id',
+  'workflow_version',
+  'workflow_step',
+  'workflow_state',
+  'execution_id',
+  'parent_jti',
+  'delegation_id',
+  'approval_id',
+  'step_entry',
+  'initiated_by',
+  'revoked_at',
+  'issued_at',
+  'expires_at',
+] as const
 
 export type TokenRow = Pick<
   Selectable<TokenTable>,
@@ -27,9 +59,11 @@ export type TokenRow = Pick<
   | 'expires_at'
 >
 
-/** A token's record by `jti` (index: primary key). */
-export async function findToken(ctx: Context, jti: string): Promise<TokenRow | undefined> {
-  return await ctx.db
+const READ = 1
+
+/** Records of tokens by `jti` (index: primary key). */
+export const findToken = together(READ, async (ctx: Context, jtis: readonly string[]) => {
+  const rows = await ctx.db
     .selectFrom('token')
     .select([
       'jti',
@@ -48,21 +82,10 @@ export async function findToken(ctx: Context, jti: string): Promise<TokenRow | u
       'issued_at',
       'expires_at',
     ])
-    .where('jti', '=', jti)
-    .executeTakeFirst()
-}
-
-/**
- * Removes records of tokens that expired so long ago that nothing delegated from them can live, a bounded piece at a
- * time (index token_by_expiry).
- */
-export async function purgeTokens(ctx: Context): Promise<void> {
-  const before = new Date(ctx.now().getTime() - 2 * EXECUTION_LIFETIME_MAX * 1000)
-  const dead = ctx.db
-    .selectFrom('token')
-    .select('jti')
-    .where('expires_at', '<', before)
-    .orderBy('expires_at')
-    .limit(5000)
-  await ctx.db.deleteFrom('token').where('jti', 'in', dead).execute()
-}
+    .where(sql<boolean>`jti = any(${[...new Set(jtis)]}::text[])`)
+    .orderBy('jti')
+    .limit(jtis.length)
+    .execute()
+  const found = new Map(rows.map(row => [row.jti, row]))
+  return jtis.map((jti): TokenRow | undefined => found.get(jti))
+})

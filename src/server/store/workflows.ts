@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { Context } from '../context.ts'
 import type { WorkflowTable, WorkflowVersionTable } from './schema.ts'
@@ -33,12 +33,40 @@ export async function findActiveWorkflow(
   client_id: string,
   workflow_id: string,
 ): Promise<CountingWorkflow | undefined> {
-  const row = await newestActiveVersions(ctx, client_id)
+  const row = await newestActiveVersions(ctx)
+    .where('workflow.client_id', '=', client_id)
     .select(['workflow_version.version', 'workflow_version.definition'])
     .where('workflow.workflow_id', '=', workflow_id)
     .where('workflow.status', '=', 'active')
     .executeTakeFirst()
   return row && { version: row.version, steps: row.definition.steps }
+}
+
+/** `findActiveWorkflow` of several, each with the transaction that last wrote its row (primary keys). */
+export async function findActiveWorkflows(
+  ctx: Context,
+  names: readonly { readonly client_id: string; readonly workflow_id: string }[],
+): Promise<readonly (CountingWorkflow & { client_id: string; workflow_id: string; row_version: string })[]> {
+  const client_ids = names.map(name => name.client_id)
+  const workflow_ids = names.map(name => name.workflow_id)
+  const rows = await newestActiveVersions(ctx)
+    .select([
+      'workflow.client_id',
+      'workflow.workflow_id',
+      'workflow_version.version',
+      'workflow_version.definition',
+      sql<string>`workflow.xmin::text`.as('row_version'),
+    ])
+    .where(
+      sql<boolean>`(workflow.client_id, workflow.workflow_id) in
+        (select * from unnest(${client_ids}::text[], ${workflow_ids}::text[]))`,
+    )
+    .where('workflow.status', '=', 'active')
+    .orderBy('workflow.client_id')
+    .orderBy('workflow.workflow_id')
+    .limit(names.length)
+    .execute()
+  return rows.map(({ definition, ...row }) => ({ ...row, steps: definition.steps }))
 }
 
 /** The definition that counts, or counted last before the workflow was deregistered or revoked (primary keys). */
@@ -47,28 +75,41 @@ export async function findLastDefinition(
   client_id: string,
   workflow_id: string,
 ): Promise<readonly WorkflowStep[] | undefined> {
-  const row = await newestActiveVersions(ctx, client_id)
+  const row = await newestActiveVersions(ctx)
+    .where('workflow.client_id', '=', client_id)
     .select('workflow_version.definition')
     .where('workflow.workflow_id', '=', workflow_id)
     .executeTakeFirst()
   return row?.definition.steps
 }
 
+type AgentName = { readonly client_id: string; readonly agent_id: string }
+
 /**
- * Whether a step of any workflow of the client is the agent's, in its newest version that was active (primary keys). One
- * that was deregistered or revoked binds its agents too: stopping a workflow must not set them free.
+ * Those of these agents that a step of any workflow of their client is assigned to, in its newest version that was active
+ * (primary keys). One that was deregistered or revoked binds its agents too: stopping a workflow must not set them free.
  */
-export async function agentIsAssigned(ctx: Context, client_id: string, agent_id: string): Promise<boolean> {
-  const row = await newestActiveVersions(ctx, client_id)
-    .select('workflow.workflow_id')
-    .where(sql<boolean>`workflow_version.agent_ids @> ${JSON.stringify([agent_id])}::jsonb`)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
+export async function assignedAgents(ctx: Context, agents: readonly AgentName[]): Promise<readonly AgentName[]> {
+  if (agents.length === 0) return []
+  const { rows } = await sql<AgentName>`
+    select asked.client_id, asked.agent_id
+      from unnest(${agents.map(agent => agent.client_id)}::text[], ${agents.map(agent => agent.agent_id)}::text[])
+        as asked(client_id, agent_id)
+      where ${isAssigned(sql.ref('asked.client_id'), sql.ref('asked.agent_id'))}
+      order by asked.client_id, asked.agent_id limit ${agents.length}`.execute(ctx.db)
+  return rows
 }
 
-/** Of each workflow of a client the version that counts, or counted last. */
-function newestActiveVersions(ctx: Context, client_id: string) {
+/** Whether an agent is one of them, its names given as columns. */
+export function isAssigned(client_id: RawBuilder<unknown>, agent_id: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql`exists (
+    select from workflow join workflow_version using (client_id, workflow_id, version)
+      where workflow.client_id = ${client_id} and workflow_version.status = 'active'
+        and workflow_version.agent_ids @> jsonb_build_array(${agent_id}))`
+}
+
+/** Of each workflow the version that counts, or counted last. */
+function newestActiveVersions(ctx: Context) {
   return ctx.db
     .selectFrom('workflow')
     .innerJoin('workflow_version', join =>
@@ -77,7 +118,6 @@ function newestActiveVersions(ctx: Context, client_id: string) {
         .onRef('workflow_version.workflow_id', '=', 'workflow.workflow_id')
         .onRef('workflow_version.version', '=', 'workflow.version'),
     )
-    .where('workflow.client_id', '=', client_id)
     .where('workflow_version.status', '=', 'active')
 }
 

@@ -1,18 +1,16 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { AuthMethod } from '../../protocol/client.ts'
 import { verifyClientAssertion } from '../../protocol/client-assertion.ts'
-import { isKid, parseCompactJws } from '../../protocol/compact-jws.ts'
 import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { clientIdSchema } from '../../protocol/names.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { ClientCredentials } from '../../protocol/token-request.ts'
-import type { Context } from '../context.ts'
-import { clientKeys } from '../registry/client-keys.ts'
-import { findSecrets } from '../store/client-secrets.ts'
-import { type Client, findClient } from '../store/clients.ts'
+import { type ClientSigner, clientSigners, signersInRecord } from '../registry/client-keys.ts'
+import type { Client } from '../store/clients.ts'
 import type { ReplayClaim } from '../store/replay.ts'
 import { basicCredentials } from './basic-credentials.ts'
+import type { PassContext } from './known-records.ts'
 import type { TokenHttp } from './token-http.ts'
 
 export type AuthenticatedClient = {
@@ -33,7 +31,7 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
  * for every cause, `invalid_token`, and `invalid_request` for two methods at once.
  */
 export async function authenticateClient(
-  ctx: Context,
+  ctx: PassContext,
   http: TokenHttp,
   credentials: ClientCredentials,
   bearerAllowed: boolean,
@@ -44,12 +42,12 @@ export async function authenticateClient(
   if (method !== 'bearer' && client.token_endpoint_auth_method !== method) throw refusal('other_auth_method')
   if (credentials.client_id !== undefined && credentials.client_id !== client.client_id)
     throw refusal('other_client_id')
-  ctx.limits.client(client.client_id, { endpoint: http.endpoint, address: http.origin.address })
+  http.limitClient(client.client_id)
   return authenticated
 }
 
 async function byMethod(
-  ctx: Context,
+  ctx: PassContext,
   http: TokenHttp,
   credentials: ClientCredentials,
   bearerAllowed: boolean,
@@ -69,7 +67,7 @@ async function byMethod(
 }
 
 async function byHeader(
-  ctx: Context,
+  ctx: PassContext,
   http: TokenHttp,
   authorization: string,
   bearerAllowed: boolean,
@@ -85,7 +83,7 @@ async function byHeader(
     case 'bearer': {
       if (!bearerAllowed) throw refusal('bearer_not_accepted')
       const { client_id } = await http.verifyBearer(value)
-      const client = await findClient(ctx, client_id)
+      const client = (await ctx.known.client(client_id))?.client
       if (!client) throw refusal('unknown_client')
       return { client, method: 'bearer', claims: [] }
     }
@@ -100,21 +98,22 @@ async function byHeader(
   }
 }
 
-async function byAssertion(ctx: Context, assertion: string): Promise<AuthenticatedClient> {
+async function byAssertion(ctx: PassContext, assertion: string): Promise<AuthenticatedClient> {
   const found = new Map<string, Client>()
-  const { client_id, jti, expires_at } = await verifyClientAssertion(assertion, {
+  const { client_id, jti, jkt, expires_at } = await verifyClientAssertion(assertion, {
     issuer: ctx.config.issuer,
     now: epochSeconds(ctx.now()),
     notBefore: ctx.notBefore,
-    async lookup(id) {
-      const client = await findClient(ctx, id)
+    async lookup(id, kid) {
+      const client = (await ctx.known.client(id))?.client
       if (!client || (client.jwks === null && client.jwks_uri === null)) return undefined
       found.set(id, client)
-      return { client_id: id, keys: await clientKeys(ctx, client, kidOf(assertion)) }
+      return { client_id: id, keys: await signersOf(ctx, client, kid) }
     },
   })
   const client = found.get(client_id)
   if (!client) throw refusal('unknown_client')
+  ctx.known.relyOnLife({ kind: 'key', id: jkt })
   const claim: ReplayClaim = {
     kind: 'client_assertion',
     owner: client_id,
@@ -124,18 +123,23 @@ async function byAssertion(ctx: Context, assertion: string): Promise<Authenticat
   return { client, method: 'private_key_jwt', claims: [claim] }
 }
 
-/** The key that the assertion names, not verified: only for whether a key set is asked for again. */
-function kidOf(assertion: string): string | undefined {
-  const { kid } = parseCompactJws(assertion).header
-  return isKid(kid) ? kid : undefined
+/**
+ * From memory, a key of the record that was revoked may be among them: whoever signed by it is refused by the write, and
+ * judged again by what the database says.
+ */
+async function signersOf(ctx: PassContext, client: Client, kid: string | undefined): Promise<readonly ClientSigner[]> {
+  const kept = ctx.known.fresh ? undefined : await signersInRecord(client)
+  return kept ?? (await clientSigners(ctx, client, kid))
 }
 
 /** An unknown client costs what a wrong secret costs: the same reads, the same comparison. */
-async function bySecret(ctx: Context, client_id: string, client_secret: string): Promise<Client> {
+async function bySecret(ctx: PassContext, client_id: string, client_secret: string): Promise<Client> {
   const digest = sha256(client_secret)
   const id = clientIdSchema.safeParse(client_id).data ?? ''
-  const client = await findClient(ctx, id)
-  const digests = (await findSecrets(ctx, id, ctx.now())).map(secret => secret.secret_digest)
+  const { client, secrets = [] } = (await ctx.known.client(id)) ?? {}
+  const now = ctx.now()
+  const valid = secrets.filter(({ expires_at }) => expires_at === null || expires_at > now)
+  const digests = valid.map(secret => secret.secret_digest)
   const matches = (digests.length > 0 ? digests : [NOBODYS_DIGEST]).filter(known => timingSafeEqual(known, digest))
   if (client && matches.length > 0) return client
   throw refusal('client_or_secret')

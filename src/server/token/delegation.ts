@@ -1,8 +1,10 @@
 import type { Insertable } from 'kysely'
 import type { Access } from '../../protocol/access.ts'
 import { type Delegation, delegationRefused, verifyDelegation } from '../../protocol/delegation.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { ExecutionLimits } from '../../protocol/execution.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import {
@@ -12,11 +14,12 @@ import {
   lockParent,
   standingAbove,
   type TokenAbove,
-  tokensAbove,
 } from '../store/delegations.ts'
+import { inTurn } from '../store/group-commit.ts'
 import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
 import type { DelegationTable } from '../store/schema-execution.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
+import { type PassContext, Undone } from './known-records.ts'
 
 /** A delegation that holds: what the server's own record of the parent token makes of an assertion. */
 export type ProvenDelegation = {
@@ -60,14 +63,14 @@ type Asked = { readonly client_id: string; readonly agent_id: string; readonly j
  * Row 9 of protocol.md section 6: an assertion against the server's own record of its parent token. Reads only. Throws
  * `delegation_unauthorized`.
  */
-export async function proveDelegation(ctx: Context, assertion: string, asked: Asked): Promise<ProvenDelegation> {
+export async function proveDelegation(ctx: PassContext, assertion: string, asked: Asked): Promise<ProvenDelegation> {
   const { jkt } = asked
   // Without a proof nobody has shown to hold the key that it names.
   if (jkt === undefined) throw delegationRefused('delegation_without_proof')
-  const claims = await verifyDelegation(assertion, ctx.config.issuer)
-  const above = await tokensAbove(ctx, claims.parent_jti)
+  const claims = await verifyOnce(assertion, ctx.config.issuer)
+  const above = await ctx.known.above(claims.parent_jti)
   const refs = refsOf(above)
-  const standing = await standingAbove(ctx, { above, refs, claims })
+  const standing = await ctx.known.standingAbove({ above, refs, claims })
   const { presented_id } = standing
   const now = epochSeconds(ctx.now())
   const { notBefore } = ctx
@@ -93,6 +96,17 @@ export async function proveDelegation(ctx: Context, assertion: string, asked: As
   }
 }
 
+const MOST_VERIFIED = 4096
+const verified = new Map<string, Delegation>()
+
+/** An assertion is presented with each mint, and says the same each time: its times are judged apart. */
+async function verifyOnce(assertion: string, issuer: string): Promise<Delegation> {
+  const name = sha256(`${issuer} ${assertion}`).toString('base64url')
+  const known = verified.get(name) ?? (await verifyDelegation(assertion, issuer))
+  rememberLast(verified, name, known, MOST_VERIFIED)
+  return known
+}
+
 /**
  * In the mint's write, behind the gate: reads again whether anything above it was revoked or suspended, records the
  * first presentation, and counts the children of its parent. @returns why not
@@ -107,17 +121,20 @@ export async function recordDelegation(
   const standing = await standingAbove(tx, { above, refs, claims })
   const lapse = lapseAbove(above, standing, claims, now)
   if (lapse) return delegationRefused(lapse)
+  if (proven.registered_keys !== (standing.keys[0] === above.length)) throw new Undone()
   const { presented_id } = standing
   if (presented_id !== null) return presented_id === claims.digest ? undefined : delegationRefused('delegation_twin')
-  return await recordFirst(tx, proven, { limits, now })
+  return await recordFirst(tx, { proven, limits, now })
 }
 
+type Presented = { readonly proven: ProvenDelegation; readonly limits: ExecutionLimits; readonly now: Date }
+
+const FIRST = 45
+
 /** The first presentation, or one of several at the same time: behind the parent's row it is known which. */
-async function recordFirst(
-  tx: Context,
-  proven: ProvenDelegation,
-  { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
-): Promise<OAuthError | undefined> {
+const recordFirst = inTurn(FIRST, ({ proven }: Presented) => proven.parent.jti, record)
+
+async function record(tx: Context, { proven, limits, now }: Presented): Promise<OAuthError | undefined> {
   const { claims, parent } = proven
   const { iss, jti, digest } = claims
   await lockParent(tx, parent.jti)

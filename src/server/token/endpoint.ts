@@ -13,12 +13,13 @@ import {
 } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
 import { askedOf } from './asked.ts'
-import type { Authorization } from './authorization.ts'
+import type { Authorization, Permitted } from './authorization.ts'
 import { type AuthenticatedClient, authenticateClient } from './client-authentication.ts'
 import { agentGrant } from './grants/agent.ts'
 import { clientCredentialsGrant } from './grants/client-credentials.ts'
 import { tokenExchangeGrant } from './grants/token-exchange.ts'
 import { issue, type PreparedToken, prepareToken } from './issue.ts'
+import { type PassContext, STALE, type Stale, unlessStale, withKnownRecords } from './known-records.ts'
 import { applyPolicy } from './policy.ts'
 import { recordRefusal } from './refusal.ts'
 import { proofClaim, senderConstraint } from './sender-constraint.ts'
@@ -31,23 +32,35 @@ import { unauthenticatedPart } from './unauthenticated.ts'
  */
 export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const stopTimer = ctx.metrics.mintSeconds.startTimer()
-  const { request, proof, authenticated } = await unauthenticatedPart(ctx, http, async () => {
-    const request = parseRequest(http)
-    const proof = await senderConstraint(ctx, http)
-    const bearerAllowed = isAgentRequest(request)
-    return { request, proof, authenticated: await authenticateClient(ctx, http, request.credentials, bearerAllowed) }
+  const sent = await unauthenticatedPart(ctx, http, async () => {
+    return { request: parseRequest(http), proof: await senderConstraint(ctx, http) }
   })
+  const { answer, grant } = await withKnownRecords(ctx, known => pass(known, http, sent))
+  stopTimer({ grant })
+  return answer
+}
+
+type Sent = { readonly request: TokenRequest; readonly proof: DpopProof | undefined }
+type Minted = { readonly answer: TokenAnswer; readonly grant: Permitted['grant'] }
+
+/** One pass with what is known: a token, a refusal, or `stale` where something that is kept in memory has changed. */
+async function pass(ctx: PassContext, http: TokenHttp, { request, proof }: Sent): Promise<Minted | Stale> {
+  const bearerAllowed = isAgentRequest(request)
+  const authenticated = await unauthenticatedPart(ctx, http, () => {
+    return unlessStale(ctx, authenticateClient(ctx, http, request.credentials, bearerAllowed))
+  })
+  if (authenticated === STALE) return STALE
   const claims = [...authenticated.claims, ...(proof ? [proofClaim(proof)] : [])]
   const decision = await decide(ctx, http, request, authenticated, proof)
   if (decision instanceof OAuthError) {
+    if (ctx.known.mayBeStale()) return STALE
     const agent_id = agentIdSchema.safeParse(isAgentRequest(request) ? request.agent_id : undefined).data ?? null
     const client_id = authenticated.client.client_id
     const asked = await askedOf(ctx, request, authenticated.client, proof)
     throw await recordRefusal(ctx, { error: decision, claims, client_id, agent_id, asked, origin: http.origin })
   }
   const answer = await issue(ctx, decision, claims, http.origin)
-  stopTimer({ grant: decision.permitted.grant })
-  return answer
+  return answer === STALE ? STALE : { answer, grant: decision.permitted.grant }
 }
 
 function parseRequest(http: TokenHttp): TokenRequest {
@@ -58,7 +71,7 @@ function parseRequest(http: TokenHttp): TokenRequest {
 
 /** Everything between authentication and the write: a token to issue, or why not. Reads only. */
 async function decide(
-  ctx: Context,
+  ctx: PassContext,
   http: TokenHttp,
   request: TokenRequest,
   authenticated: AuthenticatedClient,
@@ -99,7 +112,7 @@ function checkClientMayAsk(
 }
 
 async function authorizeGrant(
-  ctx: Context,
+  ctx: PassContext,
   http: TokenHttp,
   request: TokenRequest,
   { client }: AuthenticatedClient,

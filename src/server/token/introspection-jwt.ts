@@ -1,8 +1,8 @@
-import { CompactSign } from 'jose'
 import type { SigningAlg } from '../../protocol/resource.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
+import { signCompact } from '../keys/sign-compact.ts'
 import { standingRevocation } from '../store/revocations.ts'
 import { signingKeyRevoked } from './lapse-refusal.ts'
 
@@ -37,7 +37,7 @@ export async function signIntrospection(
   ctx: Context,
   answer: { client_id: string; alg: SigningAlg; body: Readonly<Record<string, unknown>> },
 ): Promise<string> {
-  const { kid, alg, key } = await trustedSigner(ctx, answer.alg)
+  const signer = await trustedSigner(ctx, answer.alg)
   const iat = epochSeconds(ctx.now())
   const claims = {
     iss: ctx.config.issuer,
@@ -46,9 +46,7 @@ export async function signIntrospection(
     exp: iat + LIFETIME,
     token_introspection: answer.body,
   }
-  return await new CompactSign(Buffer.from(JSON.stringify(claims)))
-    .setProtectedHeader({ alg, typ: INTROSPECTION_JWT.replace('application/', ''), kid })
-    .sign(key)
+  return await signCompact(signer, INTROSPECTION_JWT.replace('application/', ''), claims)
 }
 
 /** No record of it passes the gate, so that its key is looked up here. */

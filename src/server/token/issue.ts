@@ -1,26 +1,27 @@
-import { CompactSign } from 'jose'
 import type { AccessTokenClaims } from '../../protocol/claims.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import { grantedDetails } from '../../protocol/workflow-request.ts'
 import { auditTokenIssued, type Origin } from '../audit/events.ts'
-import { type Context, transaction } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
-import { enterGateShared } from '../store/gate.ts'
+import { signCompact } from '../keys/sign-compact.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
-import { lapsedStanding } from '../store/standing.ts'
+import type { ReplayKind } from '../store/schema.ts'
+import { type Lost, lapseOf } from '../store/standing.ts'
 import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
-import type { Permitted } from './authorization.ts'
+import type { Endorsement, Permitted } from './authorization.ts'
 import { accessTokenClaims } from './claims.ts'
 import { recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
-import { lapseRefusal, SIGNING_KEY_REVOKED } from './lapse-refusal.ts'
+import { type PassContext, STALE, type Stale, Undone, unlessUndone } from './known-records.ts'
+import { lapseRefusal } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
-import { recordOf, standingOf } from './token-record.ts'
+import { aloneOf, recordOf, standingOf } from './token-record.ts'
 import { checkTokenSize } from './token-size.ts'
 import { shownWorkflowId } from './workflow-name.ts'
 
@@ -52,15 +53,28 @@ function claimsOf(ctx: Context, permitted: Permitted, token: { iat: number; jti:
  * Throws OAuthError where the write itself refuses; that refusal is recorded in the same transaction.
  */
 export async function issue(
-  ctx: Context,
+  ctx: PassContext,
   token: PreparedToken,
   replays: readonly ReplayClaim[],
   origin: Origin,
-): Promise<TokenAnswer> {
-  const written = await transaction(ctx, tx => write(tx, token, replays, origin))
+): Promise<TokenAnswer | Stale> {
+  const rests = standingOf(token, ctx.known.rests())
+  const written = await unlessUndone(
+    ctx.commits.write(
+      ctx,
+      async tx => {
+        const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
+        // What is read from the database now says what it is that changed; nothing of this is left behind.
+        if (lost.changed || (lost.revoked.length > 0 && ctx.known.mayBeStale())) throw new Undone()
+        return await write(tx, token, { lost, taken, replays, origin })
+      },
+      aloneOf(token),
+    ),
+  )
+  if (written === STALE) return STALE
   if (written instanceof OAuthError) {
     // The node that met a revoked key of ours must not meet it again.
-    if (written.reason === SIGNING_KEY_REVOKED) await ctx.keys.refresh()
+    if (written.reason === 'signing_key_revoked') await ctx.keys.refresh()
     throw written
   }
   const { permitted, claims } = written
@@ -68,7 +82,7 @@ export async function issue(
   ctx.metrics.mints.inc({ grant: permitted.grant, token_profile: permitted.target.token_profile })
   return {
     body: {
-      access_token: await sign(written),
+      access_token: await signCompact(written.signer, headerOf(written).typ, claims),
       ...(permitted.exchanged && { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }),
       token_type: permitted.token_type,
       expires_in: permitted.lifetime,
@@ -80,19 +94,19 @@ export async function issue(
   }
 }
 
+type Read = { readonly lost: Lost; readonly taken: readonly ReplayKind[] }
+
 /** @returns the token as it was recorded: the step that it enters was judged again behind the execution's lock */
 async function write(
   tx: Context,
   token: PreparedToken,
-  replays: readonly ReplayClaim[],
-  origin: Origin,
+  { lost, taken, replays, origin }: Read & { replays: readonly ReplayClaim[]; origin: Origin },
 ): Promise<PreparedToken | OAuthError> {
-  await enterGateShared(tx)
   const { client, agent } = token.permitted
   const checked =
-    replayRefusal(await claimReplays(tx, replays)) ??
-    lapseRefusal(await lapsedStanding(tx, standingOf(token), token.issued_at), agent !== undefined) ??
-    (agent && (await admitEndorsedKey(tx, client, agent, token.issued_at))) ??
+    replayRefusal(taken) ??
+    lapseRefusal(lost.revoked[0], token.signer.kid, agent !== undefined) ??
+    (agent?.endorsement && (await admitEndorsedKey(tx, endorsedOf(token, agent.endorsement)))) ??
     (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
   const entered = checked ?? (await enter(tx, token))
   const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
@@ -106,6 +120,10 @@ async function write(
   const { jti } = claims
   await auditTokenIssued(tx, { ...event, execution_id, jti, sub: permitted.sub, details: issuedDetails(entered) })
   return entered
+}
+
+function endorsedOf({ permitted, issued_at }: PreparedToken, endorsement: Endorsement) {
+  return { client: permitted.client, agent_id: permitted.agent?.agent_id ?? '', endorsement, now: issued_at }
 }
 
 function delegationRules({ permitted, issued_at }: PreparedToken) {
@@ -154,10 +172,4 @@ function issuedDetails({ permitted, claims, signer }: PreparedToken): Readonly<R
 function headerOf({ permitted, signer }: Pick<PreparedToken, 'permitted' | 'signer'>) {
   const typ = permitted.target.token_profile === 'draft' ? 'JWT' : 'at+jwt'
   return { alg: signer.alg, typ, kid: signer.kid }
-}
-
-async function sign(token: PreparedToken): Promise<string> {
-  return await new CompactSign(Buffer.from(JSON.stringify(token.claims)))
-    .setProtectedHeader(headerOf(token))
-    .sign(token.signer.key)
 }

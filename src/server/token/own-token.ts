@@ -1,9 +1,12 @@
 import { type AccessTokenClaims, accessTokenClaimsSchema } from '../../protocol/claims.ts'
 import { parseCompactJws } from '../../protocol/compact-jws.ts'
+import { sha256 } from '../../protocol/digest.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import { verifyCompactJws } from '../../protocol/verify-jws.ts'
 import type { Context } from '../context.ts'
+import type { Verifier } from '../keys/keyring.ts'
 import { findToken, type TokenRow } from '../store/tokens.ts'
 
 /** A token that we signed, recorded and that has not expired. Whether it was revoked is another question. */
@@ -28,13 +31,27 @@ async function recorded(ctx: Context, claims: AccessTokenClaims): Promise<OwnTok
   return record?.client_id === claims.client_id ? { claims, record } : undefined
 }
 
+/** What held once by a key holds again: of the same text the same claims (RFC 7515 section 5.2). */
+async function readOnce(token: string, { alg, key }: Verifier): Promise<AccessTokenClaims | undefined> {
+  const known = read.get(key) ?? new Map<string, AccessTokenClaims>()
+  read.set(key, known)
+  const digest = sha256(token).toString('base64url')
+  const claims = known.get(digest)
+  if (claims) return claims
+  const { payload } = await verifyCompactJws(token, key, { alg, typ: ['at+jwt', 'JWT'] })
+  const parsed = accessTokenClaimsSchema.safeParse(payload).data
+  if (parsed) rememberLast(known, digest, parsed, MOST_READ)
+  return parsed
+}
+
+const MOST_READ = 4096
+const read = new WeakMap<CryptoKey, Map<string, AccessTokenClaims>>()
+
 async function verifiedClaims(ctx: Context, token: string): Promise<AccessTokenClaims | undefined> {
   try {
     const { kid } = parseCompactJws(token).header
     const verifier = typeof kid === 'string' ? await ctx.keys.verifier(kid) : undefined
-    if (!verifier) return undefined
-    const { payload } = await verifyCompactJws(token, verifier.key, { alg: verifier.alg, typ: ['at+jwt', 'JWT'] })
-    return accessTokenClaimsSchema.safeParse(payload).data
+    return verifier && (await readOnce(token, verifier))
   } catch (error) {
     if (error instanceof OAuthError) return undefined
     throw error

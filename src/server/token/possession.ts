@@ -3,9 +3,10 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { statementRefused } from '../../protocol/key-statement.ts'
 import type { Context } from '../context.ts'
 import { readKeyStatement } from '../registry/key-statements.ts'
-import { type AgentKey, type AgentKeyRow, findAgentKey, findAgentKeys } from '../store/agent-keys.ts'
+import { type AgentKey, type AgentKeyRow, findAgentKeys } from '../store/agent-keys.ts'
 import type { Client } from '../store/clients.ts'
 import type { AgentAuthorization } from './authorization.ts'
+import type { PassContext } from './known-records.ts'
 
 type Sent = { readonly proof: DpopProof | undefined; readonly key_statement: string | undefined }
 type Possession = Pick<AgentAuthorization, 'key' | 'endorsement'>
@@ -16,7 +17,7 @@ type Possession = Pick<AgentAuthorization, 'key' | 'endorsement'>
  * without the statement such a key mints nothing. Reads only. Throws `invalid_dpop_proof` (`agent_key_mismatch`).
  */
 export async function provePossession(
-  ctx: Context,
+  ctx: PassContext,
   client: Client,
   agent_id: string,
   { proof, key_statement }: Sent,
@@ -25,7 +26,7 @@ export async function provePossession(
     if (key_statement === undefined && client.policies.agent_proof === 'optional') return { key: 'none' }
     throw notAdmitted('proof_required')
   }
-  const bound = await findAgentKey(ctx, proof.jkt)
+  const bound = await ctx.known.agentKey(proof.jkt)
   const isOurs = !bound || (bound.client_id === client.client_id && bound.agent_id === agent_id)
   if (!isOurs || (bound && bound.removed_at !== null)) throw notAdmitted('agent_key_mismatch')
   // A statement that is sent must hold, also where it is not needed.
@@ -37,9 +38,13 @@ export async function provePossession(
 }
 
 /** The one registered key of the agent, which a draft token without a proof carries. Throws `invalid_dpop_proof`. */
-export async function onlyRegisteredKey(ctx: Context, client_id: string, agent_id: string): Promise<AgentKey> {
+export async function onlyRegisteredKey(ctx: PassContext, client_id: string, agent_id: string): Promise<AgentKey> {
   const [only, ...others] = await findAgentKeys(ctx, client_id, agent_id)
-  if (only && others.length === 0) return only
+  if (only && others.length === 0) {
+    // The write must find it as it is now.
+    await ctx.known.agentKey(only.jkt)
+    return only
+  }
   throw new OAuthError('invalid_dpop_proof', 'Without a proof the agent needs exactly one registered key.', {
     ajwt_error: 'agent_key_mismatch',
     reason: 'no_single_key',

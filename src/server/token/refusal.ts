@@ -1,6 +1,6 @@
 import { OAuthError } from '../../protocol/errors.ts'
 import { auditTokenRefused, type Origin } from '../audit/events.ts'
-import { type Context, transaction } from '../context.ts'
+import type { Context } from '../context.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
 import type { ReplayKind } from '../store/schema.ts'
 import type { Asked } from './asked.ts'
@@ -20,7 +20,7 @@ export type Refusal = {
  * @returns the refusal to answer with
  */
 export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAuthError> {
-  return await transaction(ctx, async tx => {
+  return await ctx.commits.write(ctx, async tx => {
     const error = replayRefusal(await claimReplays(tx, refusal.claims)) ?? refusal.error
     await auditRefusal(tx, { ...refusal, error })
     return error

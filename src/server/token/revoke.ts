@@ -18,7 +18,15 @@ import { unauthenticatedPart } from './unauthenticated.ts'
 export async function revokeToken(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const { token, authenticated } = await unauthenticatedPart(ctx, http, async () => {
     const { token, credentials } = readTokenParameter(http.body)
-    return { token, authenticated: await authenticateClient(ctx, http, credentials, false) }
+    return {
+      token,
+      authenticated: await authenticateClient(
+        { ...ctx, known: ctx.records.known(ctx, true) },
+        http,
+        credentials,
+        false,
+      ),
+    }
   })
   const own = await readRevocableToken(ctx, token)
   const { client_id } = authenticated.client

@@ -2,10 +2,15 @@ import { equalConstantTime } from '../../protocol/digest.ts'
 import { type DpopProof, verifyDpopProof } from '../../protocol/dpop.ts'
 import { isValidNonce } from '../../protocol/dpop-nonce.ts'
 import { OAuthError } from '../../protocol/errors.ts'
+import { rememberProofKeys } from '../../protocol/proof-keys.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { ReplayClaim } from '../store/replay.ts'
 import type { TokenHttp } from './token-http.ts'
+
+/** As many agents as are at work at a node. */
+const PROOF_KEYS = 4096
+const keys = rememberProofKeys(PROOF_KEYS)
 
 /**
  * The key the caller proved to hold, if any: form, signature, freshness and a nonce that is sent (RFC 9449 section 5;
@@ -15,7 +20,7 @@ import type { TokenHttp } from './token-http.ts'
 export async function senderConstraint(ctx: Context, http: TokenHttp): Promise<DpopProof | undefined> {
   if (http.dpop === undefined) return undefined
   const now = epochSeconds(ctx.now())
-  const proof = await verifyDpopProof(http.dpop, { htm: 'POST', htu: http.htu, now, notBefore: ctx.notBefore })
+  const proof = await verifyDpopProof(http.dpop, { htm: 'POST', htu: http.htu, now, notBefore: ctx.notBefore, keys })
   // Nobody on the way changes what a caller asks for, where the caller's proof names it.
   if (proof.bd !== undefined && !equalConstantTime(proof.bd, http.bodyDigest)) {
     throw new OAuthError('invalid_dpop_proof', 'The proof names another body.', { reason: 'bd_mismatch' })

@@ -6,16 +6,15 @@ import type { ExecutionLimits } from '../../protocol/execution.ts'
 import { agentSubject } from '../../protocol/names.ts'
 import type { AgentGrantRequest } from '../../protocol/token-request.ts'
 import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
-import type { Context } from '../context.ts'
 import { newExecution, openingDigest } from '../registry/execution-opening.ts'
 import { type AskedStep, type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
-import { type ExecutionRecord, stepGraph } from '../registry/step-record.ts'
+import { stepGraph } from '../registry/step-record.ts'
 import type { Client } from '../store/clients.ts'
-import { findExecutionRecord } from '../store/execution-record.ts'
-import { findExecution, findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
+import type { AskedRecord, Recorded } from '../store/execution-record.ts'
+import { findExecutionByOpening, type PinnedExecution } from '../store/executions.ts'
 import type { ExecutionTable } from '../store/schema-execution.ts'
-import { findActiveWorkflow } from '../store/workflows.ts'
 import type { ProvenDelegation } from './delegation.ts'
+import type { PassContext } from './known-records.ts'
 import type { ForeignSubject } from './subject-token.ts'
 
 /** A step that may be entered, as far as was read: judged again, and entered, by the mint's write. */
@@ -50,7 +49,7 @@ type Sent = {
  * that the same user token opened, or is to open one at an entry step. Reads only. Throws `workflow_step_unauthorized`,
  * and `delegation_unauthorized` for another initiator or an assertion of another execution.
  */
-export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry> {
+export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEntry> {
   const execution = await namedExecution(ctx, sent)
   if (!execution) return await prepareOpening(ctx, sent)
   const { workflow, initiator } = sent
@@ -67,7 +66,7 @@ export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry>
     graph: stepGraph(execution.steps),
     limits,
     nodes: execution.tokens,
-    ...(await readRecord(ctx, execution_id, workflow)),
+    ...recordOf(await ctx.known.executionRecord(askedRecord(execution_id, workflow))),
   }
   return {
     ...{ execution_id, workflow_version, limits, expires_at, initiated_by, access, intent_digest, asked },
@@ -77,16 +76,13 @@ export async function prepareEntry(ctx: Context, sent: Sent): Promise<StepEntry>
 }
 
 /** What the server has recorded of an execution, and the approvals of one of its steps. */
-export async function readRecord(
-  ctx: Context,
-  execution_id: string,
-  { workflow_step: step_id, arguments_digest }: WorkflowRequest,
-): Promise<Pick<AskedStep, 'approvals'> & { readonly record: ExecutionRecord }> {
-  const { steps, approvals } = await findExecutionRecord(ctx, execution_id, {
-    step_id,
-    arguments_digest: arguments_digest ?? null,
-  })
+export function recordOf({ steps, approvals }: Recorded): Pick<AskedStep, 'approvals' | 'record'> {
   return { record: new Map(steps.map(step => [step.step_id, step])), approvals }
+}
+
+export function askedRecord(execution_id: string, workflow: WorkflowRequest): AskedRecord {
+  const { workflow_step: step_id, arguments_digest = null } = workflow
+  return { execution_id, step_id, arguments_digest }
 }
 
 /** Why nothing is minted in an execution any more, or undefined. */
@@ -100,11 +96,11 @@ export function endedExecution(
   return undefined
 }
 
-async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution | undefined> {
+async function namedExecution(ctx: PassContext, sent: Sent): Promise<PinnedExecution | undefined> {
   const { client, agent_id, initiator, workflow, delegation } = sent
   const { execution_id = delegation?.parent.execution_id ?? undefined } = workflow
   if (execution_id !== undefined) {
-    const execution = await findExecution(ctx, execution_id)
+    const execution = await ctx.known.execution(execution_id)
     if (!execution) throw unknownExecution()
     return execution
   }
@@ -112,11 +108,11 @@ async function namedExecution(ctx: Context, sent: Sent): Promise<PinnedExecution
   return await findExecutionByOpening(ctx, client.client_id, openingDigest(initiator, { ...workflow, agent_id }))
 }
 
-async function prepareOpening(ctx: Context, sent: Sent): Promise<StepEntry> {
+async function prepareOpening(ctx: PassContext, sent: Sent): Promise<StepEntry> {
   const { client, agent_id, initiator, workflow } = sent
   const { client_id } = client
   const { workflow_id } = workflow
-  const active = await findActiveWorkflow(ctx, client_id, workflow_id)
+  const active = await ctx.known.workflow(client_id, workflow_id)
   if (!active) throw refusal('The client has no workflow of this workflow_id.', 'unknown_workflow')
   const { limits } = client.policies
   const asked: AskedStep = {

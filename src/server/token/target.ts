@@ -2,8 +2,8 @@ import { type Access, grants } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import { TOKEN_LIFETIME_DEFAULT } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import { findResource } from '../store/resources.ts'
 import type { Target } from './authorization.ts'
+import type { PassContext } from './known-records.ts'
 
 /** One sentence for every cause: nobody learns from it which resources there are (attack 92). */
 export const UNKNOWN_TARGET =
@@ -31,13 +31,13 @@ export function ownTarget(ctx: Context, resource: string): Target | undefined {
  * only, one tied to an approval for a step that requires one. Throws `invalid_target`, `invalid_scope`.
  */
 export async function registeredTarget(
-  ctx: Context,
+  ctx: PassContext,
   resource: string,
   scope: readonly string[],
   ceilings: readonly Access[],
   step: { readonly requires_approval: boolean } | undefined,
 ): Promise<Target> {
-  const found = await findResource(ctx, resource)
+  const found = await ctx.known.resource(resource)
   const known = found?.status === 'active' && ceilings.every(access => access.some(pair => pair.resource === resource))
   if (!found || !known) throw unknownTarget()
   for (const name of scope) {

@@ -1,8 +1,8 @@
 import type { Insertable } from 'kysely'
 import { revocationRefs } from '../store/revocations.ts'
 import type { TokenTable } from '../store/schema-token.ts'
-import type { Standing } from '../store/standing.ts'
 import type { PreparedToken } from './issue.ts'
+import type { Rests } from './known-records.ts'
 
 /** The row a token leaves behind: enough to introspect, revoke and explain it, never the token itself. */
 export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken): Insertable<TokenTable> {
@@ -34,35 +34,26 @@ export function recordOf({ permitted, claims, signer, issued_at }: PreparedToken
   }
 }
 
-/** What the token rests on, each of which may be revoked while it is signed. */
-export function standingOf(token: PreparedToken): Standing {
-  const { agent, client, jkt, sub, target } = token.permitted
-  const agent_id = agent?.agent_id ?? null
-  const registration_id = agent?.registration_id ?? null
-  return {
-    client_id: client.client_id,
-    client_updated_at: client.updated_at,
-    resource: target.kind === 'registered' ? target.resource : null,
-    agent_id,
-    registration_id,
-    // An endorsed key is bound, and its signer read again, by the write itself.
-    agent_jkt: (agent && !agent.endorsement && jkt) || null,
-    kid: token.signer.kid,
-    // An execution is pinned to its version, and ends with its workflow: only what opens one rests on the newest.
-    workflow: agent?.entry && !agent.entry.opening ? null : (agent?.workflow ?? null),
-    refs: [
-      ...(agent?.endorsement ? [{ kind: 'key' as const, id: agent.endorsement.signer.jkt }] : []),
-      ...revocationRefs({
-        jti: token.claims.jti,
-        client_id: client.client_id,
-        sub,
-        kid: token.signer.kid,
-        jkt: jkt ?? null,
-        agent_id,
-        registration_id,
-        execution_id: agent?.intent.execution_id ?? null,
-        initiated_by: agent?.intent.initiated_by ?? null,
-      }),
-    ],
-  }
+/** What the token rests on, each of which may be revoked or changed while it is written. */
+export function standingOf({ permitted, claims, signer }: PreparedToken, rests: Rests): Rests {
+  const { agent, client, jkt = null, sub } = permitted
+  const { agent_id = null, registration_id = null, endorsement } = agent ?? {}
+  const { execution_id = null, initiated_by = null } = agent?.intent ?? {}
+  const named = { client_id: client.client_id, agent_id, registration_id, execution_id, initiated_by }
+  const refs = [
+    ...rests.refs,
+    ...(endorsement ? [{ kind: 'key' as const, id: endorsement.signer.jkt }] : []),
+    ...revocationRefs({ ...named, jti: claims.jti, sub, kid: signer.kid, jkt }),
+  ]
+  return { records: rests.records, refs }
+}
+
+/** The execution of a token: what is judged behind the lock of its row is written before the next one is judged. */
+export function aloneOf({ permitted }: PreparedToken): readonly string[] {
+  const { entry } = permitted.agent ?? {}
+  const opening = entry?.opening?.opening
+  return [
+    ...(entry ? [`execution ${entry.execution_id}`] : []),
+    ...(opening ? [`opening ${opening.toString('base64url')}`] : []),
+  ]
 }

@@ -10,6 +10,7 @@ import { adminClientRoutes } from './clients.ts'
 import { adminConsoleRoutes } from './console.ts'
 import { adminExecutionRoutes } from './executions.ts'
 import { adminExplainRoute } from './explain.ts'
+import { adminKeyRoutes } from './keys.ts'
 import { adminOwnerRoutes } from './owners.ts'
 import { adminResourceChangeRoutes, adminResourceRoutes } from './resources.ts'
 import { adminRevocationRoutes } from './revocations.ts'
@@ -32,6 +33,7 @@ export async function adminRoutes(app: App, { ctx }: { ctx: Context }): Promise<
   await app.register(adminApprovalRoutes, { ctx })
   await app.register(adminWebhookRoutes, { ctx })
   await app.register(adminRevocationRoutes, { ctx })
+  await app.register(adminKeyRoutes, { ctx })
   await app.register(adminShimReleaseRoutes, { ctx })
   await app.register(adminTrustedIssuerRoutes, { ctx })
   await app.register(adminTrustedIssuerChangeRoutes, { ctx })

@@ -4,15 +4,15 @@ import { OAuthError } from '../../../protocol/errors.ts'
 import { TOKEN_EXCHANGE_GRANT } from '../../../protocol/grant-types.ts'
 import { agentSubject, bareId } from '../../../protocol/names.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
-import type { Context } from '../../context.ts'
 import { checkShim } from '../../registry/shim-releases.ts'
-import { type Agent, findAgent } from '../../store/agents.ts'
+import type { Agent } from '../../store/agents.ts'
 import type { Client } from '../../store/clients.ts'
-import { validRegistrations } from '../../store/registrations.ts'
+import { isValid } from '../../store/registrations.ts'
 import type { AgentAuthorization, Authorization } from '../authorization.ts'
 import type { ProvenDelegation } from '../delegation.ts'
 import { type Initiation, readInitiation } from '../initiation.ts'
 import { intentOf } from '../intent.ts'
+import type { PassContext } from '../known-records.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
 import { assertedChain, recordedChain } from './chain.ts'
@@ -30,22 +30,27 @@ type Sent = {
  * step, delegation, audience and scope. Reads only.
  */
 export async function agentGrant(
-  ctx: Context,
+  ctx: PassContext,
   request: AgentGrantRequest,
   client: Client,
   sent: Sent,
 ): Promise<Authorization> {
   const { client_id, policies } = client
   const { proof } = sent
-  const { agent, version } = await provenAgent(ctx, request, client, sent.address)
+  const { agent, version, assigned } = await provenAgent(ctx, request, client, sent.address)
   const { agent_id } = agent
   const possession = await provePossession(ctx, client, agent_id, { proof, key_statement: request.key_statement })
   const shim = await checkShim(ctx, client, sent.shim)
   const initiation = await readInitiation(ctx, request, client, proof)
   const read = await readDelegation(ctx, request, { client, agent_id, jkt: proof?.jkt })
-  const step = await authorizeStep(ctx, { request, client, agent, initiator: initiation?.user, ...read }).catch(
-    refusedOver(read.refused),
-  )
+  const step = await authorizeStep(ctx, {
+    request,
+    client,
+    agent,
+    assigned,
+    initiator: initiation?.user,
+    ...read,
+  }).catch(refusedOver(read.refused))
   const delegation = delegationOf(read, initiation)
   const chain = recordedChain(request, delegation?.chain ?? [agentSubject(client_id, agent_id)], policies)
   const believed = policies.workflow_state === 'asserted' && !delegation
@@ -90,15 +95,17 @@ export async function agentGrant(
 
 /** Rows 4 and 5: an active agent of this client, and the version that its checksum names. */
 async function provenAgent(
-  ctx: Context,
+  ctx: PassContext,
   request: AgentGrantRequest,
   { client_id }: Client,
   address: string,
 ): Promise<{
   readonly agent: Agent
   readonly version: Pick<AgentAuthorization, 'registration_id' | 'version' | 'checksum'>
+  readonly assigned: boolean
 }> {
-  const agent = await findAgent(ctx, client_id, request.agent_id)
+  const record = await ctx.known.agent({ client_id, agent_id: request.agent_id })
+  const agent = record?.agent
   if (agent?.status !== 'active') {
     throw new OAuthError('unknown_agent', 'The client has no active agent of this agent_id; register it first.', {
       ajwt_error: 'unknown_agent',
@@ -108,16 +115,19 @@ async function provenAgent(
   // Where a client's key was stolen, its thief must not find out by trying what the agent is made of.
   const name = agentSubject(client_id, agent.agent_id)
   ctx.limits.checksums.check(name, address)
-  const versions = await validRegistrations(ctx, client_id, agent.agent_id, ctx.now())
-  const found = versions.find(candidate => checksumsEqual(candidate.checksum, request.computed_checksum))
+  const now = ctx.now()
+  const found = record?.registrations.find(({ value }) => {
+    return isValid(value, now) && checksumsEqual(value.checksum, request.computed_checksum)
+  })
   if (!found) {
     ctx.limits.checksums.wrong(name, address, request.computed_checksum)
     throw new OAuthError('agent_checksum_mismatch', 'The checksum is not that of a valid version of the agent.', {
       ajwt_error: 'agent_checksum_mismatch',
     })
   }
-  const { registration_id, version, checksum } = found
-  return { agent, version: { registration_id, version, checksum } }
+  const { registration_id, version, checksum, drains_until: until } = found.value
+  ctx.known.relyOn({ kind: 'registration', id: registration_id, version: found.version, until })
+  return { agent, version: { registration_id, version, checksum }, assigned: record?.assigned === true }
 }
 
 /** Row 9: a delegation that was refused is so only here; a subject token of ours must be the parent of one. */

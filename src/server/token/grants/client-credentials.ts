@@ -2,10 +2,10 @@ import { grants } from '../../../protocol/access.ts'
 import type { DpopProof } from '../../../protocol/dpop.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { ClientCredentialsRequest } from '../../../protocol/token-request.ts'
-import type { Context } from '../../context.ts'
 import type { Client } from '../../store/clients.ts'
 import type { Authorization } from '../authorization.ts'
 import { checkClientProofKey } from '../client-proof-key.ts'
+import type { PassContext } from '../known-records.ts'
 import { ownTarget, registeredTarget, scopeRefused, unknownTarget } from '../target.ts'
 
 /**
@@ -13,7 +13,7 @@ import { ownTarget, registeredTarget, scopeRefused, unknownTarget } from '../tar
  * in the client's access that has these scopes. The proof key is the client's own choice, never an agent's.
  */
 export async function clientCredentialsGrant(
-  ctx: Context,
+  ctx: PassContext,
   request: ClientCredentialsRequest,
   client: Client,
   proof: DpopProof | undefined,

@@ -3,15 +3,15 @@ import { delegationRefused } from '../../../protocol/delegation.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import { formatScope, splitScope } from '../../../protocol/scope.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
-import type { Context } from '../../context.ts'
 import type { Client } from '../../store/clients.ts'
 import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
+import type { PassContext } from '../known-records.ts'
 
 export type ReadDelegation = { readonly delegation?: ProvenDelegation; readonly refused?: OAuthError }
 
 /** What a request's assertion proves, or why it does not: that is answered in its own row (protocol.md section 6). */
 export async function readDelegation(
-  ctx: Context,
+  ctx: PassContext,
   { delegation_assertion, workflow }: AgentGrantRequest,
   asked: { readonly client: Client; readonly agent_id: string; readonly jkt: string | undefined },
 ): Promise<ReadDelegation> {

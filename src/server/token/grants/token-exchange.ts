@@ -6,6 +6,7 @@ import type { Context } from '../../context.ts'
 import type { Client } from '../../store/clients.ts'
 import type { Authorization } from '../authorization.ts'
 import { checkClientProofKey } from '../client-proof-key.ts'
+import type { PassContext } from '../known-records.ts'
 import { readForeignSubject } from '../subject-token.ts'
 import { ownTarget, scopeRefused, unknownTarget } from '../target.ts'
 
@@ -15,7 +16,7 @@ import { ownTarget, scopeRefused, unknownTarget } from '../target.ts'
  * `resource`: the one of the two that has these scopes. Reads only.
  */
 export async function tokenExchangeGrant(
-  ctx: Context,
+  ctx: PassContext,
   { subject_token, scope, resource: asked }: TokenExchangeRequest,
   client: Client,
   proof: DpopProof | undefined,

@@ -2,13 +2,12 @@ import type { Access } from '../../../protocol/access.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { WorkflowRequest } from '../../../protocol/workflow-request.ts'
-import type { Context } from '../../context.ts'
 import { checkAssertedStep } from '../../registry/workflow-step.ts'
 import type { Agent } from '../../store/agents.ts'
 import type { Client } from '../../store/clients.ts'
-import { agentIsAssigned, findActiveWorkflow } from '../../store/workflows.ts'
 import type { AgentAuthorization } from '../authorization.ts'
 import type { ProvenDelegation } from '../delegation.ts'
+import type { PassContext } from '../known-records.ts'
 import { prepareEntry, type StepEntry } from '../step-entry.ts'
 import type { ForeignSubject } from '../subject-token.ts'
 
@@ -23,6 +22,8 @@ type Asked = {
   readonly request: AgentGrantRequest
   readonly client: Client
   readonly agent: Agent
+  /** Whether a workflow has a step for it. */
+  readonly assigned: boolean
   readonly initiator: ForeignSubject | undefined
   readonly delegation?: ProvenDelegation
 }
@@ -32,11 +33,11 @@ type Asked = {
  * rules over `completed_steps`; an agent that a workflow assigns asks without one only where its grant says so. Throws
  * `workflow_step_unauthorized`.
  */
-export async function authorizeStep(ctx: Context, asked: Asked): Promise<StepAuthorization> {
+export async function authorizeStep(ctx: PassContext, asked: Asked): Promise<StepAuthorization> {
   const { request, client, agent, initiator, delegation } = asked
   const { workflow } = request
   if (!workflow) {
-    await checkMayGoWithout(ctx, client, agent)
+    checkMayGoWithout(ctx, client, asked)
     return {}
   }
   if (client.policies.workflow_state === 'asserted') return await assertedStep(ctx, asked, workflow)
@@ -50,8 +51,10 @@ export async function authorizeStep(ctx: Context, asked: Asked): Promise<StepAut
   }
 }
 
-async function checkMayGoWithout(ctx: Context, { client_id }: Client, agent: Agent): Promise<void> {
-  if (agent.outside_workflow || !(await agentIsAssigned(ctx, client_id, agent.agent_id))) return
+function checkMayGoWithout({ known }: PassContext, { client_id }: Client, { agent, assigned }: Asked): void {
+  if (agent.outside_workflow) return
+  known.relyOn({ kind: 'assignment', id: client_id, part: agent.agent_id, version: assigned ? 'yes' : 'no' })
+  if (!assigned) return
   throw new OAuthError(
     'workflow_step_unauthorized',
     'A workflow assigns this agent; name workflow_id and workflow_step.',
@@ -62,7 +65,7 @@ async function checkMayGoWithout(ctx: Context, { client_id }: Client, agent: Age
 }
 
 async function assertedStep(
-  ctx: Context,
+  ctx: PassContext,
   { request, client, agent, delegation }: Asked,
   sent: WorkflowRequest,
 ): Promise<StepAuthorization> {
@@ -77,7 +80,7 @@ async function assertedStep(
       },
     )
   }
-  const active = await findActiveWorkflow(ctx, client.client_id, workflow_id)
+  const active = await ctx.known.workflow(client.client_id, workflow_id)
   if (!active) {
     throw new OAuthError('workflow_step_unauthorized', 'The client has no workflow of this workflow_id.', {
       reason: 'unknown_workflow',

@@ -1,0 +1,331 @@
+import type { RawBuilder } from 'kysely'
+import type { Context } from '../context.ts'
+import { GATE_LOCK } from './gate.ts'
+import { isStorageTrouble } from './storage-trouble.ts'
+import { openWriteSession, type WriteSession } from './write-session.ts'
+
+/*
+ * Requests that wait at the same time share statements and commits. A request's own code knows nothing of it: it calls
+ * an operation made by `together`, which alone is one statement, and in a batch one statement for all that are there.
+ */
+
+/** What the requests of a meeting do next, together. */
+type Round = { readonly place: number; readonly run: () => Promise<void> }
+/** What they write last, with the commit. */
+type Ending = { readonly place: number; readonly statement: () => RawBuilder<unknown> }
+
+/** Where operations of several requests meet: a transaction of several, or reads of the same moment. */
+export type Meeting = {
+  /** The same for all members. */
+  readonly group: object
+  readonly arrive: (round: Round) => void
+  readonly end: (ending: Ending) => void
+}
+
+type Place = Pick<Context, 'db' | 'meeting'>
+
+type Entry<Ctx, In, Out> = {
+  readonly ctx: Ctx
+  readonly input: In
+  readonly resolve: (answer: Out) => void
+  readonly reject: (cause: unknown) => void
+}
+
+/**
+ * Makes an operation of what does it for many: `run` answers each input, in their order. In a transaction of several
+ * requests each comes to its operations in the order of their places, so that each runs once, and all batches of all
+ * nodes take locks in one order. Operations of one place may be asked for at once.
+ */
+export function together<Ctx extends Place, In, Out>(
+  place: number,
+  run: (ctx: Ctx, inputs: readonly In[]) => Promise<readonly Out[]>,
+): (ctx: Ctx, input: In) => Promise<Out> {
+  const open = new WeakMap<object, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
+
+  async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<void> {
+    const [first] = entries
+    if (!first) return
+    try {
+      const inputs = entries.map(entry => entry.input)
+      const answers = await run({ ...first.ctx, meeting: undefined }, inputs)
+      if (answers.length !== entries.length) throw new Error('An operation must answer each of its inputs.')
+      entries.forEach((entry, n) => {
+        for (const own of answers.slice(n, n + 1)) entry.resolve(own)
+      })
+    } catch (cause) {
+      for (const entry of entries) entry.reject(cause)
+    }
+  }
+
+  function openRound({ group }: Meeting) {
+    const entries: Entry<Ctx, In, Out>[] = []
+    const runRound = async () => {
+      open.delete(group)
+      await answer(entries)
+    }
+    const opened = { entries, round: { place, run: runRound } }
+    open.set(group, opened)
+    return opened
+  }
+
+  return async (ctx, input) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Out>()
+    const entry = { ctx, input, resolve, reject }
+    if (ctx.meeting) {
+      const { entries, round } = open.get(ctx.meeting.group) ?? openRound(ctx.meeting)
+      entries.push(entry)
+      ctx.meeting.arrive(round)
+    } else {
+      await answer([entry])
+    }
+    return await promise
+  }
+}
+
+/** `together` for what is rare or cannot be one statement: one after the other, in an order that is every batch's. */
+export function inTurn<In, Out>(
+  place: number,
+  nameOf: (input: In) => string,
+  run: (ctx: Context, input: In) => Promise<Out>,
+): (ctx: Context, input: In) => Promise<Out> {
+  return together(place, async (ctx: Context, inputs: readonly In[]) => {
+    const answers: { readonly n: number; readonly answer: Out }[] = []
+    const named = inputs.map((input, n) => ({ input, n, name: nameOf(input) }))
+    for (const { input, n } of named.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      answers.push({ n, answer: await run(ctx, input) })
+    }
+    return answers.toSorted((a, b) => a.n - b.n).map(({ answer }) => answer)
+  })
+}
+
+/**
+ * Makes an operation that nobody reads the result of: one statement for all requests of a batch, sent with the commit.
+ * Until then nothing of it is there, and if it fails, nothing of the batch is.
+ */
+export function atCommit<In>(
+  place: number,
+  statementOf: (inputs: readonly In[]) => RawBuilder<unknown>,
+): (ctx: Place, input: In) => Promise<void> {
+  const open = new WeakMap<object, In[]>()
+  return async ({ db, meeting }, input) => {
+    if (!meeting) {
+      await statementOf([input]).execute(db)
+      return
+    }
+    const inputs = open.get(meeting.group) ?? []
+    if (inputs.length === 0) {
+      open.set(meeting.group, inputs)
+      meeting.end({ place, statement: () => statementOf(inputs) })
+    }
+    inputs.push(input)
+  }
+}
+
+export type GroupCommit = {
+  /**
+   * Runs a request's reads and writes behind the revocation gate, in one transaction with those of other requests that
+   * wait; resolves when that is durable. Requests with a name of `alone` in common are never in it together: a row lock
+   * keeps nobody out of its own transaction. A throw undoes this request and no other.
+   */
+  readonly write: <T>(ctx: Context, fn: (tx: Context) => Promise<T>, alone?: readonly string[]) => Promise<T>
+  /** Gathers reads of requests outside a transaction; each sees everything that was committed before it began. */
+  readonly reads: Meeting
+}
+
+/** Most requests a transaction. */
+const MOST = 64
+/** One transaction at a time, so that batches are large; more only beside one that waits for somebody's row. */
+const WRITES_AT_ONCE = 4
+const LATE_MILLISECONDS = 100
+const READS_AT_ONCE = 2
+
+type Job = {
+  readonly ctx: Context
+  readonly fn: (tx: Context) => Promise<void>
+  readonly alone: readonly string[]
+  readonly done: () => void
+  readonly failed: (cause: unknown) => void
+}
+
+/** One a process. Batches what waits while others write: no timer, so that a request that comes alone goes at once. */
+export function createGroupCommit(): GroupCommit {
+  const waiting: Job[] = []
+  const held = new Set<string>()
+  let running = 0
+  let begun = 0
+
+  function take(): readonly Job[] {
+    const taken: Job[] = []
+    const left: Job[] = []
+    for (const job of waiting.splice(0)) {
+      const fits = taken.length < MOST && !job.alone.some(name => held.has(name))
+      if (fits) for (const name of job.alone) held.add(name)
+      ;(fits ? taken : left).push(job)
+    }
+    waiting.push(...left)
+    return taken
+  }
+
+  function pump(): void {
+    for (;;) {
+      const now = waiting[0]?.ctx.now().getTime() ?? 0
+      if (running > 0 && (running === WRITES_AT_ONCE || now - begun < LATE_MILLISECONDS)) return
+      const jobs = take()
+      if (jobs.length === 0) return
+      running += 1
+      begun = now
+      runJobs(jobs).finally(() => {
+        running -= 1
+        for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
+        pump()
+      })
+    }
+  }
+
+  return {
+    async write(ctx, fn, alone = []) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const results: Awaited<ReturnType<typeof fn>>[] = []
+      const run = async (tx: Context) => {
+        results[0] = await fn(tx)
+      }
+      waiting.push({ ctx, fn: run, alone, done: resolve, failed: reject })
+      pump()
+      await promise
+      for (const result of results) return result
+      throw new Error('A write has no result.')
+    },
+    reads: gatherReads(),
+  }
+}
+
+/** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
+async function runJobs(jobs: readonly Job[]): Promise<void> {
+  const threw = new Set<Job>()
+  try {
+    await commitTogether(jobs, threw)
+    for (const job of jobs) job.done()
+  } catch (cause) {
+    // Trouble of the database is everybody's, and what may have been committed is never done again.
+    if (jobs.length === 1 || isStorageTrouble(cause)) {
+      for (const job of jobs) job.failed(cause)
+      return
+    }
+    const broken = threw.size === 0 ? jobs : [...threw]
+    const others = jobs.filter(job => !broken.includes(job))
+    if (others.length > 0) await runJobs(others)
+    for (const job of broken) await runJobs([job])
+  }
+}
+
+async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
+  const [first] = jobs
+  if (!first) return
+  const session = await openWriteSession(first.ctx.passDb)
+  try {
+    // Of what is sent now, each statement sees what was committed before it began: behind the gate.
+    const begun = session.send(
+      `begin isolation level read committed; select pg_advisory_xact_lock_shared(${GATE_LOCK})`,
+    )
+    const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
+    const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
+    await Promise.all([...written, session.commit()])
+    session.close()
+  } catch (cause) {
+    // Whatever was on its way is undone with the connection.
+    session.discard()
+    throw cause
+  }
+}
+
+type State = { waiting: number; running: number }
+
+/** Runs the jobs side by side: when all of them wait, the rounds with the first place go on. */
+async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>): Promise<readonly Ending[]> {
+  const group = {}
+  const rounds = new Map<Round, State[]>()
+  const present = new Set<State>()
+  const endings: Ending[] = []
+  let isDue = false
+
+  function goOnSoon(): void {
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      goOn()
+    })
+  }
+
+  function goOn(): void {
+    if (rounds.size === 0 || [...present].some(state => state.waiting === 0 || state.running > 0)) return
+    const place = Math.min(...[...rounds.keys()].map(round => round.place))
+    for (const [round, states] of [...rounds].filter(([round]) => round.place === place)) {
+      rounds.delete(round)
+      for (const state of states) {
+        state.waiting -= 1
+        state.running += 1
+      }
+      void round.run().then(() => {
+        for (const state of states) state.running -= 1
+        goOnSoon()
+      })
+    }
+  }
+
+  async function attend(job: Job): Promise<void> {
+    const state = { waiting: 0, running: 0 }
+    present.add(state)
+    const meeting: Meeting = {
+      group,
+      arrive(round) {
+        state.waiting += 1
+        rounds.set(round, [...(rounds.get(round) ?? []), state])
+        goOnSoon()
+      },
+      end: ending => void endings.push(ending),
+    }
+    try {
+      await job.fn({ ...job.ctx, db: session.db, meeting })
+    } catch (cause) {
+      threw.add(job)
+      throw cause
+    } finally {
+      present.delete(state)
+      goOnSoon()
+    }
+  }
+
+  const outcomes = await Promise.allSettled(jobs.map(attend))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  return endings
+}
+
+/** Reads go at once while few are on their way, else together with what else comes until one of those is back. */
+function gatherReads(): Meeting {
+  const queue = new Set<Round>()
+  let running = 0
+
+  function pump(): void {
+    for (const round of queue) {
+      if (running === READS_AT_ONCE) return
+      queue.delete(round)
+      running += 1
+      round.run().finally(() => {
+        running -= 1
+        pump()
+      })
+    }
+  }
+
+  return {
+    group: {},
+    arrive(round) {
+      queue.add(round)
+      pump()
+    },
+    end() {
+      throw new Error('Reads have no commit.')
+    },
+  }
+}

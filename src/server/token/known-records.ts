@@ -1,0 +1,237 @@
+import { OAuthError } from '../../protocol/errors.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
+import type { Context } from '../context.ts'
+import type { AgentKeyRow } from '../store/agent-keys.ts'
+import {
+  type Presentation,
+  type StandingAbove,
+  standingAbove,
+  type TokenAbove,
+  tokensAbove,
+} from '../store/delegations.ts'
+import { type AskedRecord, findExecutionRecord, type Recorded } from '../store/execution-record.ts'
+import { findExecution, type PinnedExecution } from '../store/executions.ts'
+import {
+  type AgentName,
+  type AgentRecord,
+  type ClientRecord,
+  readAgentKeys,
+  readAgents,
+  readClients,
+  readResources,
+  readWorkflows,
+  type Versioned,
+} from '../store/records.ts'
+import type { Resource } from '../store/resources.ts'
+import type { RevocationRef } from '../store/revocations.ts'
+import type { RecordRef } from '../store/standing.ts'
+import type { CountingWorkflow } from '../store/workflows.ts'
+import { changedTooOften } from './lapse-refusal.ts'
+
+/** What a request rests on, for the write to compare: nothing else that was read from memory decides. */
+export type Rests = { readonly records: readonly RecordRef[]; readonly refs: readonly RevocationRef[] }
+
+/** What a pass of the token endpoints gets: the context, and the records of its request. */
+export type PassContext = Context & { readonly known: Known }
+
+/** The records of one request: from memory while they are there, or all from the database. */
+export type Known = {
+  readonly client: (client_id: string) => Promise<ClientRecord | undefined>
+  readonly agent: (name: AgentName) => Promise<AgentRecord | undefined>
+  /** Undefined: nobody's. An endorsed key is bound again by the write itself, and counts as it is then. */
+  readonly agentKey: (jkt: string) => Promise<AgentKeyRow | undefined>
+  readonly resource: (resource: string) => Promise<Resource | undefined>
+  readonly workflow: (client_id: string, workflow_id: string) => Promise<CountingWorkflow | undefined>
+  /** The tokens above a delegation: they never change. */
+  readonly above: (jti: string) => Promise<readonly TokenAbove[]>
+  /** These three are read again by the write, which judges by what it finds. */
+  readonly standingAbove: (presentation: Presentation) => Promise<StandingAbove>
+  readonly execution: (execution_id: string) => Promise<PinnedExecution | undefined>
+  readonly executionRecord: (asked: AskedRecord) => Promise<Recorded>
+  /** A version of an agent that the request rests on. */
+  readonly relyOn: (record: RecordRef) => void
+  /** Something that must not have been revoked. */
+  readonly relyOnLife: (ref: RevocationRef) => void
+  readonly rests: () => Rests
+  /** Whether something came from memory, so that a refusal must be judged again. */
+  readonly mayBeStale: () => boolean
+  /** Whether everything is read from the database. */
+  readonly fresh: boolean
+}
+
+export type RecordCache = { readonly known: (ctx: Context, fresh: boolean) => Known }
+
+/** Said of what was decided by records that have changed since they were read. */
+export const STALE = 'stale'
+export type Stale = typeof STALE
+
+/** Thrown in a write that rests on what has changed: nothing of it is left behind. */
+export class Undone extends Error {
+  override readonly name = 'Undone'
+}
+
+export async function unlessUndone<T>(written: Promise<T>): Promise<T | Stale> {
+  try {
+    return await written
+  } catch (error) {
+    if (error instanceof Undone) return STALE
+    throw error
+  }
+}
+
+/** How often records may change between two readings of one request. */
+const READINGS = 4
+
+/** Runs a pass by the records in memory, and, where those have changed, by what the database says now. */
+export async function withKnownRecords<T>(ctx: Context, pass: (ctx: PassContext) => Promise<T | Stale>): Promise<T> {
+  for (let reading = 0; reading < READINGS; reading += 1) {
+    const result = await pass({
+      ...ctx,
+      db: ctx.passDb,
+      meeting: ctx.commits.reads,
+      known: ctx.records.known(ctx, reading > 0),
+    })
+    if (result !== STALE) return result
+  }
+  throw changedTooOften()
+}
+
+/** A refusal that rests on something in memory is judged again. */
+export async function unlessStale<T>(ctx: PassContext, judged: Promise<T>): Promise<T | Stale> {
+  try {
+    return await judged
+  } catch (error) {
+    if (error instanceof OAuthError && ctx.known.mayBeStale()) return STALE
+    throw error
+  }
+}
+
+/** Records of each kind that are kept: so many agents are at work at once at a node, and not so many registered. */
+export const KEPT_RECORDS = 4096
+/** Long before the database counts its transactions round, and a version could come again. */
+const KEPT_SECONDS = 600
+
+type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: number }
+
+/** One a process. Bounded, least recently used first out; exact because the write compares versions. */
+export function createRecordCache(): RecordCache {
+  const clients = keep<string, ClientRecord>(readClients, client_id => client_id)
+  const agents = keep<AgentName, AgentRecord>(readAgents, ({ client_id, agent_id }) => `${client_id}/${agent_id}`)
+  const resources = keep<string, Resource>(readResources, resource => resource)
+  const keys = keep<string, AgentKeyRow>(readAgentKeys, jkt => jkt, { absent: true })
+  const workflows = keep<{ client_id: string; workflow_id: string }, CountingWorkflow>(
+    readWorkflows,
+    ({ client_id, workflow_id }) => `${client_id}/${workflow_id}`,
+  )
+
+  const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti)
+  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest)
+  const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id)
+  const recorded = keep<AskedRecord, Recorded>(unversioned(findExecutionRecord), asked => {
+    return `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`
+  })
+
+  return {
+    known(ctx, fresh) {
+      const records = new Map<string, RecordRef>()
+      const refs: RevocationRef[] = []
+      let mayBeStale = false
+      const reading = { ...ctx, meeting: ctx.commits.reads }
+
+      async function find<Key, T>(from: Keeper<Key, T>, key: Key): Promise<Versioned<T> | undefined> {
+        const { record, kept } = await from(reading, key, fresh)
+        mayBeStale ||= kept
+        return record
+      }
+      const relyOn = (record: RecordRef) => {
+        records.set(`${record.kind}|${record.id}|${record.part ?? ''}`, record)
+      }
+
+      return {
+        fresh,
+        async client(id) {
+          const record = await find(clients, id)
+          if (record) relyOn({ kind: 'client', id, version: record.version })
+          return record?.value
+        },
+        async agent(name) {
+          const record = await find(agents, name)
+          const key = { id: name.client_id, part: name.agent_id }
+          if (record) relyOn({ kind: 'agent', ...key, version: record.version })
+          return record?.value
+        },
+        async agentKey(id) {
+          const record = await find(keys, id)
+          if (record?.value.source !== 'endorsed') relyOn({ kind: 'agent_key', id, version: record?.version ?? null })
+          return record?.value
+        },
+        async resource(id) {
+          const record = await find(resources, id)
+          if (record) relyOn({ kind: 'resource', id, version: record.version })
+          return record?.value
+        },
+        async workflow(client_id, workflow_id) {
+          const record = await find(workflows, { client_id, workflow_id })
+          if (record) relyOn({ kind: 'workflow', id: client_id, part: workflow_id, version: record.version })
+          return record?.value
+        },
+        async above(jti) {
+          return (await find(above, jti))?.value ?? []
+        },
+        async standingAbove(presentation) {
+          return (await find(standing, presentation))?.value ?? nothing()
+        },
+        async execution(execution_id) {
+          return (await find(executions, execution_id))?.value
+        },
+        async executionRecord(asked) {
+          return (await find(recorded, asked))?.value ?? nothing()
+        },
+        relyOn,
+        relyOnLife: ref => void refs.push(ref),
+        rests: () => ({ records: [...records.values()], refs }),
+        mayBeStale: () => mayBeStale,
+      }
+    },
+  }
+}
+
+/** What needs no version, because it never changes or is read again. */
+function unversioned<Key, T>(read: (ctx: Context, key: Key) => Promise<T | undefined>) {
+  return async (ctx: Context, key: Key): Promise<Versioned<T> | undefined> => {
+    const value = await read(ctx, key)
+    return value === undefined ? undefined : { value, version: '' }
+  }
+}
+
+function nothing(): never {
+  throw new Error('A statement that has one row had none.')
+}
+
+type Keeper<Key, T> = (
+  ctx: Context,
+  key: Key,
+  fresh: boolean,
+) => Promise<{ readonly record: Versioned<T> | undefined; readonly kept: boolean }>
+
+/** `absent`: that there is no row is kept too. Elsewhere names of nothing would push out those of something. */
+function keep<Key, T>(
+  read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
+  nameOf: (key: Key) => string,
+  { absent = false } = {},
+): Keeper<Key, T> {
+  const known = new Map<string, Kept<T>>()
+  return async (ctx, key, fresh) => {
+    const name = nameOf(key)
+    const now = ctx.now().getTime()
+    const found = known.get(name)
+    const isGood = found !== undefined && !fresh && found.until > now
+    const record = isGood ? found.record : await read(ctx, key)
+    if (record || absent) {
+      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
+    } else {
+      known.delete(name)
+    }
+    return { record, kept: isGood }
+  }
+}
