@@ -9,8 +9,9 @@ import type { Sealer } from './keys/sealing.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { NodeHealth } from './node-health.ts'
-import type { GroupCommit, Meeting } from './store/group-commit.ts'
+import type { GroupCommit } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
+import type { Meeting } from './store/together.ts'
 import type { RecordCache } from './token/known-records.ts'
 
 /** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */

@@ -42,7 +42,11 @@ export async function openContext(
   prepare: (db: Kysely<Database>) => Promise<unknown>,
   sizes?: PoolSizes,
 ): Promise<Context> {
-  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
+  const records = createRecordCache()
+  const reportLoss = (error: unknown) => {
+    log.warn({ error: textOf(error) }, 'a database connection was lost')
+    records.forget()
+  }
   const db = openDatabase(connection, reportLoss, 'general', sizes?.general)
   stops.push(() => closeDatabase(db))
   const passDb = openDatabase(connection, reportLoss, 'pass', sizes?.pass)
@@ -75,7 +79,7 @@ export async function openContext(
     pools,
     keys,
     commits: createGroupCommit(),
-    records: createRecordCache(),
+    records,
     sealer,
     metrics,
     node: createNodeHealth({ clock, probe }),
