@@ -6,7 +6,9 @@ import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { openDatabase } from '../../src/server/store/database.ts'
+import { closeDatabase, openDatabase } from '../../src/server/store/database.ts'
+import { createGroupCommit } from '../../src/server/store/group-commit.ts'
+import { createRecordCache } from '../../src/server/token/known-records.ts'
 import type { World } from './given.ts'
 
 export type Node = { readonly ctx: Context; readonly port: number; readonly close: () => Promise<void> }
@@ -18,10 +20,14 @@ export type Node = { readonly ctx: Context; readonly port: number; readonly clos
 export async function startNode({ app }: World): Promise<Node> {
   const { sealer, now } = app.ctx
   const db = openDatabase(app.database.connection)
+  const passDb = openDatabase(app.database.connection, () => {}, 'pass')
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
   const ctx: Context = {
     ...app.ctx,
     db,
+    passDb,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     keys,
     metrics: createMetrics(),
     limits: createLimits(app.ctx.config, now),
@@ -33,7 +39,7 @@ export async function startNode({ app }: World): Promise<Node> {
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     await Promise.all([listener.close(), admin.close()])
-    await db.destroy()
+    await Promise.all([db, passDb].map(closeDatabase))
   }
   const closeOnce = () => {
     closing ??= close()
