@@ -20,7 +20,10 @@ export function readableJcs(text: string): string {
   })
 }
 
-/** The strings of a line that `readableJcs` made, and what stands between them, in turns. */
+/**
+ * The strings of a line that `readableJcs` made, and what stands between them, in turns. A line that was cut ends inside
+ * its last string: were that no string, each quote in it would be looked at up to the end (attacks.md 112).
+ */
 export function stringsOf(line: string): readonly string[] {
-  return line.split(/("(?:[^"\\]|\\.)*")/)
+  return line.split(/("(?:[^"\\]|\\.?)*(?:"|$))/)
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readableJcs, stringsOf } from '../../src/console/readable-jcs.ts'
 import { canonicalJson } from '../../src/protocol/jcs.ts'
+import { elapsed } from '../protocol/forge.ts'
 import { startTestApp } from '../support/app.ts'
 import { givenResource } from '../support/given.ts'
 import { givenRun, givenRunningClient } from './given-execution.ts'
@@ -56,6 +57,12 @@ test('JCS text is made readable without being parsed: taken away, what was added
     readableJcs('{"a":[1,{"b":"c:d,e"}],"f":{}}'),
     ['{', '  "a": [', '    1,', '    {', '      "b": "c:d,e"', '    }', '  ],', '  "f": {}', '}'].join('\n'),
   )
+})
+
+test('[attack 112] a line that was cut is split in linear time, its last string to the end', () => {
+  const line = `"a": "${'\\"'.repeat(20_000)}⟦U+200B⟧⟦… 12 more characters⟧`
+  assert.deepEqual(stringsOf(line), ['', '"a"', ': ', line.slice(5), ''])
+  assert.ok(elapsed(() => stringsOf(line)) < 200)
 })
 
 test(

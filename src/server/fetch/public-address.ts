@@ -4,6 +4,8 @@ import ipaddr from 'ipaddr.js'
 const PRIVATE_RANGES: readonly string[] = ['loopback', 'private', 'uniqueLocal', 'carrierGradeNat']
 /** Where an IPv6 address carries an IPv4 address that a gateway goes to: RFC 4291 section 2.5.5.2, RFC 6052. */
 const CARRIES_IPV4: readonly string[] = ['ipv4Mapped', 'rfc6052']
+/** Dialled as it stands, but read by ipaddr.js as if it were `::ffff:`: the deprecated form of RFC 4291 section 2.5.5.1. */
+const IPV4_COMPATIBLE = /^::[^:]*\./
 const NAT64_PREFIX = [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]
 
 /**
@@ -17,6 +19,7 @@ export function mayReach(address: string, allowPrivate: boolean): boolean {
 
 function rangeOf(text: string): string {
   if (!ipaddr.isValid(text)) return 'malformed'
+  if (IPV4_COMPATIBLE.test(text)) return 'reserved'
   const address = ipaddr.parse(text)
   const range = address.range()
   const bytes = address.toByteArray()

@@ -19,7 +19,7 @@ const instant = z.iso
   .transform(text => new Date(text))
   .refine(at => !Number.isNaN(at.getTime()), 'must be an RFC 3339 time')
 
-const querySchema = z
+export const auditQuerySchema = z
   .strictObject({
     client_id: clientIdSchema.optional(),
     agent_id: agentIdSchema.optional(),
@@ -59,7 +59,7 @@ export async function adminAuditRoutes(app: App, { ctx, notes }: { ctx: Context;
   const schema = {
     summary: 'Audit trail',
     tags: ['administration'],
-    querystring: querySchema,
+    querystring: auditQuerySchema,
     response: { 200: listOf(auditRowSchema), ...problems },
   }
   app.get('/admin/v1/audit', { config, schema }, async request => {
