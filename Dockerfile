@@ -27,5 +27,6 @@ USER node
 EXPOSE 4000 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4000/readyz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself handles SIGTERM, also as process 1: it takes no more connections, answers what is under way, then ends.
+# Node itself handles SIGTERM, also as process 1: not ready for 5 s, then no more connections, and what is under way is
+# answered. Stop it with a grace of 40 s (docs/operations.md).
 CMD ["node", "bin/remit.js", "serve"]

@@ -11,7 +11,7 @@ export type Course = {
 }
 
 /** Requests of the first warm-up round, then seconds of the next ones. */
-const [FIRST, WARM_UP_SECONDS] = [256, [0.8, 1.5]]
+const [FIRST, WARM_UP_SECONDS] = [256, [0.8, 1.5, 3]]
 
 /**
  * Warms each kind up, then runs one round of each in turning order, every other time backwards: what drifts drifts for

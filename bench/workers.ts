@@ -82,9 +82,13 @@ type Result = { readonly cpu_ratio: Estimate; readonly capped_ratio?: Estimate }
 
 function textOf({ cpu_ratio, capped_ratio }: Result): string {
   const said = ({ median, interval }: Estimate) => `${median} [${interval.join(', ')}]`
-  const cpu = `processor time of a mint, two workers / one: ${said(cpu_ratio)}  at most ${BOUNDS.cpu_ratio}`
+  const held = (holds: boolean) => (holds ? 'held' : 'NOT HELD')
+  const isCheap = held(cpu_ratio.median <= BOUNDS.cpu_ratio)
+  const cpu = `processor time of a mint, two workers / one: ${said(cpu_ratio)}  at most ${BOUNDS.cpu_ratio}: ${isCheap}`
   const throughput = `throughput at ${CORES_A_WORKER} cores a worker, two / one: `
-  const capped = capped_ratio ? `${said(capped_ratio)}  at least ${BOUNDS.capped_ratio}` : 'not measured'
+  if (!capped_ratio) return `${cpu}\n${throughput}not measured`
+  const isFast = held(capped_ratio.median >= BOUNDS.capped_ratio)
+  const capped = `${said(capped_ratio)}  at least ${BOUNDS.capped_ratio}: ${isFast}`
   return `${cpu}\n${throughput}${capped}`
 }
 

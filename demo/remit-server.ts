@@ -43,6 +43,7 @@ export async function startRemit(
       REMIT_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       REMIT_DATA_DIR: dataDir,
       REMIT_LOG_LEVEL: 'warn',
+      REMIT_WORKERS: '1',
       // The foreign issuer of the demo publishes its keys on this machine.
       REMIT_ALLOW_PRIVATE_FETCH: 'true',
       ...settings,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { ConfigError, loadConfig, readEnvironment } from '../src/server/config.ts'
@@ -36,6 +36,8 @@ test('an empty environment is a development server on loopback (protocol.md sect
     database: { dataDir: resolve('data') },
     dataDir: resolve('data'),
     bootstrapTokenFile: resolve('data/bootstrap-token'),
+    workers: Math.min(availableParallelism(), 16),
+    drainSeconds: 0,
     trustProxy: [],
     allowPrivateFetch: false,
     clientRate: 240_000,
@@ -55,7 +57,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     REMIT_ADMIN_LISTEN: '[::1]:8444',
     REMIT_ADMIN_URL: 'https://admin.example.com',
     REMIT_DATA_DIR: '/var/lib/remit',
-    REMIT_WORKERS: '1',
+    REMIT_WORKERS: '64',
+    REMIT_DRAIN_SECONDS: '12',
     REMIT_TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
     REMIT_CLIENT_RATE: '600',
     REMIT_ADDRESS_RATE: '1200',
@@ -73,6 +76,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     dataDir: '/var/lib/remit',
     kekFile: '/run/secrets/kek',
     bootstrapTokenFile: '/run/secrets/bootstrap',
+    workers: 64,
+    drainSeconds: 12,
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     allowPrivateFetch: false,
     clientRate: 600,
@@ -182,7 +187,10 @@ const REFUSED: ReadonlyArray<readonly [why: string, env: NodeJS.ProcessEnv, name
   ['only Postgres', { DATABASE_URL: 'mysql://db/remit' }, 'DATABASE_URL'],
   ['no embedded database in production', { ...PRODUCTION, DATABASE_URL: undefined }, 'DATABASE_URL'],
   ['no generated key in production', { ...PRODUCTION, REMIT_KEK_FILE: undefined }, 'REMIT_KEK_FILE'],
-  ['workers are of a later release', { REMIT_WORKERS: '2' }, 'REMIT_WORKERS'],
+  ['some process serves', { REMIT_WORKERS: '0' }, 'REMIT_WORKERS'],
+  ['no more workers than a database can take', { REMIT_WORKERS: '65' }, 'REMIT_WORKERS'],
+  ['workers are counted', { REMIT_WORKERS: '1.5' }, 'REMIT_WORKERS'],
+  ['a node does not wait for minutes', { REMIT_DRAIN_SECONDS: '61' }, 'REMIT_DRAIN_SECONDS'],
   ['not everybody is a proxy', { REMIT_TRUST_PROXY: '0.0.0.0/0' }, 'REMIT_TRUST_PROXY'],
   ['a proxy is an address', { REMIT_TRUST_PROXY: 'loopback' }, 'REMIT_TRUST_PROXY'],
   ['a range fits its family', { REMIT_TRUST_PROXY: '10.0.0.0/33' }, 'REMIT_TRUST_PROXY'],

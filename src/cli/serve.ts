@@ -1,15 +1,16 @@
+import cluster from 'node:cluster'
 import { relative, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import type { Command } from 'commander'
-import { destination, pino } from 'pino'
+import { destination, type Logger, pino } from 'pino'
 import type { Config } from '../server/config.ts'
 import type { RunningServer } from '../server/main.ts'
 import { startFailure } from './failure.ts'
 import { defaultOwner } from './owner.ts'
 import { openSession, type Session } from './session.ts'
 
-/** A graceful stop that takes longer will not come to an end. */
-const STOP_LIMIT_MILLISECONDS = 30_000
+/** A graceful stop that takes longer than this after the load balancers saw it will not come to an end. */
+const STOP_LIMIT_SECONDS = 55
 /** At a terminal, Ctrl-C under npm arrives twice: from the terminal and from npm. */
 const SAME_KEYSTROKE_MILLISECONDS = 500
 
@@ -22,24 +23,34 @@ export function addServeCommand(program: Command): void {
 
 async function serve(_options: unknown, command: Command): Promise<void> {
   const session = openSession(command)
-  const { loadConfig, readEnvironment } = await import('../server/config.ts')
-  const config = loadConfig(readEnvironment())
+  const { loadConfig, readEnvironment, settingsOf } = await import('../server/config.ts')
+  const environment = readEnvironment()
+  const config = loadConfig(environment)
   const stopAsked = firstSignal(session)
   if (!config.production) {
     const warning = 'DEVELOPMENT MODE: do not put this server on a network. For production set NODE_ENV=production.'
     session.out.note(styleText(['yellow', 'bold'], warning, { stream: process.stderr }))
   }
-  const { startServer } = await import('../server/main.ts')
   // Standard output is the result's alone.
   const log = pino({ level: config.logLevel }, destination(2))
-  const server = await startServer(config, log).catch((error: unknown) => {
+  const server = await start(config, settingsOf(environment), log).catch((error: unknown) => {
     throw startFailure(error)
   })
   announce(session, config, server)
   await stopAsked
   session.out.note('Stopping; once more to stop at once.')
-  setTimeout(() => process.exit(1), STOP_LIMIT_MILLISECONDS).unref()
+  setTimeout(() => process.exit(1), (config.drainSeconds + STOP_LIMIT_SECONDS) * 1000).unref()
   await server.stop()
+}
+
+/** Where a process manager runs this as a worker of its own, that one says how many there are. */
+async function start(config: Config, settings: Record<string, string>, log: Logger): Promise<RunningServer> {
+  if (config.workers === 1 || cluster.isWorker) {
+    const { startServer } = await import('../server/main.ts')
+    return await startServer(config, log)
+  }
+  const { startWorkers } = await import('../server/workers/start-workers.ts')
+  return await startWorkers(config, settings, log)
 }
 
 /** Resolves at the first signal; a second one ends the process. */

@@ -30,7 +30,7 @@ import { refusalsRoute } from './http/refusals.ts'
 import { registerAgentBatchRoute, registerAgentRoutes } from './http/register.ts'
 import { registerWorkflowRoute, registerWorkflowsRoute } from './http/register-workflow.ts'
 import { guardRequests, hostNames } from './http/request-guard.ts'
-import { hardenResponses, logRequests } from './http/responses.ts'
+import { endConnections, hardenResponses, logRequests } from './http/responses.ts'
 import { type DeclaredRoute, declareRoutes, type RouteTable, refuseOtherMethods } from './http/route-table.ts'
 import { shimReleasesRoute } from './http/shim-releases.ts'
 import {
@@ -102,7 +102,8 @@ async function createListener(
     trustProxy: ctx.config.trustProxy.length === 0 ? false : [...ctx.config.trustProxy],
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
-    return503OnClosing: true,
+    // What still comes in on a connection that is open is answered: the database closes after the last of them.
+    return503OnClosing: false,
     clientErrorHandler: refuseUnparsed(ctx.config.issuer),
     frameworkErrors: (error, request, reply) => sendError(ctx, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>()
@@ -113,6 +114,7 @@ async function createListener(
   acceptNothing(app)
   answerErrors(app, ctx)
   hardenResponses(app)
+  endConnections(app, ctx)
   logRequests(app, ctx)
   guardRequests(app, hostNames(urls))
   admitRequests(app, ctx, admission)

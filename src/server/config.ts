@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
@@ -17,6 +18,10 @@ export type Config = {
   readonly dataDir: string
   readonly kekFile?: string
   readonly bootstrapTokenFile: string
+  /** Processes that serve; with one the process that was started serves itself. */
+  readonly workers: number
+  /** Between "not ready" and the end of the listeners, so that load balancers see it. */
+  readonly drainSeconds: number
   readonly trustProxy: readonly string[]
   /** How many days the audit trail is kept; for ever without it. */
   readonly auditDays?: number
@@ -42,6 +47,10 @@ export class ConfigError extends Error {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const DEFAULT_DATA_DIR = './data'
+/** Of a machine with more cores the database is the limit, long before more workers would be. */
+const MOST_WORKERS_UNASKED = 16
+/** Load balancers probe every few seconds and believe the second or third answer. */
+const DRAIN_SECONDS = 5
 /** More than one process can answer: what a fleet does not need, and a runaway one does not get from all nodes together. */
 const DEFAULT_CLIENT_RATE = 240_000
 const DEFAULT_ADDRESS_RATE = 480_000
@@ -73,7 +82,14 @@ const environment = z.object({
   REMIT_KEK_FILE: z.string().optional(),
   REMIT_BOOTSTRAP_TOKEN_FILE: z.string().optional(),
   REMIT_WORKERS: z
-    .literal('1', 'REMIT_WORKERS must be 1 or absent: several workers come with a later release.')
+    .string()
+    .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'REMIT_WORKERS must be a number from 1 to 64, or absent for one a core.')
+    .transform(Number)
+    .optional(),
+  REMIT_DRAIN_SECONDS: z
+    .string()
+    .regex(/^(\d|[1-5]\d|60)$/, 'REMIT_DRAIN_SECONDS must be a number from 0 to 60, or absent.')
+    .transform(Number)
     .optional(),
   REMIT_AUDIT_DAYS: z
     .string()
@@ -116,6 +132,14 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   problems.push(...addressProblems(config, given))
   if (problems.length > 0) throw new ConfigError(problems)
   return config
+}
+
+/** What `loadConfig` reads of an environment, to be handed to a worker: it must not read a file that changed since. */
+export function settingsOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  const known = Object.keys(environment.shape)
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value && known.includes(name) ? [[name, value]] : [])),
+  )
 }
 
 /** The environment of the process, with `.env` of the working directory beneath it. */
@@ -174,6 +198,8 @@ function configOf(env: z.infer<typeof environment>): Config {
     dataDir,
     ...(env.REMIT_KEK_FILE && { kekFile: resolve(env.REMIT_KEK_FILE) }),
     bootstrapTokenFile: resolve(env.REMIT_BOOTSTRAP_TOKEN_FILE ?? join(dataDir, 'bootstrap-token')),
+    workers: env.REMIT_WORKERS ?? Math.min(availableParallelism(), MOST_WORKERS_UNASKED),
+    drainSeconds: env.REMIT_DRAIN_SECONDS ?? (env.NODE_ENV === 'production' ? DRAIN_SECONDS : 0),
     trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
     ...(env.REMIT_AUDIT_DAYS !== undefined && { auditDays: env.REMIT_AUDIT_DAYS }),
     allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH !== undefined,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
@@ -8,8 +8,10 @@ import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
-import type { GroupCommit, Meeting } from './store/group-commit.ts'
+import type { NodeHealth } from './node-health.ts'
+import type { GroupCommit } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
+import type { Meeting } from './store/together.ts'
 import type { RecordCache } from './token/known-records.ts'
 
 /** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */
@@ -30,6 +32,8 @@ export type Context = {
   readonly metrics: Metrics
   readonly limits: Limits
   readonly unauthenticated: UnauthenticatedCounter
+  /** Whether this process should get traffic, and may mint. */
+  readonly node: NodeHealth
   /** Keys that clients publish at URLs of their own. */
   readonly remoteKeys: RemoteKeys
   /** Epoch seconds: nothing signed before is taken, because a restore forgot what was used since its backup. */
@@ -46,8 +50,28 @@ export function systemClock(): Date {
   return new Date()
 }
 
+/** Milliseconds that only ever go on, whatever the clock is set to. */
+export function monotonicClock(): number {
+  return performance.now()
+}
+
 export function randomId(): string {
   return randomBytes(16).toString('base64url')
+}
+
+const random = Buffer.alloc(4096)
+let used = random.length
+
+/** Of the system's generator, asked for many at once: each byte is given out once, and forgotten. */
+function randomBytes(size: number): Buffer {
+  if (used + size > random.length) {
+    randomFillSync(random)
+    used = 0
+  }
+  const given = Buffer.from(random.subarray(used, used + size))
+  random.fill(0, used, used + size)
+  used += size
+  return given
 }
 
 export function timeIdAt(now: Date, random: Buffer = randomBytes(10)): string {

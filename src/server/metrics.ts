@@ -1,14 +1,20 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { PoolStats } from './store/database.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** The server's metrics in a registry of its own. Labels come from fixed sets only, never from input. */
-export function createMetrics() {
+/**
+ * The server's metrics in a registry of its own. Labels come from fixed sets only, never from input. `readPools` is asked
+ * at each scrape.
+ */
+export function createMetrics(readPools: () => readonly PoolStats[] = () => []) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
   return {
     registry,
+    /** What a scrape gets: of every worker, where there are several. */
+    text: () => registry.metrics(),
     requests: new Counter({
       name: 'remit_requests_total',
       help: 'HTTP requests by route and status',
@@ -46,6 +52,17 @@ export function createMetrics() {
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3],
       registers,
     }),
+    clockSkew: new Gauge({
+      name: 'remit_clock_skew_seconds',
+      help: 'How far the clock is from that of the database, as last measured',
+      aggregator: 'max',
+      registers,
+    }),
+    workerDeaths: new Counter({
+      name: 'remit_worker_deaths_total',
+      help: 'Workers that ended without being told and were started again',
+      registers,
+    }),
     inWork: new Gauge({
       name: 'remit_requests_in_work',
       help: 'Requests that have a place, by kind of work',
@@ -62,6 +79,15 @@ export function createMetrics() {
       help: 'Database connections by state',
       labelNames: ['state'],
       registers,
+      collect() {
+        const pools = readPools()
+        for (const state of ['total', 'idle', 'waiting'] as const) {
+          this.set(
+            { state },
+            pools.reduce((sum, pool) => sum + pool[state], 0),
+          )
+        }
+      },
     }),
   }
 }

@@ -2,8 +2,9 @@ import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { epochSeconds } from '../protocol/time.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
+import { createClockCheck } from './clock-check.ts'
 import type { Config } from './config.ts'
-import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
+import { type Context, monotonicClock, randomId, systemClock, timeIdAt } from './context.ts'
 import { createRemoteKeys } from './fetch/remote-keys.ts'
 import { checkCanary } from './keys/canary.ts'
 import { loadServerSecret } from './keys/derive.ts'
@@ -12,7 +13,9 @@ import { openKeyring } from './keys/open-keyring.ts'
 import { createSealer } from './keys/sealing.ts'
 import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
-import { type Connection, checkServer, openDatabase } from './store/database.ts'
+import { createNodeHealth } from './node-health.ts'
+import { readDatabaseClock } from './store/clock.ts'
+import { type Connection, checkServer, closeDatabase, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
 import { createGroupCommit } from './store/group-commit.ts'
 import { preparePartitions } from './store/partitions.ts'
@@ -20,6 +23,9 @@ import { readRestoreEpoch } from './store/restore-epoch.ts'
 import type { Database } from './store/schema.ts'
 import { sealedRowsExist } from './store/sealing-canary.ts'
 import { createRecordCache } from './token/known-records.ts'
+
+/** How many connections a process holds, where it is one of several. */
+export type PoolSizes = { readonly general: number; readonly pass: number }
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -34,20 +40,25 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
+  sizes?: PoolSizes,
 ): Promise<Context> {
-  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
-  const db = openDatabase(connection, reportLoss)
-  stops.push(() => db.destroy())
-  const passDb = openDatabase(connection, reportLoss, 'pass')
-  stops.push(() => passDb.destroy())
-  const pools = {
-    registration: openDatabase(connection, reportLoss, 'side'),
-    administration: openDatabase(connection, reportLoss, 'side'),
+  const records = createRecordCache()
+  const reportLoss = (error: unknown) => {
+    log.warn({ error: textOf(error) }, 'a database connection was lost')
+    records.forget()
   }
-  stops.push(
-    () => pools.registration.destroy(),
-    () => pools.administration.destroy(),
-  )
+  const db = openDatabase(connection, reportLoss, 'general', sizes?.general)
+  stops.push(() => closeDatabase(db))
+  const passDb = openDatabase(connection, reportLoss, 'pass', sizes?.pass)
+  stops.push(() => closeDatabase(passDb))
+  const probe = openDatabase(connection, reportLoss, 'probe')
+  stops.push(() => closeDatabase(probe))
+  const openSide = () => {
+    const side = openDatabase(connection, reportLoss, 'side')
+    stops.push(() => closeDatabase(side))
+    return side
+  }
+  const pools = { registration: openSide(), administration: openSide() }
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -56,6 +67,11 @@ export async function openContext(
   await checkCanary(db, sealer)
   const now = systemClock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  const metrics = createMetrics(() => [db, passDb].map(poolStats))
+  const measured = (seconds: number) => metrics.clockSkew.set(seconds)
+  const database = () => readDatabaseClock(probe)
+  const clock = createClockCheck({ now, monotonic: monotonicClock, database, log, measured })
+  await clock.measure()
   return {
     config,
     db,
@@ -63,9 +79,10 @@ export async function openContext(
     pools,
     keys,
     commits: createGroupCommit(),
-    records: createRecordCache(),
+    records,
     sealer,
-    metrics: createMetrics(),
+    metrics,
+    node: createNodeHealth({ clock, probe }),
     limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),

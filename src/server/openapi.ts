@@ -2,12 +2,14 @@ import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { buildApp } from './app.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
+import { createClockCheck } from './clock-check.ts'
 import { loadConfig } from './config.ts'
 import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
 import { mergedDocument } from './http/openapi.ts'
 import { createSealer, namedKek } from './keys/sealing.ts'
 import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
+import { createNodeHealth } from './node-health.ts'
 import { openDatabase } from './store/database.ts'
 import { createGroupCommit } from './store/group-commit.ts'
 import { createRecordCache } from './token/known-records.ts'
@@ -31,6 +33,7 @@ function unconnectedContext(): Context {
   }
   const config = loadConfig({})
   const db = openDatabase({ connectionString: 'postgres://localhost/none' })
+  const log = pino({ level: 'silent' })
   return {
     config,
     db,
@@ -54,8 +57,12 @@ function unconnectedContext(): Context {
     limits: createLimits(config, systemClock),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: { find: noKeys, fetch: noKeys, kept: () => undefined },
+    node: createNodeHealth({
+      clock: createClockCheck({ now: systemClock, monotonic: () => 0, database: noKeys, log }),
+      probe: db,
+    }),
     notBefore: 0,
-    log: pino({ level: 'silent' }),
+    log,
     now: systemClock,
     randomId,
     timeId: (at = systemClock()) => timeIdAt(at),

@@ -4,6 +4,7 @@ import { issueNonce } from '../../src/protocol/dpop-nonce.ts'
 import { transaction } from '../../src/server/context.ts'
 import { claimReplays, type ReplayClaim } from '../../src/server/store/replay.ts'
 import { base64url, testKey } from '../protocol/forge.ts'
+import { loseStorage } from '../support/lose-storage.ts'
 import { type Answer, type Attempt, agentGrant, clientCredentials, proofOf, send, signed } from './attempt.ts'
 import { DRAFT_API, givenAgent, givenClient, givenResource, givenWorld, READ_API, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
@@ -222,7 +223,7 @@ test('[attack 43] RETURNING decides what is fresh, and a refused claim says so (
 
 test('[attack 43] a replay store that fails answers 503, never fresh', async () => {
   const own = await givenWorld()
-  await own.ctx.db.destroy()
+  await loseStorage(own.ctx)
   const away = await send(own, clientCredentials(own))
   assert.deepEqual([away.status, away.body.error], [503, 'temporarily_unavailable'])
   assert.match(String(away.headers['retry-after']), /^\d+$/)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { CompactSign } from 'jose'
 import { base64url } from '../protocol/forge.ts'
 import { givenDelegationFrom } from '../support/delegated.ts'
+import { loseStorage } from '../support/lose-storage.ts'
 import { type Attempt, agentGrant, clientCredentials, send, tokenRequest } from './attempt.ts'
 import { DRAFT_API, type GivenClient, givenAgent, givenClient, givenResource, givenWorld, thumbprint } from './given.ts'
 import { startNode } from './node.ts'
@@ -240,7 +241,7 @@ test('[attack 115] revoking again is 200, and a hint is only a hint (RFC 7009 se
 test('[attack 115] [attack 120] while storage is away every endpoint says 503 and Retry-After, never a guess', async () => {
   const own = await givenWorld()
   const { access_token } = (await send(own, clientCredentials(own))).body
-  await own.ctx.db.destroy()
+  await loseStorage(own.ctx)
   const token = String(access_token)
   const attempts = [
     tokenRequest(own, '/oauth/revoke', own.client, token),

@@ -146,10 +146,7 @@ export const attacks: Readonly<Record<number, Covered>> = {
   114: { test: `${REVOKE}#the API’s own client learns of its tokens` },
   115: { test: 'test/attacks/cascade.test.ts#1,000 tokens that descend from one' },
   116: { test: 'test/attacks/gate.test.ts#1,000 rounds' },
-  117: {
-    test: 'test/attacks/gate-kinds.test.ts#signs nothing with it',
-    later: 'Automatic rotation has its own issue.',
-  },
+  117: { test: 'test/keys/rotate-keys.test.ts#rotation every 10 s, 40 s ahead' },
   118: { test: `${REVOKE}#a token of an agent, for another audience` },
   119: { test: 'test/registry/bootstrap.test.ts#', later: 'Load and slow clients come with the fault tests.' },
   120: {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePorts } from '../support/free-ports.ts'
+import { loseStorage } from '../support/lose-storage.ts'
 import {
   type Answer,
   type Attempt,
@@ -105,7 +106,7 @@ test('[attack 111] no secret of a request is in any log line, error, audit row o
 
   await ctx.unauthenticated.flush(ctx)
   const audit = await ctx.db.selectFrom('audit_event').selectAll().execute()
-  await ctx.db.destroy()
+  await loseStorage(ctx)
   await tried(clientCredentials(world, shared))
   await tried(tokenRequest(world, '/oauth/introspect', shared, token))
   const metrics = await exchange(Number(admin.port), '/metrics', host, '', 'GET')

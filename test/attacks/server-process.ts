@@ -19,7 +19,7 @@ export async function startServerProcess(
   const child = spawn(process.execPath, [REMIT, 'serve'], {
     // Its `.env` is none of ours.
     cwd: directory,
-    env: { PATH: process.env.PATH, NODE_ENV: 'test', REMIT_LOG_LEVEL: 'warn', ...env },
+    env: { PATH: process.env.PATH, NODE_ENV: 'test', REMIT_LOG_LEVEL: 'warn', REMIT_WORKERS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''

@@ -16,7 +16,8 @@ import { type ServerProcess, startServerProcess } from './server-process.ts'
 
 export const API = 'https://api.example.com'
 const CHECKSUM = 'a'.repeat(64)
-const SECRET = 'a-secret-of-the-two-node-test'
+/** Of both clients. */
+export const SECRET = 'a-secret-of-the-two-node-test'
 const BATCH = 250
 
 export type GateAgent = { readonly agent_id: string; readonly key: TestKey }
@@ -126,7 +127,8 @@ export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
   }
 }
 
-async function insertClients(db: Kysely<Database>, issuer: string): Promise<void> {
+/** `app`, which may ask for `read` at the API, and `operator`, which may revoke. */
+export async function insertClients(db: Kysely<Database>, issuer: string): Promise<void> {
   const now = new Date()
   const secret_digest = createHash('sha256').update(SECRET).digest()
   const rights = {

@@ -15,6 +15,7 @@ const BASE = {
 }
 
 export type Result = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+export type LogLine = Readonly<Record<string, unknown>>
 export type Env = Readonly<Record<string, string>>
 
 /** An empty working directory, removed when the test file ends. */
@@ -49,12 +50,17 @@ export async function run(
   return { code, stdout, stderr }
 }
 
-/** `remit serve` with its data in `cwd`; killed when the test file ends, if it still runs. */
+/** `remit serve` with its data in `cwd`, one process unless told; killed when the test file ends, if it still runs. */
 export async function serve(cwd: string, env: Env) {
-  const child = spawn(process.execPath, [REMIT, 'serve', '--json'], { cwd, env: { ...BASE, ...env } })
+  const settings = { ...BASE, REMIT_WORKERS: '1', ...env }
+  const child = spawn(process.execPath, [REMIT, 'serve', '--json'], { cwd, env: settings })
   const exit = exitOf(child)
   after(() => child.kill('SIGKILL'))
-  const stderr = textOf(child.stderr)
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', text => {
+    said += text
+  })
+  const stderr = exit.then(() => said)
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   let stdout = ''
   child.stdout.setEncoding('utf8').on('data', text => {
@@ -63,7 +69,9 @@ export async function serve(cwd: string, env: Env) {
   })
   exit.then(async code => reject(new Error(`serve ended with ${code}: ${await stderr}`)))
   promise.catch(() => {})
-  return { announced: JSON.parse(await promise), child, exit, stdout: () => stdout, stderr }
+  /** Every line of the log so far. */
+  const log = (): readonly LogLine[] => said.split('\n').flatMap(line => (line.startsWith('{') ? JSON.parse(line) : []))
+  return { announced: JSON.parse(await promise), child, exit, stdout: () => stdout, stderr, log }
 }
 
 /** Two ports of this machine that nobody listens on, as the settings of a server. */

@@ -9,7 +9,7 @@ test('[attack 43] with the database away: tokens 503 with Retry-After, keys and 
   assert.equal(ready.status, 200)
   assert.deepEqual(await jsonOf(ready), {
     status: 'ready',
-    checks: { database: true, migrations: true, signing_key: true },
+    checks: { accepting: true, clock: true, database: true, migrations: true, pool: true, signing_key: true },
   })
   await app.database.drop()
 
@@ -34,7 +34,10 @@ test('[attack 43] with the database away: tokens 503 with Retry-After, keys and 
   assert.equal((await fetch(`${app.issuer}/healthz`)).status, 200)
   const notReady = await fetch(`${app.issuer}/readyz`)
   assert.equal(notReady.status, 503)
-  assert.equal((await jsonOf(notReady)).status, 'not_ready')
+  assert.deepEqual(await jsonOf(notReady), {
+    status: 'not_ready',
+    checks: { accepting: true, clock: true, database: false, migrations: false, pool: true, signing_key: false },
+  })
   assert.ok(!app.log.some(line => line.includes('CANARY')))
 })
 

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { checkServer, isStorageTrouble, openDatabase, poolStats } from '../../src/server/store/database.ts'
+import {
+  checkServer,
+  closeDatabase,
+  isStorageTrouble,
+  openDatabase,
+  passConnection,
+  poolStats,
+} from '../../src/server/store/database.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 test('this server is new enough and durable (issue 2 item 3)', async context => {
@@ -21,6 +28,17 @@ test('production refuses a database that may lose what it acknowledged (reliabil
   await db.connection().execute(async session => {
     await sql`set search_path = pretend, pg_catalog`.execute(session)
     await assert.rejects(checkServer(session, true), { name: 'StartRefused', message: /fsync/ })
+    await checkServer(session, false)
+  })
+})
+
+test('production refuses a database that commits before it has written (reliability.md R2)', async context => {
+  const { db, drop } = await createTestDatabase()
+  context.after(drop)
+
+  await db.connection().execute(async session => {
+    await sql`set synchronous_commit = off`.execute(session)
+    await assert.rejects(checkServer(session, true), { name: 'StartRefused', message: /synchronous_commit/ })
     await checkServer(session, false)
   })
 })
@@ -119,4 +137,15 @@ test('errors of our statements are not storage trouble, states of the database a
   assert.equal(isStorageTrouble(new Error('outer', { cause: Object.assign(new Error('x'), { code: '57P01' }) })), true)
   assert.equal(isStorageTrouble(Object.assign(new Error('no file'), { code: 'ENOENT', syscall: 'open' })), false)
   assert.equal(isStorageTrouble('57P01'), false)
+})
+
+test('closing ends every connection, also of a pool of which only sessions were taken: a process must come to its end', async t => {
+  const { connection, drop } = await createTestDatabase()
+  t.after(drop)
+  const db = openDatabase(connection, () => {}, 'pass')
+  const { client } = await passConnection(db)
+  client.release()
+  assert.equal(poolStats(db).total, 1)
+  await closeDatabase(db)
+  assert.equal(poolStats(db).total, 0)
 })

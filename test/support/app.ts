@@ -5,6 +5,7 @@ import { after } from 'node:test'
 import pino from 'pino'
 import { buildApp, type Listeners } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
+import { createClockCheck } from '../../src/server/clock-check.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
 import { createRemoteKeys } from '../../src/server/fetch/remote-keys.ts'
@@ -13,7 +14,9 @@ import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
 import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { openDatabase } from '../../src/server/store/database.ts'
+import { createNodeHealth } from '../../src/server/node-health.ts'
+import { readDatabaseClock } from '../../src/server/store/clock.ts'
+import { closeDatabase, openDatabase, poolStats } from '../../src/server/store/database.ts'
 import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -61,7 +64,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
-    await Promise.all([passDb, ...Object.values(pools)].map(pool => pool.destroy()))
+    await Promise.all([passDb, ...Object.values(pools)].map(closeDatabase))
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -85,6 +88,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const pools = { registration: openSide(), administration: openSide() }
   const { now } = clock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
+  // Nobody asks unless a test does: the clock stands still, and the database's goes on.
+  const clockCheck = createClockCheck({ now, monotonic: () => 0, database: () => readDatabaseClock(db), log })
   const ctx: Context = {
     config,
     db,
@@ -94,7 +99,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     commits: createGroupCommit(),
     records: createRecordCache(),
     sealer,
-    metrics: createMetrics(),
+    metrics: createMetrics(() => [poolStats(db)]),
+    node: createNodeHealth({ clock: clockCheck, probe: db }),
     limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),

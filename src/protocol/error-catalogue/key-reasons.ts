@@ -45,6 +45,11 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'See why the keys could not be made or opened.',
     command: 'remit doctor',
   },
+  clock_apart: {
+    check: 'The clock of this server is more than 30 seconds from that of the database, so it issues nothing.',
+    mend: 'Set the clocks of both machines by NTP; the server notices within seconds.',
+    command: 'remit doctor',
+  },
   jwks_unavailable: {
     check: 'The keys of the issuer could not be fetched, and no kept set is young enough.',
     mend: 'See that the resource server reaches the jwks_uri of the issuer.',

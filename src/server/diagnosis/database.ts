@@ -95,8 +95,8 @@ async function hasSealedRows(db: Kysely<Database>): Promise<boolean> {
 }
 
 function checkDurability({ durable }: ServerState, { production }: Config): Check {
-  if (durable) return ok('durability', 'fsync and full_page_writes are on.')
-  const message = 'fsync or full_page_writes is off and the database can lose data: turn both on.'
+  if (durable) return ok('durability', 'fsync, full_page_writes and synchronous_commit are on.')
+  const message = 'fsync, full_page_writes or synchronous_commit is off and the database can lose data: turn them on.'
   return production ? fail('durability', message) : warn('durability', message)
 }
 

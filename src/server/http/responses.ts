@@ -12,6 +12,16 @@ export function hardenResponses(app: App): void {
   })
 }
 
+/**
+ * While the node drains, every answer ends its connection: the client opens the next one at a node that stays, and none
+ * is cut with a request on it (reliability.md R7).
+ */
+export function endConnections(app: App, ctx: Context): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (ctx.node.isDraining()) reply.header('connection', 'close')
+  })
+}
+
 /** One line and one count a request. Never the query: it may hold what should have been in the body. */
 export function logRequests(app: App, ctx: Context): void {
   app.addHook('onResponse', async (request, reply) => {

@@ -21,18 +21,24 @@ const TIMEOUTS = {
 /**
  * `pass`: connections of the token endpoints alone, for a few statements of constant text that many requests share, each
  * planned once a connection. What administrators ask takes none of them, and is planned for what was asked. `side`: a few
- * for one kind of work that may be slow, so that it waits for itself alone (reliability.md R12).
+ * for one kind of work that may be slow, so that it waits for itself alone (reliability.md R12). `probe`: of readiness and
+ * the clock, which wait behind nobody.
  */
 const KINDS = {
   general: { max: 10, application_name: 'remit' },
   side: { max: 3, application_name: 'remit side' },
   pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan', pipeline: true },
+  probe: { max: 1, application_name: 'remit probe' },
 } as const
 
 type Prepared = (text: string) => { readonly name?: string }
+type Counted = { readonly pool: pg.Pool; acquired: number }
 
-const pools = new WeakMap<Kysely<Database>, pg.Pool>()
+const pools = new WeakMap<Kysely<Database>, Counted>()
 const preparations = new WeakMap<Kysely<Database>, Prepared>()
+
+/** Open, idle, and requests that wait for one; `acquired` counts those that were ever handed out. */
+export type PoolStats = Readonly<Record<'total' | 'idle' | 'waiting' | 'acquired', number>>
 
 /**
  * A pool of connections (attacks.md section 7: a hung or lost database costs seconds, never the process). `report` hears
@@ -42,8 +48,13 @@ export function openDatabase(
   connection: Connection,
   report: (error: unknown) => void = () => {},
   kind: keyof typeof KINDS = 'general',
+  max: number = KINDS[kind].max,
 ): Kysely<Database> {
-  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, ...KINDS[kind], allowExitOnIdle: false })
+  const pool = new pg.Pool({ ...connection, ...TIMEOUTS, ...KINDS[kind], max, allowExitOnIdle: false })
+  const counted = { pool, acquired: 0 }
+  pool.on('acquire', () => {
+    counted.acquired += 1
+  })
   // Once we close the pool, a server that stops at the same moment is no news.
   const reportLoss = (error: unknown) => {
     if (!pool.ending) report(error)
@@ -58,20 +69,40 @@ export function openDatabase(
       pool: discardHungConnections(pool, prepared),
     }),
   })
-  pools.set(db, pool)
+  pools.set(db, counted)
   preparations.set(db, prepared)
   return db
 }
 
-/** Connections of the pool behind `db`, for metrics: open, idle, and requests that wait for one. */
-export function poolStats(db: Kysely<Database>): { total: number; idle: number; waiting: number } {
-  const pool = pools.get(db)
-  return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }
+/** Kysely ends no pool of which it never took a connection itself, and that pool would hold up the end of the process. */
+export async function closeDatabase(db: Kysely<Database>): Promise<void> {
+  const pool = pools.get(db)?.pool
+  if (pool?.ending) return
+  await db.destroy()
+  if (pool && !pool.ending) await pool.end()
+}
+
+/** Connections of the pool behind `db`. */
+export function poolStats(db: Kysely<Database>): PoolStats {
+  const { pool, acquired = 0 } = pools.get(db) ?? {}
+  return {
+    total: pool?.totalCount ?? 0,
+    idle: pool?.idleCount ?? 0,
+    waiting: pool?.waitingCount ?? 0,
+    acquired,
+  }
+}
+
+/** Whether the database takes writes: a standby that answers is no use (reliability.md R10). */
+export async function isWritable(db: Kysely<Database>): Promise<boolean> {
+  const { rows } = await sql<{ writable: boolean }>`
+    select current_setting('transaction_read_only') = 'off' as writable`.execute(db)
+  return rows[0]?.writable === true
 }
 
 /** A connection of the pool behind `db`, opened with kind `pass`; who takes it hands it back. */
 export async function passConnection(db: Kysely<Database>): Promise<{ client: pg.PoolClient; prepared: Prepared }> {
-  const [pool, prepared] = [pools.get(db), preparations.get(db)]
+  const [pool, prepared] = [pools.get(db)?.pool, preparations.get(db)]
   if (!pool || !prepared) throw new Error('driver has already been destroyed')
   return { client: await pool.connect(), prepared }
 }
@@ -81,15 +112,18 @@ export async function passConnection(db: Kysely<Database>): Promise<{ client: pg
  * it acknowledged (reliability.md R2). Throws StartRefused.
  */
 export async function checkServer(db: Kysely<Database>, production: boolean): Promise<void> {
-  const { rows } = await sql<{ version: string; server_version: string; fsync: string; full_page_writes: string }>`
+  const { rows } = await sql<{ version: string; server_version: string; durable: boolean }>`
     select current_setting('server_version_num') as version, current_setting('server_version') as server_version,
-      current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes`.execute(db)
+      current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on'
+        and current_setting('synchronous_commit') <> 'off' as durable`.execute(db)
   const [server] = rows
   if (!server || Number(server.version) < 150_000) {
     throw new StartRefused(`PostgreSQL ${server?.server_version} is too old: use version 15 or newer.`)
   }
-  if (production && (server.fsync !== 'on' || server.full_page_writes !== 'on')) {
-    throw new StartRefused('The database runs with fsync or full_page_writes off and can lose data: turn both on.')
+  if (production && !server.durable) {
+    throw new StartRefused(
+      'The database runs with fsync, full_page_writes or synchronous_commit off and can lose data: turn them on.',
+    )
   }
 }
 

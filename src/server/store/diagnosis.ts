@@ -5,7 +5,7 @@ export type ServerState = {
   readonly server_version: string
   /** Whether what it acknowledged outlives a crash (reliability.md R2). */
   readonly durable: boolean
-  /** The database's own clock, which is why this is the one place that asks for it. */
+  /** The database's own clock. */
   readonly clock: Date
 }
 
@@ -13,7 +13,8 @@ export type ServerState = {
 export async function readServerState(db: Kysely<Database>): Promise<ServerState> {
   const { rows } = await sql<ServerState>`
     select current_setting('server_version') as server_version,
-      current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on' as durable,
+      current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on'
+        and current_setting('synchronous_commit') <> 'off' as durable,
       clock_timestamp() as clock`.execute(db)
   const [state] = rows
   if (!state) throw new Error('The database said nothing about itself.')

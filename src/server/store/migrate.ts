@@ -35,6 +35,12 @@ export async function pendingMigrations(db: Kysely<Database>): Promise<string[]>
   return known.filter(name => !applied.includes(name))
 }
 
+/** Whether all of this build's migrations are there. More may be: the release after this one expands and takes nothing. */
+export async function isMigrated(db: Kysely<Database>): Promise<boolean> {
+  const applied = await appliedMigrations(db)
+  return Object.keys(migrations).every(name => applied.includes(name))
+}
+
 async function migrateInSession(
   session: Kysely<Database>,
   report: (line: string) => void,

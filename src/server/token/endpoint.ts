@@ -33,6 +33,8 @@ import { unauthenticatedPart } from './unauthenticated.ts'
 export async function tokenEndpoint(ctx: Context, http: TokenHttp): Promise<TokenAnswer> {
   const stopTimer = ctx.metrics.mintSeconds.startTimer()
   const sent = await unauthenticatedPart(ctx, http, async () => {
+    // Before anything of single use is taken: the client sends the same again.
+    ctx.node.clock.mustAgree()
     return { request: parseRequest(http), proof: await senderConstraint(ctx, http) }
   })
   const { answer, grant } = await withKnownRecords(ctx, known => pass(known, http, sent))
