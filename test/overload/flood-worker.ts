@@ -6,10 +6,10 @@ import type { FloodOrder, FloodReport } from './flood.ts'
 import { connectionsFrom, openConnections, post, type Signed, signedMint } from './mint.ts'
 
 const TICK = 10
-/** Of each address. */
-const CONNECTIONS = 75
 
 const order: FloodOrder = workerData
+/** Of each address: all of them in work at once would be more than a second. */
+const CONNECTIONS = order.closed ? 32 : 200
 const privateKey = createPrivateKey(order.privateKey)
 const key = { alg: 'ES256', privateKey, jwk: { ...createPublicKey(privateKey).export({ format: 'jwk' }) } }
 const agents = order.addresses.map(address => connectionsFrom(address, CONNECTIONS))
