@@ -17,8 +17,11 @@ export type GroupCommit = {
 
 /** Most requests a transaction. */
 const MOST = 64
-/** One transaction at a time, so that batches are large; more only beside one that waits for somebody's row. */
-const WRITES_AT_ONCE = 4
+/**
+ * One transaction at a time, so that batches are large; the next one while it becomes durable, or where it waits for
+ * somebody's row.
+ */
+const OPEN_AT_ONCE = 4
 const LATE_MILLISECONDS = 100
 const READS_AT_ONCE = 2
 
@@ -34,7 +37,8 @@ type Job = {
 export function createGroupCommit(): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
-  let running = 0
+  let open = 0
+  let writing = 0
   let begun = 0
 
   function take(): readonly Job[] {
@@ -52,17 +56,28 @@ export function createGroupCommit(): GroupCommit {
   function pump(): void {
     for (;;) {
       const now = waiting[0]?.ctx.now().getTime() ?? 0
-      if (running > 0 && (running === WRITES_AT_ONCE || now - begun < LATE_MILLISECONDS)) return
+      if (open === OPEN_AT_ONCE || (writing > 0 && now - begun < LATE_MILLISECONDS)) return
       const jobs = take()
       if (jobs.length === 0) return
-      running += 1
       begun = now
-      runJobs(jobs).finally(() => {
-        running -= 1
-        for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
-        pump()
-      })
+      start(jobs)
     }
+  }
+
+  function start(jobs: readonly Job[]): void {
+    open += 1
+    writing += 1
+    let isWriting = true
+    const committing = () => {
+      if (isWriting) writing -= 1
+      isWriting = false
+      pump()
+    }
+    runJobs(jobs, committing).finally(() => {
+      open -= 1
+      for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
+      committing()
+    })
   }
 
   return {
@@ -83,10 +98,10 @@ export function createGroupCommit(): GroupCommit {
 }
 
 /** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
-async function runJobs(jobs: readonly Job[]): Promise<void> {
+async function runJobs(jobs: readonly Job[], committing: () => void): Promise<void> {
   const threw = new Set<Job>()
   try {
-    await commitTogether(jobs, threw)
+    await commitTogether(jobs, threw, committing)
     for (const job of jobs) job.done()
   } catch (cause) {
     // Trouble of the database is everybody's, and what may have been committed is never done again.
@@ -96,12 +111,12 @@ async function runJobs(jobs: readonly Job[]): Promise<void> {
     }
     const broken = threw.size === 0 ? jobs : [...threw]
     const others = jobs.filter(job => !broken.includes(job))
-    if (others.length > 0) await runJobs(others)
-    for (const job of broken) await runJobs([job])
+    if (others.length > 0) await runJobs(others, committing)
+    for (const job of broken) await runJobs([job], committing)
   }
 }
 
-async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
+async function commitTogether(jobs: readonly Job[], threw: Set<Job>, committing: () => void): Promise<void> {
   const [first] = jobs
   if (!first) return
   const session = await openWriteSession(first.ctx.passDb)
@@ -112,7 +127,9 @@ async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<vo
     )
     const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
     const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
-    await Promise.all([...written, session.commit()])
+    const committed = session.commit()
+    committing()
+    await Promise.all([...written, committed])
     session.close()
   } catch (cause) {
     // Whatever was on its way is undone with the connection.
