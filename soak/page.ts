@@ -18,10 +18,10 @@ const SAID = { held: 'held', passed: 'passed', open: 'not decided' } as const
 /** One soak as a page that loads nothing. */
 export function soakPage(course: Course, result: Result, machine: string): string {
   const { minutes, capacity_per_second, load_per_second, requests, warm_up } = result
-  const body = html`<h1>Remit under half load for ${minutes} minutes</h1>
+  const body = html`<h1>Remit under half load, ${minutes} min</h1>
 <p class="soft">${machine}. ${Math.round(load_per_second)} requests a second at random times, which do not wait for answers: half of the
 ${Math.round(capacity_per_second)} that the server could answer; ${requests.toLocaleString('en')} requests in all. The grey part is the
-warm-up of ${Math.round(warm_up / 60)} minutes, which no figure below counts. Slopes are medians of all pairs of stretches of time, with a
+warm-up of ${Math.round(warm_up)} seconds, which no figure below counts. Slopes are medians of all pairs of stretches of time, with a
 95 % interval.</p>
 <h2>Bounds</h2>
 <div class="scroll"><table>${result.bounds.map(

@@ -4,7 +4,7 @@ import type { Point } from './slope.ts'
 export type Line = { readonly name: string; readonly colour: string; readonly points: readonly Point[] }
 type Plot = { readonly about: string; readonly unit: string; readonly lines: readonly Line[]; readonly warm_up: number }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [560, 240, 62, 28, 10, 12]
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [560, 240, 62, 28, 10, 16]
 const TICKS = 4
 
 /** Lines over the minutes of a run, from zero; the warm-up is grey. */
@@ -16,7 +16,8 @@ export function timePlot({ about, unit, lines, warm_up }: Plot): Html {
   const x = (at: number) => (LEFT + (at / last) * (WIDTH - LEFT - RIGHT)).toFixed(1)
   const y = (value: number) => (HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP)).toFixed(1)
   const levels = Array.from({ length: TICKS + 1 }, (_, index) => index * step)
-  const minutes = Array.from({ length: 5 }, (_, index) => (last * index) / 4)
+  const pace = niceStep(last / 60)
+  const minutes = Array.from({ length: Math.floor(last / 60 / pace) + 1 }, (_, index) => index * pace)
   return html`<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${about}">
 <rect x="${LEFT}" y="${TOP}" width="${(Number(x(warm_up)) - LEFT).toFixed(1)}" height="${HEIGHT - BOTTOM - TOP}" ${style('fill:var(--client);stroke:none')}/>
 ${levels.map(
@@ -24,13 +25,14 @@ ${levels.map(
 <text class="soft" x="${LEFT - 6}" y="${(Number(y(value)) + 4).toFixed(1)}" text-anchor="end">${shown(value)}</text>`,
 )}
 ${minutes.map(
-  at => html`<text class="soft" x="${x(at)}" y="${HEIGHT - 8}" text-anchor="middle">${shown(at / 60)} min</text>`,
+  minute =>
+    html`<text class="soft" x="${x(minute * 60)}" y="${HEIGHT - 8}" text-anchor="middle">${shown(minute)}</text>`,
 )}
 ${lines.map(
   ({ points, colour }) =>
     html`<path d="${points.map(({ at, value }, index) => `${index === 0 ? 'M' : 'L'}${x(at)} ${y(value)}`).join('')}" ${style(`fill:none;stroke:var(${colour});stroke-width:1.8`)}/>`,
 )}
-</svg><figcaption>${about} (${unit})${lines.map(
+</svg><figcaption>${about} (${unit}, over minutes)${lines.map(
     ({ name, colour }) =>
       html` <span class="key"><span class="line" ${style(`background:var(${colour})`)}></span>${name}</span>`,
   )}</figcaption></figure>`

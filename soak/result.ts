@@ -65,6 +65,9 @@ export function resultOf(course: Course): Result {
 
 const passed: Verdict = 'passed'
 
+/** A table that is smaller, and stays so, is not told. */
+const LEAST_MB = 0.5
+
 /** The tables that grew, largest first. */
 function tableFigures(tables: readonly TableSample[], warm_up: number): readonly TableFigures[] {
   const names = tables.at(-1)?.tables.map(({ name }) => name) ?? []
@@ -76,6 +79,6 @@ function tableFigures(tables: readonly TableSample[], warm_up: number): readonly
       rows: rowsOf(name, tables).at(-1)?.value ?? 0,
       mb_an_hour: (slopeOf(bytesOf(name, warm))?.per_hour ?? 0) / MB,
     }))
-    .filter(({ rows, mb_an_hour }) => rows > 0 || mb_an_hour > 0)
+    .filter(({ mb, mb_an_hour }) => mb >= LEAST_MB || mb_an_hour > 0)
     .toSorted((a, b) => b.mb - a.mb)
 }
