@@ -132,8 +132,7 @@ async function commitTogether(jobs: readonly Job[], threw: Set<Job>, committing:
     await Promise.all([...written, committed])
     session.close()
   } catch (cause) {
-    // Whatever was on its way is undone with the connection.
-    session.discard()
+    await session.undo()
     throw cause
   }
 }
