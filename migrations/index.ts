@@ -5,6 +5,7 @@ import * as executions from './003_executions.ts'
 import * as partitionBounds from './004_partition_bounds.ts'
 import * as partitionChecks from './004_partition_checks.ts'
 import * as partitions from './004_partitions.ts'
+import * as limits from './005_limits.ts'
 
 /** Every migration by name, in order. Forward only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '004_partition_bounds': partitionBounds,
   '004_partition_checks': partitionChecks,
   '004_partitions': partitions,
+  '005_limits': limits,
 }

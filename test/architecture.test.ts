@@ -48,14 +48,15 @@ function areaOf(path: string): string | undefined {
   return AREAS.find(area => path.startsWith(`${area}/`))
 }
 
-/** Types that every part of the server speaks in: config, context, caller, metrics and the brake stand above the areas. */
+/** Types that every part of the server speaks in: config, context, caller, metrics and the limits stand above the areas. */
 const SERVER_COMMON = [
   'src/server/config.ts',
   'src/server/addresses.ts',
+  'src/server/address-group.ts',
   'src/server/context.ts',
   'src/server/caller.ts',
   'src/server/metrics.ts',
-  'src/server/brake.ts',
+  'src/server/limits.ts',
 ]
 
 /** architecture.md section 2: who may import whom, and why not more. */

@@ -40,6 +40,8 @@ test('an empty environment is a development server on loopback (protocol.md sect
     drainSeconds: 0,
     trustProxy: [],
     allowPrivateFetch: false,
+    clientRate: 240_000,
+    addressRate: 480_000,
     logLevel: 'info',
     production: false,
   })
@@ -58,6 +60,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     REMIT_WORKERS: '64',
     REMIT_DRAIN_SECONDS: '12',
     REMIT_TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
+    REMIT_CLIENT_RATE: '600',
+    REMIT_ADDRESS_RATE: '1200',
     REMIT_LOG_LEVEL: 'warn',
   })
 
@@ -76,6 +80,8 @@ test('every setting of protocol.md section 11 reaches the configuration', () => 
     drainSeconds: 12,
     trustProxy: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     allowPrivateFetch: false,
+    clientRate: 600,
+    addressRate: 1200,
     logLevel: 'warn',
     production: true,
   })

@@ -10,6 +10,7 @@ import { nodeKilled } from './r08-node-killed.ts'
 import { auditComplete } from './r09-audit-complete.ts'
 import { sessionsEnded } from './r10-sessions-ended.ts'
 import { databaseHangs } from './r11-database-hangs.ts'
+import { overload } from './r12-overload.ts'
 import { diskFull } from './r13-disk-full.ts'
 import { wrongClock } from './r14-wrong-clock.ts'
 import { keysRotated } from './r15-keys-rotated.ts'
@@ -30,6 +31,7 @@ export const PROMISES: readonly FaultPromise[] = [
   sessionsEnded,
   auditComplete,
   databaseHangs,
+  overload,
   diskFull,
   wrongClock,
   keysRotated,

@@ -8,11 +8,13 @@ import {
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import type { Context } from './context.ts'
 import { adminRoutes } from './http/admin/index.ts'
+import { type Admission, admitRequests, createAdmission } from './http/admission.ts'
 import { agentKeyRoutes } from './http/agent-keys.ts'
 import type { App } from './http/app-type.ts'
 import { authorizeRoute } from './http/authorize.ts'
 import { authenticateCallers } from './http/bearer-auth.ts'
 import { refuseUnparsed } from './http/client-error.ts'
+import { boundConnections } from './http/connections.ts'
 import { consoleRoutes } from './http/console/index.ts'
 import { discoveryRoutes } from './http/discovery.ts'
 import { docsRoutes } from './http/docs.ts'
@@ -58,15 +60,17 @@ export type Listeners = {
 export async function buildApp(ctx: Context): Promise<Listeners> {
   const { config } = ctx
   const isShared = config.adminListen === 'same'
-  const main = await createListener(ctx, isShared ? [config.issuer, config.adminUrl] : [config.issuer])
-  const admin = isShared ? main : await createListener(ctx, [config.adminUrl])
+  const admission = createAdmission(ctx)
+  const administering = { ...ctx, db: ctx.pools.administration }
+  const main = await createListener(ctx, admission, isShared ? [config.issuer, config.adminUrl] : [config.issuer])
+  const admin = isShared ? main : await createListener(ctx, admission, [config.adminUrl])
   await main.app.register(healthRoutes, { ctx })
   await main.app.register(discoveryRoutes, { ctx })
   await main.app.register(publicRoutes, { ctx, prefix: pathOf(config.issuer), document: () => mergedDocument(apps) })
-  await admin.app.register(metricsRoute, { ctx })
+  await admin.app.register(metricsRoute, { ctx, admission })
   if (!isShared) await admin.app.register(healthRoutes, { ctx })
-  await admin.app.register(adminApi, { ctx, prefix: pathOf(config.adminUrl) })
-  await admin.app.register(consoleRoutes, { ctx, prefix: pathOf(config.adminUrl) })
+  await admin.app.register(adminApi, { ctx: administering, prefix: pathOf(config.adminUrl) })
+  await admin.app.register(consoleRoutes, { ctx: administering, prefix: pathOf(config.adminUrl) })
   const listeners = isShared ? [main] : [main, admin]
   const apps = listeners.map(({ app }) => app)
   const tables = listeners.map(({ app, routes }) => {
@@ -78,7 +82,11 @@ export async function buildApp(ctx: Context): Promise<Listeners> {
   return { public: main.app, admin: admin.app, routes: { public: tables[0] ?? [], admin: tables.at(-1) ?? [] } }
 }
 
-async function createListener(ctx: Context, urls: readonly string[]): Promise<{ app: App; routes: RouteTable }> {
+async function createListener(
+  ctx: Context,
+  admission: Admission,
+  urls: readonly string[],
+): Promise<{ app: App; routes: RouteTable }> {
   const loggerInstance: FastifyBaseLogger = ctx.log
   const app = Fastify({
     loggerInstance,
@@ -100,6 +108,7 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
     frameworkErrors: (error, request, reply) => sendError(ctx, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>()
   app.server.maxHeadersCount = 100
+  boundConnections(app.server, ctx.config.issuer)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   acceptNothing(app)
@@ -108,6 +117,7 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
   endConnections(app, ctx)
   logRequests(app, ctx)
   guardRequests(app, hostNames(urls))
+  admitRequests(app, ctx, admission)
   authenticateCallers(app, ctx)
   const routes = declareRoutes(app)
   await app.register(swagger, {
@@ -120,20 +130,21 @@ async function createListener(ctx: Context, urls: readonly string[]): Promise<{ 
 
 /** What stands below the issuer's path. */
 async function publicRoutes(app: App, { ctx, document }: { ctx: Context; document: () => Record<string, unknown> }) {
+  const registering = { ...ctx, db: ctx.pools.registration }
   await app.register(jwksRoute, { ctx })
-  await app.register(shimReleasesRoute, { ctx })
+  await app.register(shimReleasesRoute, { ctx: registering })
   await app.register(authorizeRoute)
   await app.register(errorPageRoutes)
   await app.register(oauthRoutes, { ctx })
   await app.register(intentTokenRoute, { ctx })
-  await app.register(agentRegistration, { ctx })
-  await app.register(agentBatch, { ctx })
-  await app.register(workflowRegistration, { ctx })
-  await app.register(workflowBatch, { ctx })
-  await app.register(intentReadRoutes, { ctx })
-  await app.register(executions, { ctx })
-  await app.register(agentKeyRoutes, { ctx })
-  await app.register(refusalsRoute, { ctx })
+  await app.register(agentRegistration, { ctx: registering })
+  await app.register(agentBatch, { ctx: registering })
+  await app.register(workflowRegistration, { ctx: registering })
+  await app.register(workflowBatch, { ctx: registering })
+  await app.register(intentReadRoutes, { ctx: registering })
+  await app.register(executions, { ctx: registering })
+  await app.register(agentKeyRoutes, { ctx: registering })
+  await app.register(refusalsRoute, { ctx: registering })
   await app.register(docsRoutes, { document })
 }
 

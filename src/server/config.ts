@@ -27,6 +27,9 @@ export type Config = {
   readonly auditDays?: number
   /** Development: what clients name may be fetched from loopback and private networks, and by http. */
   readonly allowPrivateFetch: boolean
+  /** Requests a minute of one client, and of one address, over all nodes. */
+  readonly clientRate: number
+  readonly addressRate: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   readonly production: boolean
 }
@@ -48,6 +51,9 @@ const DEFAULT_DATA_DIR = './data'
 const MOST_WORKERS_UNASKED = 16
 /** Load balancers probe every few seconds and believe the second or third answer. */
 const DRAIN_SECONDS = 5
+/** More than one process can answer: what a fleet does not need, and a runaway one does not get from all nodes together. */
+const DEFAULT_CLIENT_RATE = 240_000
+const DEFAULT_ADDRESS_RATE = 480_000
 
 const environment = z.object({
   NODE_ENV: z
@@ -99,6 +105,8 @@ const environment = z.object({
   REMIT_ALLOW_PRIVATE_FETCH: z
     .enum(['1', 'true'], 'REMIT_ALLOW_PRIVATE_FETCH must be 1 or true, or absent.')
     .optional(),
+  REMIT_CLIENT_RATE: rate('REMIT_CLIENT_RATE', DEFAULT_CLIENT_RATE),
+  REMIT_ADDRESS_RATE: rate('REMIT_ADDRESS_RATE', DEFAULT_ADDRESS_RATE),
   REMIT_LOG_LEVEL: z.enum(LOG_LEVELS, `REMIT_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`).default('info'),
 })
 
@@ -195,6 +203,8 @@ function configOf(env: z.infer<typeof environment>): Config {
     trustProxy: Object.freeze(env.REMIT_TRUST_PROXY),
     ...(env.REMIT_AUDIT_DAYS !== undefined && { auditDays: env.REMIT_AUDIT_DAYS }),
     allowPrivateFetch: env.REMIT_ALLOW_PRIVATE_FETCH !== undefined,
+    clientRate: env.REMIT_CLIENT_RATE,
+    addressRate: env.REMIT_ADDRESS_RATE,
     logLevel: env.REMIT_LOG_LEVEL,
     production: env.NODE_ENV === 'production',
   })
@@ -244,6 +254,14 @@ function addressProblems(config: Config, given: Record<string, string | undefine
     problems.push('REMIT_ADMIN_URL must be absent with REMIT_ADMIN_LISTEN=same: the issuer is the admin base then.')
   }
   return problems
+}
+
+function rate(name: string, standard: number) {
+  return z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/, `${name} must be a number of requests a minute, 1 or more.`)
+    .default(String(standard))
+    .transform(Number)
 }
 
 function issuerProblem(text: string): string | undefined {

@@ -2,15 +2,16 @@ import { randomFillSync } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import type { UnauthenticatedCounter } from './audit/unauthenticated.ts'
-import type { Brake } from './brake.ts'
 import type { Config } from './config.ts'
 import type { RemoteKeys } from './fetch/remote-keys.ts'
 import type { Keyring } from './keys/keyring.ts'
 import type { Sealer } from './keys/sealing.ts'
+import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { NodeHealth } from './node-health.ts'
-import type { GroupCommit, Meeting } from './store/group-commit.ts'
+import type { GroupCommit } from './store/group-commit.ts'
 import type { Database } from './store/schema.ts'
+import type { Meeting } from './store/together.ts'
 import type { RecordCache } from './token/known-records.ts'
 
 /** What every function of the server gets: the only way to configuration, storage, keys, time and chance. */
@@ -19,6 +20,8 @@ export type Context = {
   readonly db: Kysely<Database>
   /** The connections of the token endpoints. */
   readonly passDb: Kysely<Database>
+  /** Pools of their own for what may be slow, so that minting finds a connection meanwhile. */
+  readonly pools: { readonly registration: Kysely<Database>; readonly administration: Kysely<Database> }
   readonly keys: Keyring
   /** Joins the writes of token requests that wait. */
   readonly commits: GroupCommit
@@ -27,7 +30,7 @@ export type Context = {
   readonly records: RecordCache
   readonly sealer: Sealer
   readonly metrics: Metrics
-  readonly brake: Brake
+  readonly limits: Limits
   readonly unauthenticated: UnauthenticatedCounter
   /** Whether this process should get traffic, and may mint. */
   readonly node: NodeHealth

@@ -8,6 +8,9 @@ import type { Stops } from './open-context.ts'
 /** After this long a request under way is cut: no honest one takes half of it. */
 export const DRAIN_LIMIT_SECONDS = 25
 
+/** Connections that wait to be taken: beyond them the kernel drops, and the sender tries again a second later. */
+const BACKLOG = 4_096
+
 /**
  * Opens both listeners. Stopping is graceful (reliability.md R7): not ready and every answer the last of its connection;
  * then, when load balancers saw it, no new connections; then the end of what is under way.
@@ -18,7 +21,7 @@ export async function listen(ctx: Context, stops: Stops): Promise<void> {
   const apps = [...new Set([listeners.public, listeners.admin])]
   const silent = apps.map(watchSilent)
   stops.push(() => closeGracefully(apps, silent))
-  await listeners.public.listen({ host, port })
+  await listeners.public.listen({ host, port, backlog: BACKLOG })
   if (adminListen !== 'same') await listeners.admin.listen({ ...adminListen })
   stops.push(async () => {
     ctx.node.startDraining()

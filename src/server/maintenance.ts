@@ -7,6 +7,7 @@ import { purgeDelegations } from './store/delegations.ts'
 import { purgeExecutions } from './store/execution-purge.ts'
 import { purgeIdempotency } from './store/idempotency.ts'
 import { keepPartitions } from './store/partitions.ts'
+import { purgeCounts } from './store/request-counts.ts'
 import { purgeRevocations } from './store/revocations.ts'
 import { purgeDeliveries } from './store/webhook-deliveries.ts'
 import { deliverWebhooks } from './webhooks/deliver.ts'
@@ -42,6 +43,7 @@ export function startMaintenance(ctx: Context, part: Part = 'whole'): { stop: ()
       for (const timer of timers) clearInterval(timer)
       await Promise.all(running.values())
       await ctx.unauthenticated.flush(ctx)
+      await ctx.limits.exchange(ctx)
     },
   }
 }
@@ -50,6 +52,7 @@ export function startMaintenance(ctx: Context, part: Part = 'whole'): { stop: ()
 function ofEachProcess(ctx: Context): readonly Task[] {
   return [
     { name: 'count refusals', seconds: 1, run: () => ctx.unauthenticated.flush(ctx) },
+    { name: 'exchange counts', seconds: 1, run: () => ctx.limits.exchange(ctx) },
     { name: 'read keys', seconds: KEY_POLL_SECONDS, run: () => ctx.keys.refresh() },
     { name: 'watch the pool', seconds: 1, run: async () => ctx.node.watchPools([ctx.db, ctx.passDb].map(poolStats)) },
   ]
@@ -66,6 +69,7 @@ function ofEachNode(ctx: Context): readonly Task[] {
     { name: 'purge revocations', seconds: 60, run: () => purgeRevocations(ctx) },
     { name: 'purge webhook deliveries', seconds: 60, run: () => purgeDeliveries(ctx) },
     { name: 'purge console sessions', seconds: 60, run: () => purgeConsoleSessions(ctx) },
+    { name: 'purge counts', seconds: 10, run: () => purgeCounts(ctx) },
     { name: 'purge idempotency keys', seconds: 60, run: () => purgeIdempotency(ctx, ctx.now()) },
   ]
 }

@@ -63,6 +63,17 @@ export function createMetrics(readPools: () => readonly PoolStats[] = () => []) 
       help: 'Workers that ended without being told and were started again',
       registers,
     }),
+    inWork: new Gauge({
+      name: 'remit_requests_in_work',
+      help: 'Requests that have a place, by kind of work',
+      labelNames: ['work'],
+      registers,
+    }),
+    places: new Gauge({
+      name: 'remit_token_places',
+      help: 'Requests for tokens that may be in work at once now',
+      registers,
+    }),
     pool: new Gauge({
       name: 'remit_db_pool_connections',
       help: 'Database connections by state',

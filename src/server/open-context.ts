@@ -2,7 +2,6 @@ import type { Kysely } from 'kysely'
 import type { Logger } from 'pino'
 import { epochSeconds } from '../protocol/time.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
-import { createBrake } from './brake.ts'
 import { createClockCheck } from './clock-check.ts'
 import type { Config } from './config.ts'
 import { type Context, monotonicClock, randomId, systemClock, timeIdAt } from './context.ts'
@@ -12,6 +11,7 @@ import { loadServerSecret } from './keys/derive.ts'
 import { loadKek } from './keys/kek.ts'
 import { openKeyring } from './keys/open-keyring.ts'
 import { createSealer } from './keys/sealing.ts'
+import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { createNodeHealth } from './node-health.ts'
 import { readDatabaseClock } from './store/clock.ts'
@@ -40,15 +40,25 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
-  pools?: PoolSizes,
+  sizes?: PoolSizes,
 ): Promise<Context> {
-  const reportLoss = (error: unknown) => log.warn({ error: textOf(error) }, 'a database connection was lost')
-  const db = openDatabase(connection, reportLoss, 'general', pools?.general)
+  const records = createRecordCache()
+  const reportLoss = (error: unknown) => {
+    log.warn({ error: textOf(error) }, 'a database connection was lost')
+    records.forget()
+  }
+  const db = openDatabase(connection, reportLoss, 'general', sizes?.general)
   stops.push(() => closeDatabase(db))
-  const passDb = openDatabase(connection, reportLoss, 'pass', pools?.pass)
+  const passDb = openDatabase(connection, reportLoss, 'pass', sizes?.pass)
   stops.push(() => closeDatabase(passDb))
   const probe = openDatabase(connection, reportLoss, 'probe')
   stops.push(() => closeDatabase(probe))
+  const openSide = () => {
+    const side = openDatabase(connection, reportLoss, 'side')
+    stops.push(() => closeDatabase(side))
+    return side
+  }
+  const pools = { registration: openSide(), administration: openSide() }
   await checkServer(db, config.production)
   await prepare(db)
   await proveAdvisoryLocks(db)
@@ -66,13 +76,14 @@ export async function openContext(
     config,
     db,
     passDb,
+    pools,
     keys,
     commits: createGroupCommit(),
-    records: createRecordCache(),
+    records,
     sealer,
     metrics,
     node: createNodeHealth({ clock, probe }),
-    brake: createBrake(),
+    limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),
     notBefore: epochSeconds((await readRestoreEpoch(db)) ?? new Date(0)),

@@ -2,12 +2,12 @@ import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { buildApp } from './app.ts'
 import { createUnauthenticatedCounter } from './audit/unauthenticated.ts'
-import { createBrake } from './brake.ts'
 import { createClockCheck } from './clock-check.ts'
 import { loadConfig } from './config.ts'
 import { type Context, randomId, systemClock, timeIdAt } from './context.ts'
 import { mergedDocument } from './http/openapi.ts'
 import { createSealer, namedKek } from './keys/sealing.ts'
+import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { createNodeHealth } from './node-health.ts'
 import { openDatabase } from './store/database.ts'
@@ -31,12 +31,14 @@ function unconnectedContext(): Context {
   const noKeys = async () => {
     throw new Error('This context only describes the routes.')
   }
+  const config = loadConfig({})
   const db = openDatabase({ connectionString: 'postgres://localhost/none' })
   const log = pino({ level: 'silent' })
   return {
-    config: loadConfig({}),
+    config,
     db,
     passDb: openDatabase({ connectionString: 'postgres://localhost/none' }),
+    pools: { registration: db, administration: db },
     keys: {
       signer: noKeys,
       published: () => [],
@@ -52,7 +54,7 @@ function unconnectedContext(): Context {
     records: createRecordCache(),
     sealer: createSealer([namedKek(Buffer.alloc(32))]),
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(config, systemClock),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: { find: noKeys, fetch: noKeys, kept: () => undefined },
     node: createNodeHealth({

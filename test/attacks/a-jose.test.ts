@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { base64url, forge, type TestKey, testKey } from '../protocol/forge.ts'
@@ -343,7 +343,7 @@ test('[attack 19] our own signing key signs no proof, and an agent’s key binds
   const ours = await world.ctx.keys.signer('ES256')
   const published = world.ctx.keys.published().find(key => key.kid === ours.kid)
   const { kty, crv, x, y } = published ?? {}
-  const key: TestKey = { alg: 'ES256', privateKey: KeyObject.from(ours.key), jwk: { kty, crv, x, y } }
+  const key: TestKey = { alg: 'ES256', privateKey: ours.key, jwk: { kty, crv, x, y } }
   const attempt = { ...clientCredentials(world), proof: proofOf(world, key, '/oauth/token') }
   const good = () => clientCredentials(world)
   await refused(world, attempt, { ...REFUSAL.proof, reason: 'server_key_in_proof' }, good())

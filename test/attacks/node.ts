@@ -1,14 +1,17 @@
 import { after } from 'node:test'
 import { buildApp } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
-import { createBrake } from '../../src/server/brake.ts'
+import type { Context } from '../../src/server/context.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
+import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { openDatabase } from '../../src/server/store/database.ts'
+import { closeDatabase, openDatabase } from '../../src/server/store/database.ts'
+import { createGroupCommit } from '../../src/server/store/group-commit.ts'
+import { createRecordCache } from '../../src/server/token/known-records.ts'
 import type { World } from './given.ts'
 
-export type Node = { readonly port: number; readonly close: () => Promise<void> }
+export type Node = { readonly ctx: Context; readonly port: number; readonly close: () => Promise<void> }
 
 /**
  * Another server of the same issuer on the same database: a second node, or the same one started again. Closed at the
@@ -17,26 +20,31 @@ export type Node = { readonly port: number; readonly close: () => Promise<void> 
 export async function startNode({ app }: World): Promise<Node> {
   const { sealer, now } = app.ctx
   const db = openDatabase(app.database.connection)
+  const passDb = openDatabase(app.database.connection, () => {}, 'pass')
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
-  const { public: listener, admin } = await buildApp({
+  const ctx: Context = {
     ...app.ctx,
     db,
+    passDb,
+    commits: createGroupCommit(),
+    records: createRecordCache(),
     keys,
     metrics: createMetrics(),
-    brake: createBrake(),
+    limits: createLimits(app.ctx.config, now),
     unauthenticated: createUnauthenticatedCounter(),
-  })
+  }
+  const { public: listener, admin } = await buildApp(ctx)
   await listener.listen({ host: '127.0.0.1', port: 0 })
   const address = listener.server.address()
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     await Promise.all([listener.close(), admin.close()])
-    await db.destroy()
+    await Promise.all([db, passDb].map(closeDatabase))
   }
   const closeOnce = () => {
     closing ??= close()
     return closing
   }
   after(closeOnce)
-  return { port: typeof address === 'object' && address !== null ? address.port : 0, close: closeOnce }
+  return { ctx, port: typeof address === 'object' && address !== null ? address.port : 0, close: closeOnce }
 }

@@ -6,6 +6,7 @@ import { transaction } from '../../src/server/context.ts'
 import { bearerClientVerifier } from '../../src/server/http/bearer-auth.ts'
 import { insertRevocations } from '../../src/server/store/revocations.ts'
 import { startTestApp } from '../support/app.ts'
+import { asWebKey } from '../support/as-web-key.ts'
 import { generateKey, signAssertion, signJws, signProof } from '../support/dpop.ts'
 import { accessToken, boundHeaders, givenAdmin, givenAgent, givenClient, givenResource } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
@@ -60,7 +61,7 @@ async function signedByUs(change: object): Promise<string> {
     cnf: { jkt: admin.dpopKey.jkt },
     ...change,
   }
-  return await signJws({ alg: 'ES256', privateKey: signer.key }, { typ: 'at+jwt', kid: signer.kid }, claims)
+  return await signJws({ alg: 'ES256', privateKey: asWebKey(signer.key) }, { typ: 'at+jwt', kid: signer.kid }, claims)
 }
 
 function metadata(path: string): string {

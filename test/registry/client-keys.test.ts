@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { givenListener, givenServer } from '../fetch/given.ts'
 import { startTestApp } from '../support/app.ts'
+import { asWebKey } from '../support/as-web-key.ts'
 import { generateKey, type TestKey } from '../support/dpop.ts'
 import { accessToken, type GivenClient, givenAdmin, givenClient } from '../support/given.ts'
 import { adminCalls, lastAudited } from './admin-call.ts'
@@ -170,6 +171,6 @@ test('a key of ours that a client publishes later opens nothing', async () => {
   const client = await givenRemoteClient(key, url)
   const { kid, alg, key: privateKey } = await ctx.keys.signer('ES256')
   served.keys = [ctx.keys.published().find(published => published.kid === kid) ?? {}]
-  const ours = { ...key, alg, privateKey }
+  const ours = { ...key, alg, privateKey: asWebKey(privateKey) }
   await assert.rejects(accessToken(app, { ...client, key: ours }, TARGET), /invalid_client/)
 })

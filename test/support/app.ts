@@ -5,7 +5,6 @@ import { after } from 'node:test'
 import pino from 'pino'
 import { buildApp, type Listeners } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
-import { createBrake } from '../../src/server/brake.ts'
 import { createClockCheck } from '../../src/server/clock-check.ts'
 import { loadConfig } from '../../src/server/config.ts'
 import { type Context, randomId, timeIdAt } from '../../src/server/context.ts'
@@ -13,6 +12,7 @@ import { createRemoteKeys } from '../../src/server/fetch/remote-keys.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
 import { openKeyring } from '../../src/server/keys/open-keyring.ts'
 import { createSealer, namedKek, randomKey } from '../../src/server/keys/sealing.ts'
+import { createLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createNodeHealth } from '../../src/server/node-health.ts'
 import { readDatabaseClock } from '../../src/server/store/clock.ts'
@@ -64,7 +64,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     if (closed) return
     closed = true
     await Promise.all(open.map(app => app.close()))
-    await closeDatabase(passDb)
+    await Promise.all([passDb, ...Object.values(pools)].map(closeDatabase))
     // Run alone, a test file's own Postgres may have been stopped before.
     await database.drop().catch(() => {})
     await rm(directory, { recursive: true })
@@ -84,6 +84,8 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const log = pino({ level: 'trace' }, { write: line => void lines.push(line) })
   const sealer = createSealer([namedKek(randomKey())])
   const { db } = database
+  const openSide = () => openDatabase(database.connection, () => {}, 'side')
+  const pools = { registration: openSide(), administration: openSide() }
   const { now } = clock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
   // Nobody asks unless a test does: the clock stands still, and the database's goes on.
@@ -92,13 +94,14 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     config,
     db,
     passDb,
+    pools,
     keys,
     commits: createGroupCommit(),
     records: createRecordCache(),
     sealer,
     metrics: createMetrics(() => [poolStats(db)]),
-    brake: createBrake(),
     node: createNodeHealth({ clock: clockCheck, probe: db }),
+    limits: createLimits(config, now),
     unauthenticated: createUnauthenticatedCounter(),
     remoteKeys: createRemoteKeys({ config, log, now }),
     notBefore: options.notBefore === undefined ? 0 : clock.seconds() + options.notBefore,

@@ -13,6 +13,7 @@ import { readForeignSubject } from '../../src/server/token/subject-token.ts'
 import { givenServer } from '../fetch/given.ts'
 import { caller, refused } from '../registry/given.ts'
 import { startTestApp } from '../support/app.ts'
+import { asWebKey } from '../support/as-web-key.ts'
 import { generateKey, signJws, type TestKey } from '../support/dpop.ts'
 import { givenClient, givenResource } from '../support/given.ts'
 import {
@@ -349,7 +350,10 @@ test('a key of this server signs for no other issuer, though that one publishes 
     response.end(published)
   })
   const ours = await givenRecord('ours', { jwks: undefined, jwks_uri: url })
-  assert.equal(await reasonOf(await ours({}, { kid }, { ...key, alg, privateKey })), 'subject_token_key')
+  assert.equal(
+    await reasonOf(await ours({}, { kid }, { ...key, alg, privateKey: asWebKey(privateKey) })),
+    'subject_token_key',
+  )
 })
 
 test('the subject is 1 to 255 visible ASCII characters, and part of no other name', async () => {

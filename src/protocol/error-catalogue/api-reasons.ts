@@ -120,7 +120,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Name an API of yours.',
   },
   too_many_reports: {
-    check: 'Sixty reports of refusals of this client came within a minute at this node; each is a row of the trail.',
+    check: 'Sixty reports of refusals of this client came within a minute; each is a row of the trail.',
     mend: 'Count refusals at the API and send them together every ten seconds, as the reporter of the verifier does.',
   },
   not_client_of_resource: {

@@ -83,8 +83,19 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit client show {client_id}',
   },
   too_many_failures: {
-    check: 'Twenty authentications of this client from this address failed within a minute; more are held back.',
+    check:
+      'Twenty authentications of this client from this address failed within a minute, at all nodes together; more are held back.',
     mend: 'Find the process with the wrong secret. The brake lets go by itself after a minute.',
+  },
+  client_rate: {
+    check: 'Requests of this client were counted at all nodes: more than REMIT_CLIENT_RATE in a minute.',
+    mend: 'A token serves until it expires: keep it instead of asking for one a call, or raise the rate (docs/operations.md).',
+    command: 'remit client show {client_id}',
+  },
+  too_many_checksums: {
+    check: 'Twenty different wrong checksums of this agent came from this address within a minute; all are held back.',
+    mend: 'A rollout sends one or two. If nobody tries out builds there, somebody guesses with the key of the client: change it.',
+    command: 'remit client show {client_id}',
   },
   unauthorized_client: {
     check: 'The grant_type was compared with grant_types of the client.',

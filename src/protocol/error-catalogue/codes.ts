@@ -87,7 +87,7 @@ export const CODES: Readonly<Record<WireCode, CodeEntry>> = {
   temporarily_unavailable: {
     title: 'The server cannot answer at the moment',
     cause:
-      'The database or a key is out of reach, the server is stopping, or this client failed to authenticate too often and is held back. Nothing was done.',
+      'The database or a key is out of reach, the server is stopping or has too much to do, or this client or address sent too many requests, or failed too often, and is held back. Nothing was done.',
     mend: 'Wait for the seconds in `Retry-After` and send the same request again, with a new assertion and a new proof. On the host of the server `remit doctor` says what is wrong.',
   },
   server_error: {

@@ -81,6 +81,14 @@ export const HTTP_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'See that PostgreSQL runs, is not full and takes connections; then the client repeats.',
     command: 'remit doctor',
   },
+  too_busy: {
+    check: 'As many requests as the process can answer soon were in work, or more than its part from this address.',
+    mend: 'Nothing was looked at or done: repeat after Retry-After. Where it stays so, start more nodes (docs/operations.md).',
+  },
+  address_rate: {
+    check: 'Requests from this address were counted at all nodes: more than REMIT_ADDRESS_RATE in a minute.',
+    mend: 'Behind a proxy set REMIT_TRUST_PROXY, or every caller counts as the proxy; else find who sends so many.',
+  },
   unauthenticated: {
     check: 'Requests that nobody was authenticated for were counted together, by endpoint, reason and address.',
     mend: 'Look at details.counts of the row: each entry names its own reason.',

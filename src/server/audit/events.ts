@@ -1,6 +1,7 @@
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type AuditWriter, insertAuditRow } from '../store/audit.ts'
+import type { LimitedRequest } from './limited.ts'
 import type { UnauthenticatedRefusal } from './unauthenticated.ts'
 
 /*
@@ -68,6 +69,25 @@ export async function auditUnauthenticated(
     request_id: '',
     address: null,
     details: { counts },
+  })
+}
+
+/** Requests of a client beyond its rate: one row a second for all of them, never one a request. */
+export async function auditLimited(
+  ctx: Context,
+  client_id: string,
+  limited: readonly (LimitedRequest & { n: number })[],
+): Promise<void> {
+  await insertAuditRow(ctx, {
+    ...NOTHING,
+    action: 'request.refuse',
+    outcome: 'refused',
+    reason: 'client_rate',
+    actor: client_id,
+    client_id,
+    request_id: '',
+    address: null,
+    details: { counts: limited.map(({ endpoint, address, n }) => ({ endpoint, address, n })) },
   })
 }
 

@@ -23,6 +23,8 @@ const refusals = {
   403: oauthErrorSchema,
   404: oauthErrorSchema,
   422: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
 }
 const ofAgent = z.object({ client_id: clientIdSchema, agent_id: agentIdSchema })
 const JWKS_CACHE = 'public, max-age=60'
@@ -70,7 +72,7 @@ export async function agentKeyRoutes(app: App, { ctx }: { ctx: Context }): Promi
     params: z.object({ client_id: z.string(), agent_id: z.string() }),
     response: { 200: jwksSchema },
   }
-  const isPublic = { permission: 'public' } as const
+  const isPublic = { permission: 'public', work: 'registration' } as const
   app.get('/intent/agents/:client_id/:agent_id/jwks', { config: isPublic, schema: jwks }, async (request, reply) => {
     reply.header('cache-control', JWKS_CACHE)
     return await getAgentJwks(ctx, request.params)

@@ -109,6 +109,10 @@ async function callerByToken(
   if (!isClientLevel(verified.claims)) throw refusal('not_a_client_token')
   const client = await activeClient(ctx, verified.claims)
   await refuseRevoked(ctx, verified)
+  // Administration goes on, whatever a client of its own name does elsewhere.
+  if (permission.audience === 'issuer') {
+    ctx.limits.client(client.client_id, { endpoint: request.routeOptions.url ?? '', address: request.ip })
+  }
   if (permission.audience === 'admin' && !verified.proof && !client.policies.allow_bearer_admin) {
     throw refusal('admin_token_not_bound')
   }

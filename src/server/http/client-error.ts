@@ -19,13 +19,19 @@ export function refuseUnparsed(issuer: string): (error: Error & { code?: string 
       socket.destroy()
       return
     }
-    const head = [
-      `HTTP/1.1 ${STATUS[error.code ?? ''] ?? '400 Bad Request'}`,
-      'Content-Type: application/json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Cache-Control: no-store',
-      'Connection: close',
-    ]
-    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
+    answerAndClose(socket, STATUS[error.code ?? ''] ?? '400 Bad Request', body)
   }
+}
+
+/** The answer of a socket that has no request, and its end. */
+export function answerAndClose(socket: Socket, status: string, body: string, headers: readonly string[] = []): void {
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    ...headers,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
 }

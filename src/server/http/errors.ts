@@ -12,8 +12,13 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set once a request is in the hands of the token pass. */
     reachedPass: boolean
+    /** Set where it was refused because there is too much. */
+    shed: boolean
   }
 }
+
+/** What is refused because there is too much: counted, and in the log only for who looks closely. */
+const SHED: ReadonlySet<string> = new Set(['too_busy', 'address_rate', 'client_rate'])
 
 const BUG: Refusal = {
   status: 500,
@@ -26,6 +31,7 @@ const BUG: Refusal = {
 /** One way to fail a surface: OAuth error bodies, or RFC 9457 problem documents (protocol.md section 10). */
 export function answerErrors(app: App, ctx: Context): void {
   app.decorateRequest('reachedPass', false)
+  app.decorateRequest('shed', false)
   app.setErrorHandler(async (error, request, reply) => {
     sendError(ctx, (await recordIfUnheard(ctx, request, error)) ?? error, request, reply)
     return reply
@@ -61,7 +67,8 @@ export function sendError(ctx: Context, error: unknown, request: FastifyRequest,
   const surface = surfaceOf(request, ctx.config)
   const refusal = readRefusal(error, surface === 'oauth' ? 'oauth' : 'intent')
   if (refusal === undefined) request.log.error({ err: describeBug(error) }, 'unexpected error')
-  else if (refusal.status === 503) request.log.warn({ err: describeBug(error) }, 'cannot answer now')
+  else if (refusal.status === 503 && !SHED.has(refusal.reason))
+    request.log.warn({ err: describeBug(error) }, 'cannot answer now')
   const challenge = refusal && wwwAuthenticate(ctx, request, surface, error, refusal)
   if (challenge) reply.header('www-authenticate', challenge.value)
   sendRefusal(ctx, request, reply, challenge ? { ...refusal, status: challenge.status } : (refusal ?? BUG))
@@ -82,7 +89,8 @@ export function sendMethodNotAllowed(
 
 function sendRefusal(ctx: Context, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
   countRefusal(ctx, request, refusal)
-  request.log.info({ status: refusal.status, reason: refusal.reason }, 'refused')
+  request.shed = SHED.has(refusal.reason)
+  request.log[request.shed ? 'debug' : 'info']({ status: refusal.status, reason: refusal.reason }, 'refused')
   if (refusal.retry_after !== undefined) reply.header('retry-after', refusal.retry_after)
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache').code(refusal.status)
   const surface = surfaceOf(request, ctx.config)
@@ -98,7 +106,8 @@ function countRefusal(ctx: Context, request: FastifyRequest, { reason, status }:
   ctx.metrics.refusals.inc({ reason })
   const { config, url } = request.routeOptions
   const isPublic = config.permission === undefined || config.permission === 'public'
-  if (isPublic || request.caller !== undefined || status >= 500) return
+  // Beyond its rate a client is known, and has a row of its own.
+  if (isPublic || request.caller !== undefined || status >= 500 || reason === 'client_rate') return
   ctx.unauthenticated.count({ endpoint: url ?? 'unmatched', reason, address: request.ip })
 }
 

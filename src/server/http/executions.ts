@@ -23,7 +23,14 @@ import { callerOf } from './bearer-auth.ts'
 /** Whoever may mint in an execution may see it: the client's processes need no right beyond the one they run by. */
 const config = { permission: { audience: 'issuer', scope: 'generate:intent-token' } } as const
 const tags = ['executions']
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 404: oauthErrorSchema }
+const refusals = {
+  400: oauthErrorSchema,
+  401: oauthErrorSchema,
+  403: oauthErrorSchema,
+  404: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
+}
 
 /**
  * POST /intent/executions and GET /intent/executions/{id} (protocol.md sections 2 and 6), with the scope

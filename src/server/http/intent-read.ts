@@ -15,7 +15,14 @@ import { pageOfQuery, pageQuery, versionsQuery } from './page-query.ts'
 
 const config = { permission: { audience: 'issuer', scope: 'read:agents' } } as const
 const tags = ['registration']
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 404: oauthErrorSchema }
+const refusals = {
+  400: oauthErrorSchema,
+  401: oauthErrorSchema,
+  403: oauthErrorSchema,
+  404: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
+}
 /** Components may be long: a page of them is short. */
 const COMPONENTS_PAGE = 20
 

@@ -16,7 +16,14 @@ import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
 
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 422: oauthErrorSchema }
+const refusals = {
+  400: oauthErrorSchema,
+  401: oauthErrorSchema,
+  403: oauthErrorSchema,
+  422: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
+}
 const openExecutions = { 409: oauthErrorSchema }
 const config = { permission: { audience: 'issuer', scope: 'register:workflow' } } as const
 const tags = ['registration']

@@ -21,7 +21,14 @@ import type { App } from './app-type.ts'
 import { callerOf } from './bearer-auth.ts'
 import { exactBatch, exactRegistration } from './exact-registration.ts'
 
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 403: oauthErrorSchema, 422: oauthErrorSchema }
+const refusals = {
+  400: oauthErrorSchema,
+  401: oauthErrorSchema,
+  403: oauthErrorSchema,
+  422: oauthErrorSchema,
+  429: oauthErrorSchema,
+  503: oauthErrorSchema,
+}
 const config = { permission: { audience: 'issuer', scope: 'register:intent' } } as const
 const tags = ['registration']
 

@@ -29,6 +29,7 @@ export function logRequests(app: App, ctx: Context): void {
     const status = reply.statusCode
     ctx.metrics.requests.inc({ route, status })
     const milliseconds = Math.round(reply.elapsedTime)
-    request.log.info({ method: request.method, route, status, milliseconds, address: request.ip }, 'request')
+    const level = request.shed ? 'debug' : 'info'
+    request.log[level]({ method: request.method, route, status, milliseconds, address: request.ip }, 'request')
   })
 }

@@ -12,9 +12,13 @@ export async function shimReleasesRoute(app: App, { ctx }: { ctx: Context }): Pr
     tags: ['discovery'],
     response: { 200: releasedShimsSchema },
   }
-  app.get('/.well-known/ajwt-shim-releases', { config: { permission: 'public' }, schema }, async (_request, reply) => {
-    const releases = await getReleasedShims(ctx)
-    reply.header('cache-control', CACHE)
-    return releases
-  })
+  app.get(
+    '/.well-known/ajwt-shim-releases',
+    { config: { permission: 'public', work: 'registration' }, schema },
+    async (_request, reply) => {
+      const releases = await getReleasedShims(ctx)
+      reply.header('cache-control', CACHE)
+      return releases
+    },
+  )
 }

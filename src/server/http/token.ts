@@ -23,7 +23,7 @@ const tokenAnswerSchema = z.looseObject({
 const formSchema = z.looseObject({}).meta({ description: 'Parameters of the grant, each at most once.' })
 const jsonSchema = z.looseObject({}).meta({ description: 'Parameters of the agent grant (draft section 4).' })
 const introspectionSchema = z.looseObject({ active: z.boolean() })
-const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthErrorSchema }
+const refusals = { 400: oauthErrorSchema, 401: oauthErrorSchema, 503: oauthErrorSchema, 429: oauthErrorSchema }
 
 /** POST /oauth/token, /oauth/introspect, /oauth/revoke: forms, in the words of stock OAuth. */
 export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
@@ -57,9 +57,11 @@ export async function oauthRoutes(app: App, { ctx }: { ctx: Context }): Promise<
       return introspectionSchema.parse(body)
     },
   )
+  // One holds back every mint for a moment: many at once must not take all connections to wait for each other.
+  const revoking = { ...ctx, db: ctx.pools.registration }
   const revocation = { ...about, summary: 'Revocation (RFC 7009)', response: { 200: z.looseObject({}), ...refusals } }
   app.post('/oauth/revoke', { config, schema: revocation }, async request => {
-    return { ...(await revokeToken(ctx, readHttp(request))).body }
+    return { ...(await revokeToken(revoking, readHttp(request))).body }
   })
 }
 
@@ -101,9 +103,11 @@ function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) =
     const { accept, authorization, dpop, 'x-shim-checksum': shim } = request.raw.headers
     const body = bodyMembers(request.body)
     request.reachedPass = true
+    const endpoint = request.routeOptions.url ?? ''
     return {
       dialect,
-      endpoint: request.routeOptions.url ?? '',
+      endpoint,
+      limitClient: clientLimit(ctx, { endpoint, address: request.ip }),
       body,
       bodyDigest: request.bodyDigest,
       ...(accept !== undefined && { accept }),
@@ -114,5 +118,21 @@ function httpReader(ctx: Context, dialect: Dialect): (request: FastifyRequest) =
       origin: { request_id: request.id, address: request.ip },
       verifyBearer,
     }
+  }
+}
+
+/** What is kept in memory may be stale, and is then judged again: one request is one all the same. */
+function clientLimit(ctx: Context, from: { endpoint: string; address: string }): (client_id: string) => void {
+  let judged: { readonly refusal?: unknown } | undefined
+  return client_id => {
+    if (judged === undefined) {
+      try {
+        ctx.limits.client(client_id, from)
+        judged = {}
+      } catch (refusal) {
+        judged = { refusal }
+      }
+    }
+    if ('refusal' in judged) throw judged.refusal
   }
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { SigningAlg } from '../../protocol/resource.ts'
 import type { PublicJwk } from '../store/schema.ts'
 import type { KeyStanding } from './rotation.ts'
@@ -5,7 +6,7 @@ import type { KeyStanding } from './rotation.ts'
 /** A published key as RFC 7517 shows it. */
 export type PublishedKey = PublicJwk & { kid: string; alg: SigningAlg; use: 'sig' }
 
-export type Signer = { readonly kid: string; readonly alg: SigningAlg; readonly key: CryptoKey }
+export type Signer = { readonly kid: string; readonly alg: SigningAlg; readonly key: KeyObject }
 
 export type Verifier = { readonly kid: string; readonly alg: SigningAlg; readonly key: CryptoKey }
 

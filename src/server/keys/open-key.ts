@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { importJWK } from 'jose'
 import { isJsonObject } from '../../protocol/json.ts'
@@ -57,7 +58,7 @@ async function readSigner(sealer: Sealer, { kid, alg, private_sealed }: SigningK
   if (!private_sealed) throw new Error(`The active signing key ${kid} has no private part.`)
   const jwk: unknown = JSON.parse(sealer.open(private_sealed, placeOfKey(kid, alg)).toString('utf8'))
   if (!isJsonObject(jwk)) throw new Error(`The signing key ${kid} is not a JWK.`)
-  return { kid, alg, key: await importKey(jwk, alg) }
+  return { kid, alg, key: createPrivateKey({ key: jwk, format: 'jwk' }) }
 }
 
 async function importKey(jwk: object, alg: SigningAlg): Promise<CryptoKey> {

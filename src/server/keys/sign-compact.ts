@@ -1,4 +1,4 @@
-import { KeyObject, sign } from 'node:crypto'
+import { sign } from 'node:crypto'
 import { CompactSign } from 'jose'
 import type { Signer } from './keyring.ts'
 
@@ -7,8 +7,6 @@ const CURVES: ReadonlyMap<string, string | null> = new Map([
   ['ES256', 'sha256'],
   ['EdDSA', null],
 ])
-
-const keyObjects = new WeakMap<CryptoKey, KeyObject>()
 
 /**
  * Signs claims as a compact JWS (RFC 7515 section 7.1) by one of our keys. By a curve on the calling thread, which is
@@ -21,14 +19,8 @@ export async function signCompact(signer: Signer, typ: string, claims: object): 
   const hash = CURVES.get(alg)
   if (hash === undefined) return await new CompactSign(Buffer.from(payload)).setProtectedHeader(header).sign(key)
   const signingInput = `${base64url(JSON.stringify(header))}.${base64url(payload)}`
-  const own = { key: keyObjectOf(key), dsaEncoding: 'ieee-p1363' } as const
+  const own = { key, dsaEncoding: 'ieee-p1363' } as const
   return `${signingInput}.${sign(hash, Buffer.from(signingInput), own).toString('base64url')}`
-}
-
-function keyObjectOf(key: CryptoKey): KeyObject {
-  const known = keyObjects.get(key) ?? KeyObject.from(key)
-  keyObjects.set(key, known)
-  return known
 }
 
 function base64url(text: string): string {

@@ -24,6 +24,8 @@ export const bootstrapAnswerSchema = z.object({ client_id: z.string(), issuer: z
 const GROUP_OR_OTHERS = 0o077
 /** Less cannot be random enough; an empty file must never open anything. */
 const TOKEN_MIN_LENGTH = 22
+/** Failures are counted by client_id; this is none. */
+const NOBODYS_NAME = 'bootstrap token'
 
 /**
  * In development: writes a one-time token, 256 bits, readable by its owner only, where none exists and none was used.
@@ -74,11 +76,10 @@ export async function bootstrap(
 
 /** Digests are compared, so that neither content nor length shows in the time it takes. */
 async function checkToken(ctx: Context, token: string, address: string): Promise<void> {
-  const key = `bootstrap ${address}`
-  await ctx.brake.check(key)
+  ctx.limits.failures.check(NOBODYS_NAME, address)
   const expected = await readToken(ctx)
   if (expected !== undefined && timingSafeEqual(sha256(token), sha256(expected))) return
-  await ctx.brake.failed(key)
+  ctx.limits.failures.failed(NOBODYS_NAME, address)
   throw new Problem('unauthorized', 'The bootstrap token is wrong or not set up.', 'bootstrap_token')
 }
 

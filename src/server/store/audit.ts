@@ -2,8 +2,8 @@ import { type Selectable, sql } from 'kysely'
 import { auditLeafHash } from '../../protocol/audit-leaf.ts'
 import { firstTimeIdAt, timeOfId } from '../../protocol/time-id.ts'
 import type { Context } from '../context.ts'
-import { atCommit } from './group-commit.ts'
 import type { AuditEventTable } from './schema-operation.ts'
+import { atCommit } from './together.ts'
 
 /** A row of the audit trail without its derived members. Values are ids and codes: never a token, secret or prompt. */
 export type AuditRow = {

@@ -10,7 +10,7 @@ export const END_MARK = '# end '
 
 /**
  * What is backed up, each table after those it refers to. Not `replay` and `console_session`: the epoch of a restore
- * ends both; nor what webhooks still had to tell.
+ * ends both; nor what webhooks still had to tell, nor counts of the last minutes.
  */
 export const BACKED_UP_TABLES = [
   'client',
@@ -46,6 +46,7 @@ export const NOT_BACKED_UP = [
   'replay',
   'console_session',
   'webhook_delivery',
+  'request_count',
   'kysely_migration',
   'kysely_migration_lock',
 ] as const

@@ -20,11 +20,13 @@ const TIMEOUTS = {
 
 /**
  * `pass`: connections of the token endpoints alone, for a few statements of constant text that many requests share, each
- * planned once a connection. What administrators ask takes none of them, and is planned for what was asked. `probe`: of
- * readiness and the clock, which wait behind nobody.
+ * planned once a connection. What administrators ask takes none of them, and is planned for what was asked. `side`: a few
+ * for one kind of work that may be slow, so that it waits for itself alone (reliability.md R12). `probe`: of readiness and
+ * the clock, which wait behind nobody.
  */
 const KINDS = {
   general: { max: 10, application_name: 'remit' },
+  side: { max: 3, application_name: 'remit side' },
   pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan', pipeline: true },
   probe: { max: 1, application_name: 'remit probe' },
 } as const
@@ -74,8 +76,9 @@ export function openDatabase(
 
 /** Kysely ends no pool of which it never took a connection itself, and that pool would hold up the end of the process. */
 export async function closeDatabase(db: Kysely<Database>): Promise<void> {
-  await db.destroy()
   const pool = pools.get(db)?.pool
+  if (pool?.ending) return
+  await db.destroy()
   if (pool && !pool.ending) await pool.end()
 }
 

@@ -2,10 +2,10 @@ import { type Insertable, type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
 import type { RevocationRef } from './revocations.ts'
 import type { DelegationTable } from './schema-execution.ts'
 import type { TokenTable } from './schema-token.ts'
+import { together } from './together.ts'
 
 /** A token from which was delegated, and the delegation under which it was itself minted: null for a root. */
 export type TokenAbove = Pick<

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
 import type { ApprovalTable, ExecutionStepTable } from './schema-execution.ts'
+import { together } from './together.ts'
 
 type RecordedStep = Pick<Selectable<ExecutionStepTable>, 'step_id' | 'state' | 'entries' | 'tokens'>
 type RecordedApproval = Pick<Selectable<ApprovalTable>, 'approval_id' | 'arguments_digest' | 'status' | 'entry'>

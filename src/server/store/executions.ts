@@ -1,8 +1,8 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { Context } from '../context.ts'
-import { atCommit, together } from './group-commit.ts'
 import type { ExecutionStepTable, ExecutionTable } from './schema-execution.ts'
+import { atCommit, together } from './together.ts'
 
 export type ExecutionRow = Selectable<ExecutionTable>
 export type ExecutionStepRow = Selectable<ExecutionStepTable>

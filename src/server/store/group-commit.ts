@@ -1,125 +1,8 @@
-import type { RawBuilder } from 'kysely'
 import type { Context } from '../context.ts'
 import { GATE_LOCK } from './gate.ts'
 import { isStorageTrouble } from './storage-trouble.ts'
+import type { Ending, Meeting, Round } from './together.ts'
 import { openWriteSession, type WriteSession } from './write-session.ts'
-
-/*
- * Requests that wait at the same time share statements and commits. A request's own code knows nothing of it: it calls
- * an operation made by `together`, which alone is one statement, and in a batch one statement for all that are there.
- */
-
-/** What the requests of a meeting do next, together. */
-type Round = { readonly place: number; readonly run: () => Promise<void> }
-/** What they write last, with the commit. */
-type Ending = { readonly place: number; readonly statement: () => RawBuilder<unknown> }
-
-/** Where operations of several requests meet: a transaction of several, or reads of the same moment. */
-export type Meeting = {
-  /** The same for all members. */
-  readonly group: object
-  readonly arrive: (round: Round) => void
-  readonly end: (ending: Ending) => void
-}
-
-type Place = Pick<Context, 'db' | 'meeting'>
-
-type Entry<Ctx, In, Out> = {
-  readonly ctx: Ctx
-  readonly input: In
-  readonly resolve: (answer: Out) => void
-  readonly reject: (cause: unknown) => void
-}
-
-/**
- * Makes an operation of what does it for many: `run` answers each input, in their order. In a transaction of several
- * requests each comes to its operations in the order of their places, so that each runs once, and all batches of all
- * nodes take locks in one order. Operations of one place may be asked for at once.
- */
-export function together<Ctx extends Place, In, Out>(
-  place: number,
-  run: (ctx: Ctx, inputs: readonly In[]) => Promise<readonly Out[]>,
-): (ctx: Ctx, input: In) => Promise<Out> {
-  const open = new WeakMap<object, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
-
-  async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<void> {
-    const [first] = entries
-    if (!first) return
-    try {
-      const inputs = entries.map(entry => entry.input)
-      const answers = await run({ ...first.ctx, meeting: undefined }, inputs)
-      if (answers.length !== entries.length) throw new Error('An operation must answer each of its inputs.')
-      entries.forEach((entry, n) => {
-        for (const own of answers.slice(n, n + 1)) entry.resolve(own)
-      })
-    } catch (cause) {
-      for (const entry of entries) entry.reject(cause)
-    }
-  }
-
-  function openRound({ group }: Meeting) {
-    const entries: Entry<Ctx, In, Out>[] = []
-    const runRound = async () => {
-      open.delete(group)
-      await answer(entries)
-    }
-    const opened = { entries, round: { place, run: runRound } }
-    open.set(group, opened)
-    return opened
-  }
-
-  return async (ctx, input) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Out>()
-    const entry = { ctx, input, resolve, reject }
-    if (ctx.meeting) {
-      const { entries, round } = open.get(ctx.meeting.group) ?? openRound(ctx.meeting)
-      entries.push(entry)
-      ctx.meeting.arrive(round)
-    } else {
-      await answer([entry])
-    }
-    return await promise
-  }
-}
-
-/** `together` for what is rare or cannot be one statement: one after the other, in an order that is every batch's. */
-export function inTurn<In, Out>(
-  place: number,
-  nameOf: (input: In) => string,
-  run: (ctx: Context, input: In) => Promise<Out>,
-): (ctx: Context, input: In) => Promise<Out> {
-  return together(place, async (ctx: Context, inputs: readonly In[]) => {
-    const answers: { readonly n: number; readonly answer: Out }[] = []
-    const named = inputs.map((input, n) => ({ input, n, name: nameOf(input) }))
-    for (const { input, n } of named.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      answers.push({ n, answer: await run(ctx, input) })
-    }
-    return answers.toSorted((a, b) => a.n - b.n).map(({ answer }) => answer)
-  })
-}
-
-/**
- * Makes an operation that nobody reads the result of: one statement for all requests of a batch, sent with the commit.
- * Until then nothing of it is there, and if it fails, nothing of the batch is.
- */
-export function atCommit<In>(
-  place: number,
-  statementOf: (inputs: readonly In[]) => RawBuilder<unknown>,
-): (ctx: Place, input: In) => Promise<void> {
-  const open = new WeakMap<object, In[]>()
-  return async ({ db, meeting }, input) => {
-    if (!meeting) {
-      await statementOf([input]).execute(db)
-      return
-    }
-    const inputs = open.get(meeting.group) ?? []
-    if (inputs.length === 0) {
-      open.set(meeting.group, inputs)
-      meeting.end({ place, statement: () => statementOf(inputs) })
-    }
-    inputs.push(input)
-  }
-}
 
 export type GroupCommit = {
   /**
@@ -134,8 +17,11 @@ export type GroupCommit = {
 
 /** Most requests a transaction. */
 const MOST = 64
-/** One transaction at a time, so that batches are large; more only beside one that waits for somebody's row. */
-const WRITES_AT_ONCE = 4
+/**
+ * One transaction at a time, so that batches are large; the next one while it becomes durable, or where it waits for
+ * somebody's row.
+ */
+const OPEN_AT_ONCE = 4
 const LATE_MILLISECONDS = 100
 const READS_AT_ONCE = 2
 
@@ -151,7 +37,8 @@ type Job = {
 export function createGroupCommit(): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
-  let running = 0
+  let open = 0
+  let writing = 0
   let begun = 0
 
   function take(): readonly Job[] {
@@ -169,17 +56,28 @@ export function createGroupCommit(): GroupCommit {
   function pump(): void {
     for (;;) {
       const now = waiting[0]?.ctx.now().getTime() ?? 0
-      if (running > 0 && (running === WRITES_AT_ONCE || now - begun < LATE_MILLISECONDS)) return
+      if (open === OPEN_AT_ONCE || (writing > 0 && now - begun < LATE_MILLISECONDS)) return
       const jobs = take()
       if (jobs.length === 0) return
-      running += 1
       begun = now
-      runJobs(jobs).finally(() => {
-        running -= 1
-        for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
-        pump()
-      })
+      start(jobs)
     }
+  }
+
+  function start(jobs: readonly Job[]): void {
+    open += 1
+    writing += 1
+    let isWriting = true
+    const committing = () => {
+      if (isWriting) writing -= 1
+      isWriting = false
+      pump()
+    }
+    runJobs(jobs, committing).finally(() => {
+      open -= 1
+      for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
+      committing()
+    })
   }
 
   return {
@@ -200,10 +98,10 @@ export function createGroupCommit(): GroupCommit {
 }
 
 /** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
-async function runJobs(jobs: readonly Job[]): Promise<void> {
+async function runJobs(jobs: readonly Job[], committing: () => void): Promise<void> {
   const threw = new Set<Job>()
   try {
-    await commitTogether(jobs, threw)
+    await commitTogether(jobs, threw, committing)
     for (const job of jobs) job.done()
   } catch (cause) {
     // Trouble of the database is everybody's, and what may have been committed is never done again.
@@ -213,12 +111,12 @@ async function runJobs(jobs: readonly Job[]): Promise<void> {
     }
     const broken = threw.size === 0 ? jobs : [...threw]
     const others = jobs.filter(job => !broken.includes(job))
-    if (others.length > 0) await runJobs(others)
-    for (const job of broken) await runJobs([job])
+    if (others.length > 0) await runJobs(others, committing)
+    for (const job of broken) await runJobs([job], committing)
   }
 }
 
-async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
+async function commitTogether(jobs: readonly Job[], threw: Set<Job>, committing: () => void): Promise<void> {
   const [first] = jobs
   if (!first) return
   const session = await openWriteSession(first.ctx.passDb)
@@ -229,11 +127,12 @@ async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<vo
     )
     const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
     const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
-    await Promise.all([...written, session.commit()])
+    const committed = session.commit()
+    committing()
+    await Promise.all([...written, committed])
     session.close()
   } catch (cause) {
-    // Whatever was on its way is undone with the connection.
-    session.discard()
+    await session.undo()
     throw cause
   }
 }

@@ -4,9 +4,9 @@ import { AGENT_KEY_COLUMNS, type AgentKeyRow } from './agent-keys.ts'
 import { AGENT_COLUMNS, type Agent } from './agents.ts'
 import { type ClientSecret, SECRETS_MAX } from './client-secrets.ts'
 import { CLIENT_COLUMNS, type Client, withPolicies } from './clients.ts'
-import { together } from './group-commit.ts'
 import { MOST_VALID, VALID_COLUMNS, type ValidRegistration } from './registrations.ts'
 import { RESOURCE_COLUMNS, type Resource } from './resources.ts'
+import { together } from './together.ts'
 import { assignedAgents, type CountingWorkflow, findActiveWorkflows } from './workflows.ts'
 
 /*

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
 import type { ReplayKind } from './schema.ts'
+import { together } from './together.ts'
 
 /** One single use: who signed (client_id or jkt), and until when a copy could still be accepted. */
 export type ReplayClaim = {

@@ -63,5 +63,6 @@ export type ConsoleSessionTable = {
   ended_at: Date | null
 }
 
+export type RequestCountTable = { counted: string; minute_at: Date; n: number }
 export type SecondAdministratorTable = { id: number; since: Date }
 export type RestoreEpochTable = { id: number; not_before: Date; backup_created_at: Date }

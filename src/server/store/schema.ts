@@ -27,6 +27,7 @@ import type {
   BootstrapTable,
   ConsoleSessionTable,
   IdempotencyTable,
+  RequestCountTable,
   RestoreEpochTable,
   SealingCanaryTable,
   SecondAdministratorTable,
@@ -228,6 +229,7 @@ export type Database = {
   shim_release: ShimReleaseTable
   console_session: ConsoleSessionTable
   restore_epoch: RestoreEpochTable
+  request_count: RequestCountTable
   trusted_issuer: TrustedIssuerTable
   execution: ExecutionTable
   execution_step: ExecutionStepTable

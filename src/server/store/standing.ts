@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { together } from './group-commit.ts'
 import type { RevocationRef } from './revocations.ts'
+import { together } from './together.ts'
 import { isAssigned } from './workflows.ts'
 
 /** A record as it was read: it has not changed while its row has this version; null: there was no row. */

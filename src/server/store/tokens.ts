@@ -1,7 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
-import { atCommit, together } from './group-commit.ts'
 import type { TokenTable } from './schema-token.ts'
+import { atCommit, together } from './together.ts'
 
 const RECORD = 80
 

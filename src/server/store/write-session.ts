@@ -25,15 +25,22 @@ export type WriteSession = {
   readonly commit: () => Promise<void>
   /** Hands the connection back. */
   readonly close: () => void
-  /** Closes the connection: what was not committed is undone. */
-  readonly discard: () => void
+  /** Undoes what was not committed; closes the connection where a statement failed or does not come back. */
+  readonly undo: () => Promise<void>
 }
 
 type Ask = (query: pg.QueryConfig) => Promise<pg.QueryResult>
 
 export async function openWriteSession(passDb: Kysely<Database>): Promise<WriteSession> {
   const { client, prepared } = await passConnection(passDb)
-  const ask = inOneWrite(client)
+  const send = inOneWrite(client)
+  let isSound = true
+  const ask: Ask = query => {
+    return send(query).catch((error: unknown) => {
+      isSound = false
+      throw error
+    })
+  }
   const query = (text: string, values: readonly unknown[]) => ask({ ...prepared(text), text, values: [...values] })
   const db = overConnection(query)
   return {
@@ -50,7 +57,11 @@ export async function openWriteSession(passDb: Kysely<Database>): Promise<WriteS
       if (command !== 'COMMIT') throw new Error('The transaction was rolled back.')
     },
     close: () => client.release(),
-    discard: () => client.release(true),
+    async undo() {
+      // Sent behind everything that is on its way.
+      if (isSound) await ask({ text: 'rollback' }).catch(() => undefined)
+      client.release(!isSound)
+    },
   }
 }
 

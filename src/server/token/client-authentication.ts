@@ -42,6 +42,7 @@ export async function authenticateClient(
   if (method !== 'bearer' && client.token_endpoint_auth_method !== method) throw refusal('other_auth_method')
   if (credentials.client_id !== undefined && credentials.client_id !== client.client_id)
     throw refusal('other_client_id')
+  http.limitClient(client.client_id)
   return authenticated
 }
 

@@ -15,9 +15,9 @@ import {
   standingAbove,
   type TokenAbove,
 } from '../store/delegations.ts'
-import { inTurn } from '../store/group-commit.ts'
 import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
 import type { DelegationTable } from '../store/schema-execution.ts'
+import { inTurn } from '../store/together.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
 import { type PassContext, Undone } from './known-records.ts'
 

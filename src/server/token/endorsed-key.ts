@@ -5,7 +5,7 @@ import { findAgentKey } from '../store/agent-keys.ts'
 import { lockAgent } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
 import { countEndorsedKeys, insertEndorsedKey } from '../store/endorsed-keys.ts'
-import { inTurn } from '../store/group-commit.ts'
+import { inTurn } from '../store/together.ts'
 import type { Endorsement } from './authorization.ts'
 
 type Endorsed = {

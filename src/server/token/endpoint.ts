@@ -120,7 +120,10 @@ async function authorizeGrant(
   { client }: AuthenticatedClient,
   proof: DpopProof | undefined,
 ): Promise<Authorization> {
-  if (isAgentRequest(request)) return await agentGrant(ctx, request, client, { proof, shim: http.shim })
+  if (isAgentRequest(request))
+    return await agentGrant(ctx, request, client, {
+      ...{ proof, shim: http.shim, address: http.origin.address },
+    })
   return request.grant_type === CLIENT_CREDENTIALS_GRANT
     ? await clientCredentialsGrant(ctx, request, client, proof)
     : await tokenExchangeGrant(ctx, request, client, proof)

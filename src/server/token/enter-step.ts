@@ -6,7 +6,7 @@ import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { consumeApproval } from '../store/approvals.ts'
 import { findExecutionRecord } from '../store/execution-record.ts'
 import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
-import { inTurn } from '../store/group-commit.ts'
+import { inTurn } from '../store/together.ts'
 import { workflowReplaced } from './lapse-refusal.ts'
 import { askedRecord, endedExecution, recordOf, type StepEntry } from './step-entry.ts'
 

@@ -59,7 +59,11 @@ export type Known = {
   readonly fresh: boolean
 }
 
-export type RecordCache = { readonly known: (ctx: Context, fresh: boolean) => Known }
+export type RecordCache = {
+  readonly known: (ctx: Context, fresh: boolean) => Known
+  /** Forgets everything: a connection was lost, and what answers next may count its transactions anew. */
+  readonly forget: () => void
+}
 
 /** Said of what was decided by records that have changed since they were read. */
 export const STALE = 'stale'
@@ -115,6 +119,16 @@ type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: numb
 
 /** One a process. Bounded, least recently used first out; exact because the write compares versions. */
 export function createRecordCache(): RecordCache {
+  let kept = openKept()
+  return {
+    known: (ctx, fresh) => knownOf(kept, ctx, fresh),
+    forget() {
+      kept = openKept()
+    },
+  }
+}
+
+function openKept() {
   const clients = keep<string, ClientRecord>(readClients, client_id => client_id)
   const agents = keep<AgentName, AgentRecord>(readAgents, ({ client_id, agent_id }) => `${client_id}/${agent_id}`)
   const resources = keep<string, Resource>(readResources, resource => resource)
@@ -131,68 +145,69 @@ export function createRecordCache(): RecordCache {
     return `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`
   })
 
+  return { clients, agents, resources, keys, workflows, above, standing, executions, recorded }
+}
+
+function knownOf(kept: ReturnType<typeof openKept>, ctx: Context, fresh: boolean): Known {
+  const { clients, agents, resources, keys, workflows, above, standing, executions, recorded } = kept
+  const records = new Map<string, RecordRef>()
+  const refs: RevocationRef[] = []
+  let mayBeStale = false
+  const reading = { ...ctx, meeting: ctx.commits.reads }
+
+  async function find<Key, T>(from: Keeper<Key, T>, key: Key): Promise<Versioned<T> | undefined> {
+    const { record, kept } = await from(reading, key, fresh)
+    mayBeStale ||= kept
+    return record
+  }
+  const relyOn = (record: RecordRef) => {
+    records.set(`${record.kind}|${record.id}|${record.part ?? ''}`, record)
+  }
+
   return {
-    known(ctx, fresh) {
-      const records = new Map<string, RecordRef>()
-      const refs: RevocationRef[] = []
-      let mayBeStale = false
-      const reading = { ...ctx, meeting: ctx.commits.reads }
-
-      async function find<Key, T>(from: Keeper<Key, T>, key: Key): Promise<Versioned<T> | undefined> {
-        const { record, kept } = await from(reading, key, fresh)
-        mayBeStale ||= kept
-        return record
-      }
-      const relyOn = (record: RecordRef) => {
-        records.set(`${record.kind}|${record.id}|${record.part ?? ''}`, record)
-      }
-
-      return {
-        fresh,
-        async client(id) {
-          const record = await find(clients, id)
-          if (record) relyOn({ kind: 'client', id, version: record.version })
-          return record?.value
-        },
-        async agent(name) {
-          const record = await find(agents, name)
-          const key = { id: name.client_id, part: name.agent_id }
-          if (record) relyOn({ kind: 'agent', ...key, version: record.version })
-          return record?.value
-        },
-        async agentKey(id) {
-          const record = await find(keys, id)
-          if (record?.value.source !== 'endorsed') relyOn({ kind: 'agent_key', id, version: record?.version ?? null })
-          return record?.value
-        },
-        async resource(id) {
-          const record = await find(resources, id)
-          if (record) relyOn({ kind: 'resource', id, version: record.version })
-          return record?.value
-        },
-        async workflow(client_id, workflow_id) {
-          const record = await find(workflows, { client_id, workflow_id })
-          if (record) relyOn({ kind: 'workflow', id: client_id, part: workflow_id, version: record.version })
-          return record?.value
-        },
-        async above(jti) {
-          return (await find(above, jti))?.value ?? []
-        },
-        async standingAbove(presentation) {
-          return (await find(standing, presentation))?.value ?? nothing()
-        },
-        async execution(execution_id) {
-          return (await find(executions, execution_id))?.value
-        },
-        async executionRecord(asked) {
-          return (await find(recorded, asked))?.value ?? nothing()
-        },
-        relyOn,
-        relyOnLife: ref => void refs.push(ref),
-        rests: () => ({ records: [...records.values()], refs }),
-        mayBeStale: () => mayBeStale,
-      }
+    fresh,
+    async client(id) {
+      const record = await find(clients, id)
+      if (record) relyOn({ kind: 'client', id, version: record.version })
+      return record?.value
     },
+    async agent(name) {
+      const record = await find(agents, name)
+      const key = { id: name.client_id, part: name.agent_id }
+      if (record) relyOn({ kind: 'agent', ...key, version: record.version })
+      return record?.value
+    },
+    async agentKey(id) {
+      const record = await find(keys, id)
+      if (record?.value.source !== 'endorsed') relyOn({ kind: 'agent_key', id, version: record?.version ?? null })
+      return record?.value
+    },
+    async resource(id) {
+      const record = await find(resources, id)
+      if (record) relyOn({ kind: 'resource', id, version: record.version })
+      return record?.value
+    },
+    async workflow(client_id, workflow_id) {
+      const record = await find(workflows, { client_id, workflow_id })
+      if (record) relyOn({ kind: 'workflow', id: client_id, part: workflow_id, version: record.version })
+      return record?.value
+    },
+    async above(jti) {
+      return (await find(above, jti))?.value ?? []
+    },
+    async standingAbove(presentation) {
+      return (await find(standing, presentation))?.value ?? nothing()
+    },
+    async execution(execution_id) {
+      return (await find(executions, execution_id))?.value
+    },
+    async executionRecord(asked) {
+      return (await find(recorded, asked))?.value ?? nothing()
+    },
+    relyOn,
+    relyOnLife: ref => void refs.push(ref),
+    rests: () => ({ records: [...records.values()], refs }),
+    mayBeStale: () => mayBeStale,
   }
 }
 

@@ -19,6 +19,8 @@ export type TokenHttp = {
   /** The endpoint's public URL from configuration, never from the Host header. */
   readonly htu: string
   readonly origin: Origin
+  /** Counts the request of a client that was authenticated, once whatever it takes. Throws 429 beyond its rate. */
+  readonly limitClient: (client_id: string) => void
   /** Checks a Bearer token of ours that stands for its client ([D]). Throws `invalid_token`. */
   readonly verifyBearer: (token: string) => Promise<{ client_id: string }>
 }

@@ -9,15 +9,19 @@ import type { TokenHttp } from './token-http.ts'
  */
 export async function unauthenticatedPart<T>(ctx: Context, http: TokenHttp, part: () => Promise<T>): Promise<T> {
   // Only secrets can be guessed: a client that signs must not be locked out by somebody who names it.
-  const key = sendsSecret(http) ? `${claimedClient(http)}|${http.origin.address}` : undefined
+  const name = sendsSecret(http) ? claimedClient(http) : undefined
+  const { address } = http.origin
   try {
-    if (key !== undefined) await ctx.brake.check(key)
+    if (name !== undefined) ctx.limits.failures.check(name, address)
     return await part()
   } catch (error) {
     if (error instanceof OAuthError) {
       ctx.metrics.refusals.inc({ reason: error.reason })
-      ctx.unauthenticated.count({ endpoint: http.endpoint, reason: error.reason, address: http.origin.address })
-      if (key !== undefined && error.code === 'invalid_client') await ctx.brake.failed(key)
+      // Beyond its rate a client is known, and has a row of its own.
+      if (error.reason !== 'client_rate') {
+        ctx.unauthenticated.count({ endpoint: http.endpoint, reason: error.reason, address })
+      }
+      if (name !== undefined && error.code === 'invalid_client') ctx.limits.failures.failed(name, address)
     }
     throw error
   }

@@ -19,7 +19,11 @@ import { assertedChain, recordedChain } from './chain.ts'
 import { type ReadDelegation, readDelegation, refusedOver, refusedUnder } from './delegated.ts'
 import { authorizeStep, type StepAuthorization } from './workflow.ts'
 
-type Sent = { readonly proof: DpopProof | undefined; readonly shim: string | undefined }
+type Sent = {
+  readonly proof: DpopProof | undefined
+  readonly shim: string | undefined
+  readonly address: string
+}
 
 /**
  * The agent grant, rows 4 to 10 of protocol.md section 6 in their order: agent, checksum, possession, subject token,
@@ -33,7 +37,7 @@ export async function agentGrant(
 ): Promise<Authorization> {
   const { client_id, policies } = client
   const { proof } = sent
-  const { agent, version, assigned } = await provenAgent(ctx, request, client)
+  const { agent, version, assigned } = await provenAgent(ctx, request, client, sent.address)
   const { agent_id } = agent
   const possession = await provePossession(ctx, client, agent_id, { proof, key_statement: request.key_statement })
   const shim = await checkShim(ctx, client, sent.shim)
@@ -94,6 +98,7 @@ async function provenAgent(
   ctx: PassContext,
   request: AgentGrantRequest,
   { client_id }: Client,
+  address: string,
 ): Promise<{
   readonly agent: Agent
   readonly version: Pick<AgentAuthorization, 'registration_id' | 'version' | 'checksum'>
@@ -107,11 +112,15 @@ async function provenAgent(
       reason: agent ? 'agent_not_active' : 'unknown_agent',
     })
   }
+  // Where a client's key was stolen, its thief must not find out by trying what the agent is made of.
+  const name = agentSubject(client_id, agent.agent_id)
+  ctx.limits.checksums.check(name, address)
   const now = ctx.now()
   const found = record?.registrations.find(({ value }) => {
     return isValid(value, now) && checksumsEqual(value.checksum, request.computed_checksum)
   })
   if (!found) {
+    ctx.limits.checksums.wrong(name, address, request.computed_checksum)
     throw new OAuthError('agent_checksum_mismatch', 'The checksum is not that of a valid version of the agent.', {
       ajwt_error: 'agent_checksum_mismatch',
     })
