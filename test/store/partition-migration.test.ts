@@ -128,7 +128,7 @@ test('nodes of the release before mint while the migration runs, also while a ba
       }
       return { migrating }
     })
-    assert.equal((await migrating).length, 3)
+    assert.equal((await migrating).filter(name => name.startsWith('004_')).length, 3)
   } finally {
     going = false
     await failed
