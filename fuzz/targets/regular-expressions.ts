@@ -30,6 +30,8 @@ const BOUNDED: ReadonlyMap<string, number> = new Map([
   ['src/console/digest-check.ts /=+$/', 44],
   // The path of the page's own address, in the browser of its user.
   ['src/console/api.ts /\\/console\\/.*$/', 2_048],
+  // The zone of an address that `isIPv6` took, which has neither a second percent sign nor a line end.
+  ['src/server/address-group.ts /%.*$/', 1_024],
   // MAX_LITERAL: what is longer is refused before.
   ['src/verifier/exact-numbers.ts /0+$/', 64],
   // Only well-formed JSON of the server comes here, whose strings all end: as a reader it is tried at full length below.
