@@ -233,3 +233,22 @@ test('an approval waits for a delegated mint too, and the assertion is recorded 
   const { claims } = await mint(world, hand, assertion, asked)
   assert.deepEqual([claims.intent?.approval, claims.intent?.workflow_step], [{ id: approval_id }, 'patch'])
 })
+
+test('a mint that its write refuses, because the step was left since it was read, leaves no delegation behind (section 6)', async () => {
+  const root = await mint(world, lead, undefined, PLAN)
+  await mint(world, helper, await delegate(world, root, helper), at('plan', root))
+  // The record of the step that this node keeps is from before.
+  await mint(world, hand, undefined, { ...at('patch', root), scope: 'write', resource: WRITE_API })
+  const count = async () => {
+    const rows = await ctx.db
+      .selectFrom('delegation')
+      .select('delegation_id')
+      .where('parent_jti', '=', root.claims.jti)
+      .execute()
+    return rows.length
+  }
+  assert.equal(await count(), 1)
+  const late = await delegate(world, root, second)
+  assert.equal((await send(world, mintAttempt(world, second, late, at('plan', root)))).status, 403)
+  assert.equal(await count(), 1)
+})

@@ -66,7 +66,10 @@ export async function issue(
         const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
         // What is read from the database now says what it is that changed; nothing of this is left behind.
         if (lost.changed || (lost.revoked.length > 0 && ctx.known.mayBeStale())) throw new Undone()
-        return await write(tx, token, { lost, taken, replays, origin })
+        const written = await write(tx, token, { lost, taken, replays, origin })
+        // A refusal that rests on something kept would leave behind what was recorded on the way to it.
+        if (written instanceof OAuthError && ctx.known.mayBeStale()) throw new Undone()
+        return written
       },
       aloneOf(token),
     ),
