@@ -111,7 +111,7 @@ export async function unlessStale<T>(ctx: PassContext, judged: Promise<T>): Prom
 }
 
 /** Records of each kind that are kept: so many agents are at work at once at a node, and not so many registered. */
-export const KEPT_RECORDS = 4096
+const KEPT_RECORDS = 4096
 /** Long before the database counts its transactions round, and a version could come again. */
 const KEPT_SECONDS = 600
 
