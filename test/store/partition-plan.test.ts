@@ -6,6 +6,7 @@ import {
   boundOf,
   CLOCKS_AGREE_SECONDS,
   missingOf,
+  overdueOf,
   type Partition,
   type PartitionPlan,
   parsePartition,
@@ -44,6 +45,21 @@ test('partitions lie ahead of the clock, gap after gap, and what is there alread
   ])
   const endless: Partition = { table: 'replay', from: NOW, to: Number.POSITIVE_INFINITY }
   assert.deepEqual(missingOf(plan, [endless], NOW + 60), [])
+})
+
+test('a range that a running server has only just come to is not overdue', () => {
+  const plan: PartitionPlan = { table: 'replay', width: 600, ahead: 1_200 }
+  const made = missingOf(plan, [], NOW - 1)
+  const at = (now: number) => [missingOf(plan, made, now), overdueOf(plan, made, now)].map(ranges => ranges.length)
+  assert.deepEqual(
+    [at(NOW), at(NOW + 1), at(NOW + 60), at(NOW + 61)],
+    [
+      [0, 0],
+      [1, 0],
+      [1, 0],
+      [1, 1],
+    ],
+  )
 })
 
 test('claims go 120 s, records of tokens 48 h after their range, the audit trail never unless told (protocol.md section 9)', () => {

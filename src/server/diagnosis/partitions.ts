@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { partitionName } from '../store/partition-plan.ts'
-import { missingPartitions } from '../store/partitions.ts'
+import { overduePartitions } from '../store/partitions.ts'
 import type { Database } from '../store/schema.ts'
 import { type Check, ok, warn } from './check.ts'
 
@@ -10,10 +10,10 @@ export async function checkPartitions(
   instant: { readonly now: Date; readonly auditDays: number | undefined },
 ): Promise<Check> {
   const name = 'partitions'
-  const missing = await missingPartitions(db, instant)
-  if (missing.length === 0) return ok(name, 'Every table has its partitions for what comes next.')
+  const overdue = await overduePartitions(db, instant)
+  if (overdue.length === 0) return ok(name, 'Every table has its partitions for what comes next.')
   return warn(
     name,
-    `Not yet made: ${missing.slice(0, 3).map(partitionName).join(', ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''}. A start makes them, and a server that runs within 10 s: if it does not, see its log.`,
+    `Not yet made: ${overdue.slice(0, 3).map(partitionName).join(', ')}${overdue.length > 3 ? ` and ${overdue.length - 3} more` : ''}. A start makes them, and so does a server that runs: if one does, see its log.`,
   )
 }

@@ -74,6 +74,14 @@ export function missingOf(
   return missing
 }
 
+/** What a server that runs must have made by now: its turns to do so are far less than this apart, in seconds. */
+const OVERDUE = 60
+
+/** `missingOf` without what a running server has only just come to. */
+export function overdueOf(plan: PartitionPlan, existing: readonly Partition[], now: number): readonly Partition[] {
+  return missingOf({ ...plan, ahead: plan.ahead - OVERDUE }, existing, now)
+}
+
 /** What nobody can need any more, oldest first. `now` in epoch seconds. */
 export function passedOf(
   { table, kept = Number.POSITIVE_INFINITY }: PartitionPlan,

@@ -8,6 +8,7 @@ import {
   boundOf,
   CLOCKS_AGREE_SECONDS,
   missingOf,
+  overdueOf,
   type Partition,
   parsePartition,
   partitionName,
@@ -84,12 +85,18 @@ export async function keepPartitions(ctx: Context): Promise<void> {
 }
 
 /** What has to be made now. */
-export async function missingPartitions(
+async function missingPartitions(db: Kysely<Database>, { now, auditDays }: Instant): Promise<readonly Partition[]> {
+  const existing = await listPartitions(db)
+  return partitionPlans(auditDays).flatMap(plan => missingOf(plan, existing, epochSeconds(now)))
+}
+
+/** What a running server should have made. */
+export async function overduePartitions(
   db: Kysely<Database>,
   { now, auditDays }: Instant,
 ): Promise<readonly Partition[]> {
   const existing = await listPartitions(db)
-  return partitionPlans(auditDays).flatMap(plan => missingOf(plan, existing, epochSeconds(now)))
+  return partitionPlans(auditDays).flatMap(plan => overdueOf(plan, existing, epochSeconds(now)))
 }
 
 /** Makes one partition; the functions are those of migration 004_partitions, because definitions take no parameters. */
