@@ -12,8 +12,8 @@ export type CompactJws = {
 }
 
 const MAX_LENGTH = 16_384
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const BASE64URL = /^[A-Za-z0-9_-]+$/
+const BASE64URL_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const KID = /^[\x20-\x7e]{1,128}$/
 /** Extensions that we do not implement and key locations that a sender must not choose (RFC 8725 section 3.10). */
 const REFUSED_HEADERS = ['crit', 'b64', 'jku', 'x5u', 'x5c'] as const
@@ -25,10 +25,17 @@ export function isCanonicalBase64url(text: string): boolean {
   return canonicalBytes(text) !== undefined
 }
 
+/** By length modulo 4, the last characters whose bits beyond the last byte are zero. */
+const CLEAR_ENDS: readonly (string | undefined)[] = [
+  BASE64URL_ALPHABET,
+  undefined,
+  [...BASE64URL_ALPHABET].filter((_, n) => n % 16 === 0).join(''),
+  [...BASE64URL_ALPHABET].filter((_, n) => n % 4 === 0).join(''),
+]
+
 function canonicalBytes(text: string): Buffer | undefined {
-  if (!BASE64URL.test(text)) return undefined
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.toString('base64url') === text ? bytes : undefined
+  const isCanonical = BASE64URL.test(text) && CLEAR_ENDS[text.length % 4]?.includes(text.slice(-1))
+  return isCanonical ? Buffer.from(text, 'base64url') : undefined
 }
 
 /** Whether a value is a `kid` that we look up: 1 to 128 printable ASCII characters. */
@@ -42,8 +49,9 @@ export function isKid(value: unknown): value is string {
  * own code.
  */
 export function parseCompactJws(token: string, { isForeign = false }: { isForeign?: boolean } = {}): CompactJws {
-  if (token.length > MAX_LENGTH || !COMPACT.test(token)) throw refusal('malformed_jws')
-  const [encodedHeader = '', encodedPayload = '', encodedSignature = ''] = token.split('.')
+  const parts = token.length > MAX_LENGTH ? [] : token.split('.', 4)
+  if (parts.length !== 3) throw refusal('malformed_jws')
+  const [encodedHeader = '', encodedPayload = '', encodedSignature = ''] = parts
   const headerBytes = canonicalBytes(encodedHeader)
   const payloadBytes = canonicalBytes(encodedPayload)
   const signature = canonicalBytes(encodedSignature)

@@ -36,7 +36,11 @@ function objectText(object: JsonObject): string {
   return `{${members}}`
 }
 
+/** What needs no escape. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
 function stringText(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`
   if (text.isWellFormed()) return JSON.stringify(text)
   throw new RangeError('The text has a lone surrogate.')
 }

@@ -51,36 +51,44 @@ function parseNative(text: string): JsonValue {
 }
 
 /** One open `{` or `[`: the member that holds it, its member names so far, and the last of them. */
-type Frame = { heldBy: string | undefined; names: Set<string>; last: string | undefined }
+type Frame = { heldBy: string | undefined; names: string[] | Set<string>; last: string | undefined }
+
+/** In an object of few members a look at each of them is quicker than a set. */
+const FEW_MEMBERS = 16
 
 /**
  * Looks only for what JSON.parse lets pass, in one pass and without recursion; the grammar itself is left to
  * JSON.parse, which runs after. In well-formed JSON a string before a colon is always a member name.
  */
 function scan(text: string, maxDepth: number, maxMembers: number): void {
+  // Without an escape, what no string may hold is nowhere in the text.
+  const plain = !text.includes('\\')
+  if (plain) checkString(text)
   const open: Frame[] = []
   let members = 0
   let at = 0
   while (at < text.length) {
-    const char = text[at]
-    if (char === '{' || char === '[') {
+    const char = text.charCodeAt(at)
+    if (char === BRACE_OPEN || char === BRACKET_OPEN) {
       if (open.length === maxDepth) throw refusal('The JSON text is nested too deeply.', 'json_depth')
-      open.push({ heldBy: open.at(-1)?.last, names: new Set(), last: undefined })
+      open.push({ heldBy: open.at(-1)?.last, names: [], last: undefined })
       at += 1
-    } else if (char === '}' || char === ']') {
+    } else if (char === BRACE_CLOSE || char === BRACKET_CLOSE) {
       open.pop()
       at += 1
-    } else if (char === '"') {
-      const end = endOfString(text, at)
-      const value = readString(text.slice(at, end))
+    } else if (char === QUOTE) {
+      const start = at
+      const end = plain ? endOfPlainString(text, at) : endOfString(text, at)
       at = skipSpace(text, end)
       const frame = open.at(-1)
-      if (text[at] === ':' && frame) {
+      const isName = text.charCodeAt(at) === COLON && frame !== undefined
+      const value = isName || !plain ? readString(text.slice(start, end), plain) : ''
+      if (isName) {
         members += 1
         if (members > maxMembers) throw refusal('The JSON text has too many members.', 'json_members')
         enterMember(frame, value)
       }
-    } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
+    } else if (char === MINUS || (char >= ZERO && char <= NINE)) {
       at = endOfNumber(text, at)
     } else {
       at += 1
@@ -88,9 +96,17 @@ function scan(text: string, maxDepth: number, maxMembers: number): void {
   }
 }
 
+const [BRACE_OPEN, BRACE_CLOSE, BRACKET_OPEN, BRACKET_CLOSE] = [0x7b, 0x7d, 0x5b, 0x5d]
+const [QUOTE, BACKSLASH, COLON, MINUS, ZERO, NINE] = [0x22, 0x5c, 0x3a, 0x2d, 0x30, 0x39]
+
+function endOfPlainString(text: string, start: number): number {
+  const end = text.indexOf('"', start + 1)
+  return end === -1 ? text.length + 1 : end + 1
+}
+
 function endOfString(text: string, start: number): number {
   let at = start + 1
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
   return at + 1
 }
 
@@ -100,20 +116,28 @@ function skipSpace(text: string, start: number): number {
   return at
 }
 
-function readString(literal: string): string {
+function readString(literal: string, plain: boolean): string {
+  if (plain) return literal.slice(1, -1)
   const value = literal.includes('\\') ? parseNative(literal) : literal.slice(1, -1)
   if (typeof value !== 'string') throw refusal('The JSON text is malformed.', 'json_malformed')
-  if (value.includes('\u0000')) throw refusal('The JSON text contains U+0000.', 'json_nul')
-  if (!value.isWellFormed()) throw refusal('The JSON text contains a lone surrogate.', 'json_lone_surrogate')
+  checkString(value)
   return value
 }
 
+function checkString(value: string): void {
+  if (value.includes('\u0000')) throw refusal('The JSON text contains U+0000.', 'json_nul')
+  if (!value.isWellFormed()) throw refusal('The JSON text contains a lone surrogate.', 'json_lone_surrogate')
+}
+
 function enterMember(frame: Frame, name: string): void {
-  if (frame.names.has(name)) throw refusal('A JSON object has two members of one name.', 'json_duplicate_member')
+  const { names } = frame
+  const isTaken = Array.isArray(names) ? names.includes(name) : names.has(name)
+  if (isTaken) throw refusal('A JSON object has two members of one name.', 'json_duplicate_member')
   if (name === '__proto__' || (name === 'prototype' && frame.heldBy === 'constructor')) {
     throw refusal('A JSON object has a member of a forbidden name.', 'json_forbidden_member')
   }
-  frame.names.add(name)
+  if (!Array.isArray(names)) names.add(name)
+  else if (names.push(name) > FEW_MEMBERS) frame.names = new Set(names)
   frame.last = name
 }
 

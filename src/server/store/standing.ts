@@ -45,13 +45,11 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
   const refs = [...new Map(asked.flatMap(one => one.refs).map(ref => [`${ref.kind}|${ref.id}`, ref])).values()]
   // The earliest of their clocks, so that no entry has ended for one before it has for the other.
   const now = new Date(Math.min(...asked.map(one => one.now.getTime())))
+  const present = new Set(records.map(ref => ref.kind))
+  const changed = KINDS.filter(([kind]) => present.has(kind)).map(kind => sql`${changedOf(records, kind)} union all `)
   const { rows } = await sql<Row>`
-    ${sql.join(
-      KINDS.map(kind => changedOf(records, kind)),
-      sql` union all `,
-    )}
-    union all
-    select revocation.kind, revocation.id, '', null, revocation.seq
+    ${sql.join(changed, sql``)}
+    select revocation.kind, revocation.id, '' as part, null as version, revocation.seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
         join revocation on revocation.kind = asked.kind and revocation.id = asked.id
       where revocation.lifted_at is null and revocation.ends_at > ${now}
@@ -97,5 +95,6 @@ function changedOf(records: readonly RecordRef[], [kind, name, version]: (typeof
 }
 
 function keyOf({ kind, id, part = '', version }: RecordRef | Changed): string {
-  return JSON.stringify([kind, id, part, version])
+  // None of them has a line break: names, resources and identifiers of ours.
+  return `${kind}\n${id}\n${part}\n${version}`
 }

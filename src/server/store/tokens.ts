@@ -5,39 +5,44 @@ import { atCommit, together } from './together.ts'
 
 const RECORD = 80
 
-/** Records tokens before they leave (index: primary key). */
+/** Records tokens before they leave (index: primary key). A column that a record leaves out is null. */
 export const insertToken = atCommit(RECORD, (tokens: readonly Insertable<TokenTable>[]) => {
+  const columns = COLUMNS.map(([name]) => sql.ref(name))
+  const typed = COLUMNS.map(([name, type]) => sql`${sql.ref(name)} ${type}`)
   return sql`
-    insert into token (${sql.join(COLUMNS.map(name => sql.ref(name)))})
-      select ${sql.join(COLUMNS.map(name => sql.ref(name)))}
-        from json_populate_recordset(null::token, ${JSON.stringify(tokens)}::json)`
+    insert into token (${sql.join(columns)})
+      select ${sql.join(columns)} from json_to_recordset(${JSON.stringify(tokens)}::json) as row(${sql.join(typed)})`
 })
 
+const text = sql`text`
+const int = sql`int`
+const timestamptz = sql`timestamptz`
+
 const COLUMNS = [
-  'jti',
-  'client_id',
-  'sub',
-  'resource',
-  'scope',
-  'token_profile',
-  'kid',
-  'token_type',
-  'jkt',
-  'agent_id',
-  'registration_id',
-  'workflow_id',
-  'workflow_version',
-  'workflow_step',
-  'workflow_state',
-  'execution_id',
-  'parent_jti',
-  'delegation_id',
-  'approval_id',
-  'step_entry',
-  'initiated_by',
-  'revoked_at',
-  'issued_at',
-  'expires_at',
+  ['jti', text],
+  ['client_id', text],
+  ['sub', text],
+  ['resource', text],
+  ['scope', text],
+  ['token_profile', text],
+  ['kid', text],
+  ['token_type', text],
+  ['jkt', text],
+  ['agent_id', text],
+  ['registration_id', text],
+  ['workflow_id', text],
+  ['workflow_version', int],
+  ['workflow_step', text],
+  ['workflow_state', text],
+  ['execution_id', text],
+  ['parent_jti', text],
+  ['delegation_id', text],
+  ['approval_id', text],
+  ['step_entry', int],
+  ['initiated_by', text],
+  ['revoked_at', timestamptz],
+  ['issued_at', timestamptz],
+  ['expires_at', timestamptz],
 ] as const
 
 export type TokenRow = Pick<
