@@ -25,7 +25,7 @@ const report = (line: string) => console.error(line)
 const isDone = await setStage(
   async ({ dir, defer }) => {
     const start = async ({ count, sampled }: typeof MANY): Promise<Kind> => {
-      const remit = await startRemitPeer(`registered_${count}`, dir, defer)
+      const remit = await startRemitPeer(`registered_${count}`, dir, defer, { REMIT_WORKERS: '1' })
       defer(async () => wake(remit))
       const appKey = generateBenchKey()
       const estate = await registerEstate(remit, appKey, `${API}/other`)

@@ -33,7 +33,7 @@ const report = (line: string) => console.error(line)
 let result: Result | undefined
 const isDone = await setStage(
   async ({ dir, defer }) => {
-    const remit = await startRemitPeer('remit', dir, defer)
+    const remit = await startRemitPeer('remit', dir, defer, { REMIT_WORKERS: '1' })
     const estate = await registerEstate(remit, generateBenchKey(), 'https://verifying.bench.example')
     const kinds = kindsOf({ remit, bare: remit, oidc: remit, api: remit }, estate)
     const mix = mixOf(kinds)

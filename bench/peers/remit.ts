@@ -23,7 +23,7 @@ export async function startRemitPeer(
   name: string,
   dir: string,
   defer: Defer,
-  settings: Readonly<Record<string, string>> = { REMIT_WORKERS: '1' },
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<RemitPeer> {
   const dataDir = join(dir, name)
   await mkdir(dataDir)

@@ -18,8 +18,8 @@ export type GroupCommit = {
 /** Most requests a transaction. */
 const MOST = 64
 /**
- * One transaction at a time, so that batches are large; the next one while it becomes durable, or where it waits for
- * somebody's row.
+ * One transaction at a time, so that batches are large: most of what one costs is the same for one request and for many.
+ * Another one beside it where it waits for somebody's row.
  */
 const OPEN_AT_ONCE = 4
 const LATE_MILLISECONDS = 100
@@ -38,7 +38,6 @@ export function createGroupCommit(): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
   let open = 0
-  let writing = 0
   let begun = 0
 
   function take(): readonly Job[] {
@@ -54,29 +53,16 @@ export function createGroupCommit(): GroupCommit {
   }
 
   function pump(): void {
-    for (;;) {
-      const now = waiting[0]?.ctx.now().getTime() ?? 0
-      if (open === OPEN_AT_ONCE || (writing > 0 && now - begun < LATE_MILLISECONDS)) return
-      const jobs = take()
-      if (jobs.length === 0) return
-      begun = now
-      start(jobs)
-    }
-  }
-
-  function start(jobs: readonly Job[]): void {
+    const now = waiting[0]?.ctx.now().getTime() ?? 0
+    if (open === OPEN_AT_ONCE || (open > 0 && now - begun < LATE_MILLISECONDS)) return
+    const jobs = take()
+    if (jobs.length === 0) return
+    begun = now
     open += 1
-    writing += 1
-    let isWriting = true
-    const committing = () => {
-      if (isWriting) writing -= 1
-      isWriting = false
-      pump()
-    }
-    runJobs(jobs, committing).finally(() => {
+    runJobs(jobs).finally(() => {
       open -= 1
       for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
-      committing()
+      pump()
     })
   }
 
@@ -98,10 +84,10 @@ export function createGroupCommit(): GroupCommit {
 }
 
 /** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
-async function runJobs(jobs: readonly Job[], committing: () => void): Promise<void> {
+async function runJobs(jobs: readonly Job[]): Promise<void> {
   const threw = new Set<Job>()
   try {
-    await commitTogether(jobs, threw, committing)
+    await commitTogether(jobs, threw)
     for (const job of jobs) job.done()
   } catch (cause) {
     // Trouble of the database is everybody's, and what may have been committed is never done again.
@@ -111,12 +97,12 @@ async function runJobs(jobs: readonly Job[], committing: () => void): Promise<vo
     }
     const broken = threw.size === 0 ? jobs : [...threw]
     const others = jobs.filter(job => !broken.includes(job))
-    if (others.length > 0) await runJobs(others, committing)
-    for (const job of broken) await runJobs([job], committing)
+    if (others.length > 0) await runJobs(others)
+    for (const job of broken) await runJobs([job])
   }
 }
 
-async function commitTogether(jobs: readonly Job[], threw: Set<Job>, committing: () => void): Promise<void> {
+async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
   const [first] = jobs
   if (!first) return
   const session = await openWriteSession(first.ctx.passDb)
@@ -127,9 +113,7 @@ async function commitTogether(jobs: readonly Job[], threw: Set<Job>, committing:
     )
     const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
     const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
-    const committed = session.commit()
-    committing()
-    await Promise.all([...written, committed])
+    await Promise.all([...written, session.commit()])
     session.close()
   } catch (cause) {
     await session.undo()
