@@ -1,7 +1,9 @@
 import { calculateJwkThumbprint, exportJWK, exportSPKI, importSPKI, type JWK } from 'jose'
 import { isCanonicalBase64url, isKid } from './compact-jws.ts'
 import { isEd25519PublicKey, isP256Point } from './curve-points.ts'
+import { sha256Base64url } from './digest.ts'
 import { OAuthError } from './errors.ts'
+import { canonicalJson } from './jcs.ts'
 import { isJsonObject, type JsonObject } from './json.ts'
 
 /** The members that make the key and nothing else (RFC 7638 section 3.2). */
@@ -32,7 +34,8 @@ export async function importPublicJwk(input: unknown): Promise<PublicKey> {
   const jwk = readEd25519(input) ?? readP256(input) ?? readRsa(input)
   const algs = jwk && usableAlgs(input, jwk)
   if (!jwk || !algs) throw refusal('The key is weak, malformed or of an unknown kind.', 'weak_or_unknown_key')
-  return { jwk, jkt: await thumbprintOf(jwk), algs }
+  // At once: a thread's turn costs more than this hash (RFC 7638 section 3; the members are those that count).
+  return { jwk, jkt: sha256Base64url(canonicalJson(jwk)), algs }
 }
 
 /** RFC 7638 SHA-256 thumbprint of a key that was checked before, which costs one hash. */

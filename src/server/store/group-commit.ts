@@ -23,7 +23,6 @@ const MOST = 64
  */
 const OPEN_AT_ONCE = 4
 const LATE_MILLISECONDS = 100
-const READS_AT_ONCE = 2
 
 type Job = {
   readonly ctx: Context
@@ -184,19 +183,28 @@ async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>
   return endings
 }
 
-/** Reads go at once while few are on their way, else together with what else comes until one of those is back. */
+/**
+ * Reads of one moment go together: once everything that has arrived by then was looked at, and those before are back.
+ */
 function gatherReads(): Meeting {
   const queue = new Set<Round>()
   let running = 0
+  let isDue = false
+
+  function pumpSoon(): void {
+    if (isDue || running > 0) return
+    isDue = true
+    setImmediate(pump)
+  }
 
   function pump(): void {
+    isDue = false
     for (const round of queue) {
-      if (running === READS_AT_ONCE) return
       queue.delete(round)
       running += 1
       round.run().finally(() => {
         running -= 1
-        pump()
+        if (queue.size > 0) pumpSoon()
       })
     }
   }
@@ -205,7 +213,7 @@ function gatherReads(): Meeting {
     group: {},
     arrive(round) {
       queue.add(round)
-      pump()
+      pumpSoon()
     },
     end() {
       throw new Error('Reads have no commit.')

@@ -4,7 +4,7 @@ import { AGENT_KEY_COLUMNS, type AgentKeyRow } from './agent-keys.ts'
 import { AGENT_COLUMNS, type Agent } from './agents.ts'
 import { type ClientSecret, SECRETS_MAX } from './client-secrets.ts'
 import { CLIENT_COLUMNS, type Client, withPolicies } from './clients.ts'
-import { MOST_VALID, VALID_COLUMNS, type ValidRegistration } from './registrations.ts'
+import { MOST_VALID, type ValidRegistration } from './registrations.ts'
 import { RESOURCE_COLUMNS, type Resource } from './resources.ts'
 import { together } from './together.ts'
 import { assignedAgents, type CountingWorkflow, findActiveWorkflows } from './workflows.ts'
@@ -78,40 +78,89 @@ export const readResources = together(READ, async (ctx: Context, resources: read
   return resources.map(resource => found.get(resource))
 })
 
-/** Agents with the versions that count (primary key of agent; unique index on client_id, agent_id, version). */
+/** Agents with the versions that count (primary key of agent; index registration_live_checksum). */
 export const readAgents = together(READ, async (ctx: Context, names: readonly AgentName[]) => {
   const unique = [...new Map(names.map(name => [keyOf(name), name])).values()]
   const asked = sql`unnest(${unique.map(name => name.client_id)}::text[], ${unique.map(name => name.agent_id)}::text[])`
-  const agents = await ctx.db
+  const rows = await ctx.db
     .selectFrom('agent')
-    .select([...AGENT_COLUMNS, sql<string>`agent.xmin::text`.as('row_version')])
+    .leftJoin('registration', join =>
+      join
+        .onRef('registration.client_id', '=', 'agent.client_id')
+        .onRef('registration.agent_id', '=', 'agent.agent_id')
+        .on('registration.status', 'in', ['active', 'draining']),
+    )
+    .select([
+      ...AGENT_COLUMNS,
+      'registration.registration_id',
+      'registration.version',
+      'registration.checksum',
+      'registration.checksum_profile',
+      'registration.status as version_status',
+      'registration.drains_until',
+      sql<string>`agent.xmin::text`.as('agent_row'),
+      sql<string | null>`registration.xmin::text`.as('version_row'),
+    ])
     .where(sql<boolean>`(agent.client_id, agent.agent_id) in (select * from ${asked})`)
-    .orderBy('client_id')
-    .orderBy('agent_id')
-    .limit(unique.length)
-    .execute()
-  const versions = await ctx.db
-    .selectFrom('registration')
-    .select([...VALID_COLUMNS, 'client_id', 'agent_id', sql<string>`registration.xmin::text`.as('row_version')])
-    .where(sql<boolean>`(registration.client_id, registration.agent_id) in (select * from ${asked})`)
-    .where('status', 'in', ['active', 'draining'])
-    .orderBy('client_id')
-    .orderBy('agent_id')
-    .orderBy('version', 'desc')
+    .orderBy('agent.client_id')
+    .orderBy('agent.agent_id')
+    .orderBy('registration.version', 'desc')
     .limit(unique.length * MOST_VALID)
     .execute()
-  const bound = agents.filter(agent => !agent.outside_workflow)
+  const agents = Map.groupBy(rows, keyOf)
+  const bound = unique.filter(name => agents.get(keyOf(name))?.[0]?.outside_workflow === false)
   const assigned = new Set((await assignedAgents(ctx, bound)).map(keyOf))
-  const found = new Map(
-    agents.map(({ row_version: version, ...agent }): [string, Versioned<AgentRecord>] => {
-      const key = keyOf(agent)
-      const own = versions.filter(one => one.client_id === agent.client_id && one.agent_id === agent.agent_id)
-      const registrations = own.map(({ row_version, ...value }) => ({ value, version: row_version }))
-      return [key, { value: { agent, registrations, assigned: assigned.has(key) }, version }]
-    }),
-  )
-  return names.map(name => found.get(keyOf(name)))
+  return names.map((name): Versioned<AgentRecord> | undefined => {
+    const own = agents.get(keyOf(name)) ?? []
+    const [row] = own
+    if (!row) return undefined
+    const value = {
+      agent: agentOf(row),
+      registrations: own.flatMap(registrationOf),
+      assigned: assigned.has(keyOf(name)),
+    }
+    return { value, version: row.agent_row }
+  })
 })
+
+type VersionColumns = {
+  [name in keyof ValidRegistration as name extends 'status' ? 'version_status' : name]: ValidRegistration[name] | null
+} & {
+  readonly version_row: string | null
+}
+
+function agentOf<Row extends VersionColumns & { agent_row: string }>(row: Row) {
+  const {
+    registration_id,
+    version,
+    checksum,
+    checksum_profile,
+    version_status,
+    drains_until,
+    version_row,
+    agent_row,
+    ...agent
+  } = row
+  return agent
+}
+
+/** None in the row of an agent without a version that counts. */
+function registrationOf(row: VersionColumns): readonly Versioned<ValidRegistration>[] {
+  const {
+    registration_id,
+    version,
+    checksum,
+    checksum_profile,
+    version_status: status,
+    drains_until,
+    version_row,
+  } = row
+  if (registration_id === null || version === null || checksum === null || checksum_profile === null) return []
+  if (status === null || version_row === null) return []
+  return [
+    { value: { registration_id, version, checksum, checksum_profile, status, drains_until }, version: version_row },
+  ]
+}
 
 /** What thumbprints are bound to, whoever has them, removed and expired ones too (primary key). */
 export const readAgentKeys = together(READ, async (ctx: Context, jkts: readonly string[]) => {

@@ -35,15 +35,6 @@ const COLUMNS = [
   'reject_reason',
 ] as const
 
-export const VALID_COLUMNS = [
-  'registration_id',
-  'version',
-  'checksum',
-  'checksum_profile',
-  'status',
-  'drains_until',
-] as const
-
 /** More versions than anybody registers while one drains; those beyond stop early. */
 export const MOST_VALID = 256
 

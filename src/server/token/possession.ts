@@ -8,7 +8,12 @@ import type { Client } from '../store/clients.ts'
 import type { AgentAuthorization } from './authorization.ts'
 import type { PassContext } from './known-records.ts'
 
-type Sent = { readonly proof: DpopProof | undefined; readonly key_statement: string | undefined }
+type Sent = {
+  readonly proof: DpopProof | undefined
+  /** Whose key that of the proof is; undefined: nobody's. */
+  readonly bound: AgentKeyRow | undefined
+  readonly key_statement: string | undefined
+}
 type Possession = Pick<AgentAuthorization, 'key' | 'endorsement'>
 
 /**
@@ -20,13 +25,12 @@ export async function provePossession(
   ctx: PassContext,
   client: Client,
   agent_id: string,
-  { proof, key_statement }: Sent,
+  { proof, bound, key_statement }: Sent,
 ): Promise<Possession> {
   if (!proof) {
     if (key_statement === undefined && client.policies.agent_proof === 'optional') return { key: 'none' }
     throw notAdmitted('proof_required')
   }
-  const bound = await ctx.known.agentKey(proof.jkt)
   const isOurs = !bound || (bound.client_id === client.client_id && bound.agent_id === agent_id)
   if (!isOurs || (bound && bound.removed_at !== null)) throw notAdmitted('agent_key_mismatch')
   // A statement that is sent must hold, also where it is not needed.

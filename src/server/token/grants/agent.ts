@@ -37,9 +37,14 @@ export async function agentGrant(
 ): Promise<Authorization> {
   const { client_id, policies } = client
   const { proof } = sent
-  const { agent, version, assigned } = await provenAgent(ctx, request, client, sent.address)
+  const { resource, scope, key_statement } = request
+  // Asked for at the same time, so that both are one reading.
+  const [{ agent, version, assigned }, bound] = await Promise.all([
+    provenAgent(ctx, request, client, sent.address),
+    proof && ctx.known.agentKey(proof.jkt),
+  ])
   const { agent_id } = agent
-  const possession = await provePossession(ctx, client, agent_id, { proof, key_statement: request.key_statement })
+  const possession = await provePossession(ctx, client, agent_id, { proof, bound, key_statement })
   const shim = await checkShim(ctx, client, sent.shim)
   const initiation = await readInitiation(ctx, request, client, proof)
   const read = await readDelegation(ctx, request, { client, agent_id, jkt: proof?.jkt })
@@ -60,7 +65,6 @@ export async function agentGrant(
     ...[step.access, step.entry?.access].filter(access => access !== undefined && access !== null),
     ...(delegation?.ceilings ?? []),
   ]
-  const { resource, scope } = request
   const target = await registeredTarget(ctx, resource, scope, ceilings, step.entry?.judged.step).catch(
     refusedUnder(delegation, client, resource),
   )
