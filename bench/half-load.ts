@@ -11,14 +11,12 @@ const [SEGMENTS, SECONDS] = [5, 3]
 /** Latency of each kind at half of its own peak: some seconds of each in turn, the same pattern of arrivals for all. */
 export async function measureHalfLoad(
   kinds: readonly { readonly kind: Kind; readonly peak: number }[],
-  segments = SEGMENTS,
 ): Promise<Readonly<Record<string, HalfLoad>>> {
-  const seen = kinds.map(({ kind, peak }) => ({
-    kind,
-    per_second: Math.round(peak / 2),
-    samples: [] as Float64Array[],
-  }))
-  for (let segment = 0; segment < segments; segment += 1) {
+  const seen = kinds.map(({ kind, peak }) => {
+    const samples: Float64Array[] = []
+    return { kind, per_second: Math.round(peak / 2), samples }
+  })
+  for (let segment = 0; segment < SEGMENTS; segment += 1) {
     for (const { kind, per_second, samples } of segment % 2 === 0 ? seen : seen.toReversed()) {
       samples.push(await runSegment(kind, per_second, segment))
     }

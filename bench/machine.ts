@@ -11,12 +11,14 @@ export type Machine = {
   readonly node: string
   readonly oidc_provider: string
   readonly connections: number
+  /** Of each server of ours. */
+  readonly workers: readonly number[]
   /** Runnable processes as the run began: far from 0 means that others had the processors too. */
   readonly load_before: number
   readonly postgres: Readonly<Record<string, string>>
 }
 
-export function machineFacts(postgres: Machine['postgres']): Machine {
+export function machineFacts(postgres: Machine['postgres'], workers: Machine['workers']): Machine {
   return {
     cores: cpus().length,
     processor: cpus()[0]?.model ?? 'unknown',
@@ -25,6 +27,7 @@ export function machineFacts(postgres: Machine['postgres']): Machine {
     node: process.version,
     oidc_provider: versionOf('oidc-provider'),
     connections: CONNECTIONS,
+    workers,
     load_before: loadavg()[0] ?? 0,
     postgres,
   }

@@ -46,7 +46,7 @@ const isDone = await setStage(
       bound: BOUND,
       registered: { [FEW.count]: figuresOf(few), [MANY.count]: figuresOf(many) },
       server_rss: { before: seeded, after: memories(kinds) },
-      machine: machineFacts(postgres),
+      machine: machineFacts(postgres, [1]),
     }
     console.log(json ? JSON.stringify(result) : textOf(result))
   },

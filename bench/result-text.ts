@@ -7,7 +7,7 @@ export function resultText({ workloads, peers, half_load, machine }: BenchResult
   const figures: readonly (readonly [string, Figures])[] = [...Object.entries(workloads), ...Object.entries(peers)]
   return [
     `${machine.cores} cores, Node ${machine.node}, load before ${machine.load_before.toFixed(2)}, Postgres ${machine.postgres.server_version}`,
-    `fsync ${machine.postgres.fsync}, synchronous_commit ${machine.postgres.synchronous_commit}, ${machine.connections} connections`,
+    `fsync ${machine.postgres.fsync}, full_page_writes ${machine.postgres.full_page_writes}, synchronous_commit ${machine.postgres.synchronous_commit}, ${machine.connections} connections, ${machine.workers} workers`,
     '',
     ...figures.map(line),
     '',
@@ -19,7 +19,7 @@ export function resultText({ workloads, peers, half_load, machine }: BenchResult
   ].join('\n')
 }
 
-export function ratioLine({ of, to, median, interval: [low, high], bound }: Ratio): string {
+function ratioLine({ of, to, median, interval: [low, high], bound }: Ratio): string {
   const promise = bound === undefined ? '' : `  at least ${bound}: ${median >= bound ? 'held' : 'NOT HELD'}`
   return `${of} / ${to}: ${median.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]${promise}`
 }

@@ -24,7 +24,7 @@ export async function measure(
   warmUp = WARM_UP,
 ): Promise<readonly Measured[]> {
   const names = Object.keys(kinds)
-  const times = new Map(names.map(name => [name, [] as number[]]))
+  const times = new Map<string, number[]>(names.map(name => [name, []]))
   for (let round = -warmUp; round < rounds; round += 1) {
     const turn = round + warmUp
     const first = turn % names.length

@@ -5,7 +5,7 @@ import { alternate, type Rounds } from './alternate.ts'
 import { benchPage } from './bench-page.ts'
 import { measureHalfLoad } from './half-load.ts'
 import { machineFacts } from './machine.ts'
-import { durability } from './peers/remit.ts'
+import { durability, WORKERS } from './peers/remit.ts'
 import { comparedWith, WORKLOADS } from './ratios.ts'
 import { resultOf } from './result.ts'
 import { resultText } from './result-text.ts'
@@ -37,7 +37,7 @@ const report = (line: string) => console.error(line)
 const isDone = await setStage(
   async ({ dir, defer }) => {
     const { peers, estate } = await startPeers(dir, defer)
-    const machine = machineFacts(await durability(peers.remit))
+    const machine = machineFacts(await durability(peers.remit), [WORKERS])
     Object.values(peers).forEach(rest)
     const names = comparedWith(wanted)
     const kinds = kindsOf(peers, estate).filter(({ name }) => names.has(name))

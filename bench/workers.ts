@@ -25,7 +25,7 @@ const report = (line: string) => console.error(line)
 const isDone = await setStage(
   async ({ dir, defer }) => {
     const peers = [await start(1, dir, defer), await start(2, dir, defer)]
-    const machine = machineFacts(await durability(peers[0]?.remit ?? absent()))
+    const machine = machineFacts(await durability(peers[0]?.remit ?? absent()), [1, 2])
     const kinds = peers.map(({ kind }) => kind)
     for (const { peer } of kinds) rest(peer)
     const free = await compare(kinds)

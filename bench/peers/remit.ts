@@ -1,4 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { discover } from '../../demo/remit-client.ts'
@@ -16,6 +17,9 @@ export type RemitPeer = Peer &
     readonly query: (text: string, values?: readonly unknown[]) => Promise<readonly Readonly<Record<string, unknown>>[]>
   }
 
+/** Of a server that is told nothing else: its default, one a core. */
+export const WORKERS = availableParallelism()
+
 const DURABILITY = ['fsync', 'synchronous_commit', 'full_page_writes', 'server_version'] as const
 
 /** Starts Remit in a directory of its own below `dir`. */
@@ -27,7 +31,7 @@ export async function startRemitPeer(
 ): Promise<RemitPeer> {
   const dataDir = join(dir, name)
   await mkdir(dataDir)
-  const server = await startRemit(dataDir, defer, settings)
+  const server = await startRemit(dataDir, defer, { REMIT_WORKERS: String(WORKERS), ...settings })
   defer(async () => {
     if (!isAlive(server.pid)) console.error(`${name} ended by itself. It said at last:\n${server.log()}`)
   })

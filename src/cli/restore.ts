@@ -28,7 +28,7 @@ async function restore(session: Session, path: string) {
   const { loadConfig, readEnvironment } = await import('../server/config.ts')
   const { withStoppedDatabase } = await import('../server/offline.ts')
   const { restoreBackup } = await import('../server/store/restore.ts')
-  const { auditRestore } = await import('../server/audit/events.ts')
+  const { auditRestore } = await import('../server/audit/own-events.ts')
   const { timeIdAt } = await import('../server/context.ts')
   const { checkCanary } = await import('../server/keys/canary.ts')
   const { loadKek } = await import('../server/keys/kek.ts')

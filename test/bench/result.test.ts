@@ -8,7 +8,12 @@ import type { Round } from '../../bench/run-round.ts'
 const PARTS = { server: 0.4, database: 0.2, generator: 0.02 }
 const MACHINE = {
   ...{ cores: 2, processor: 'one', memory_bytes: 1, kernel: 'Linux', node: 'v26', oidc_provider: '9.13.3' },
-  ...{ connections: 32, load_before: 0, postgres: { fsync: 'on', synchronous_commit: 'on', server_version: '18' } },
+  ...{
+    connections: 32,
+    workers: [2],
+    load_before: 0,
+    postgres: { fsync: 'on', synchronous_commit: 'on', server_version: '18' },
+  },
 }
 
 function rounds(rate: number): readonly Round[] {

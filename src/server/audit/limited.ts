@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { auditLimited } from './events.ts'
+import { auditLimited } from './own-events.ts'
 
 export type LimitedRequest = { readonly client_id: string; readonly endpoint: string; readonly address: string }
 

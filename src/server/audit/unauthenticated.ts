@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { auditUnauthenticated } from './events.ts'
+import { auditUnauthenticated } from './own-events.ts'
 
 export type UnauthenticatedRefusal = { readonly endpoint: string; readonly reason: string; readonly address: string }
 

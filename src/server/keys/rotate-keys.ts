@@ -1,5 +1,5 @@
 import type { SigningAlg } from '../../protocol/resource.ts'
-import { auditKeyChange } from '../audit/events.ts'
+import { auditKeyChange } from '../audit/own-events.ts'
 import { type Context, transaction } from '../context.ts'
 import {
   activateSigningKey,

@@ -1,5 +1,5 @@
 import { ADMIN_SCOPES } from '../../protocol/own-resources.ts'
-import { auditRecovery } from '../audit/events.ts'
+import { auditRecovery } from '../audit/own-events.ts'
 import { type Context, transaction } from '../context.ts'
 import { claimBootstrap } from '../store/bootstrap.ts'
 import { activeHolders, revokeClient } from '../store/clients.ts'

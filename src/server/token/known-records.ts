@@ -1,5 +1,4 @@
 import { OAuthError } from '../../protocol/errors.ts'
-import { rememberLast } from '../../protocol/remember-last.ts'
 import type { Context } from '../context.ts'
 import type { AgentKeyRow } from '../store/agent-keys.ts'
 import {
@@ -26,6 +25,7 @@ import type { Resource } from '../store/resources.ts'
 import type { RevocationRef } from '../store/revocations.ts'
 import type { RecordRef } from '../store/standing.ts'
 import type { CountingWorkflow } from '../store/workflows.ts'
+import { type Keeper, keep } from './kept.ts'
 import { changedTooOften } from './lapse-refusal.ts'
 
 /** What a request rests on, for the write to compare: nothing else that was read from memory decides. */
@@ -88,13 +88,9 @@ const READINGS = 4
 
 /** Runs a pass by the records in memory, and, where those have changed, by what the database says now. */
 export async function withKnownRecords<T>(ctx: Context, pass: (ctx: PassContext) => Promise<T | Stale>): Promise<T> {
+  const own = { ...ctx, db: ctx.passDb, meeting: ctx.commits.reads }
   for (let reading = 0; reading < READINGS; reading += 1) {
-    const result = await pass({
-      ...ctx,
-      db: ctx.passDb,
-      meeting: ctx.commits.reads,
-      known: ctx.records.known(ctx, reading > 0),
-    })
+    const result = await pass({ ...own, known: ctx.records.known(own, reading > 0) })
     if (result !== STALE) return result
   }
   throw changedTooOften()
@@ -109,13 +105,6 @@ export async function unlessStale<T>(ctx: PassContext, judged: Promise<T>): Prom
     throw error
   }
 }
-
-/** Records of each kind that are kept: so many agents are at work at once at a node, and not so many registered. */
-const KEPT_RECORDS = 4096
-/** Long before the database counts its transactions round, and a version could come again. */
-const KEPT_SECONDS = 600
-
-type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: number }
 
 /** One a process. Bounded, least recently used first out; exact because the write compares versions. */
 export function createRecordCache(): RecordCache {
@@ -153,10 +142,9 @@ function knownOf(kept: ReturnType<typeof openKept>, ctx: Context, fresh: boolean
   const records = new Map<string, RecordRef>()
   const refs: RevocationRef[] = []
   let mayBeStale = false
-  const reading = { ...ctx, meeting: ctx.commits.reads }
 
   async function find<Key, T>(from: Keeper<Key, T>, key: Key): Promise<Versioned<T> | undefined> {
-    const { record, kept } = await from(reading, key, fresh)
+    const { record, kept } = await from(ctx, key, fresh)
     mayBeStale ||= kept
     return record
   }
@@ -221,32 +209,4 @@ function unversioned<Key, T>(read: (ctx: Context, key: Key) => Promise<T | undef
 
 function nothing(): never {
   throw new Error('A statement that has one row had none.')
-}
-
-type Keeper<Key, T> = (
-  ctx: Context,
-  key: Key,
-  fresh: boolean,
-) => Promise<{ readonly record: Versioned<T> | undefined; readonly kept: boolean }>
-
-/** `absent`: that there is no row is kept too. Elsewhere names of nothing would push out those of something. */
-function keep<Key, T>(
-  read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
-  nameOf: (key: Key) => string,
-  { absent = false } = {},
-): Keeper<Key, T> {
-  const known = new Map<string, Kept<T>>()
-  return async (ctx, key, fresh) => {
-    const name = nameOf(key)
-    const now = ctx.now().getTime()
-    const found = known.get(name)
-    const isGood = found !== undefined && !fresh && found.until > now
-    const record = isGood ? found.record : await read(ctx, key)
-    if (record || absent) {
-      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
-    } else {
-      known.delete(name)
-    }
-    return { record, kept: isGood }
-  }
 }

@@ -1,5 +1,5 @@
 import { epochSeconds } from '../../protocol/time.ts'
-import { auditWebhookGone } from '../audit/events.ts'
+import { auditWebhookGone } from '../audit/own-events.ts'
 import { type Context, transaction } from '../context.ts'
 import { type Network, SYSTEM_NETWORK } from '../fetch/connect.ts'
 import { type FetchReason, FetchRefused } from '../fetch/fetch-refused.ts'

@@ -1,0 +1,39 @@
+import { rememberLast } from '../../protocol/remember-last.ts'
+import type { Context } from '../context.ts'
+import type { Versioned } from '../store/records.ts'
+
+/** Records of each kind that are kept: so many agents are at work at once at a node, and not so many registered. */
+const KEPT_RECORDS = 4096
+/** Long before the database counts its transactions round, and a version could come again. */
+const KEPT_SECONDS = 600
+
+type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: number }
+
+/** A record, and whether it came from memory; with `fresh` it never does. */
+export type Keeper<Key, T> = (
+  ctx: Context,
+  key: Key,
+  fresh: boolean,
+) => Promise<{ readonly record: Versioned<T> | undefined; readonly kept: boolean }>
+
+/** Keeps the records of one kind that were read last. `absent`: that there is no row is kept too. Elsewhere names of nothing would push out those of something. */
+export function keep<Key, T>(
+  read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
+  nameOf: (key: Key) => string,
+  { absent = false } = {},
+): Keeper<Key, T> {
+  const known = new Map<string, Kept<T>>()
+  return async (ctx, key, fresh) => {
+    const name = nameOf(key)
+    const now = ctx.now().getTime()
+    const found = known.get(name)
+    const isGood = found !== undefined && !fresh && found.until > now
+    const record = isGood ? found.record : await read(ctx, key)
+    if (record || absent) {
+      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
+    } else {
+      known.delete(name)
+    }
+    return { record, kept: isGood }
+  }
+}
