@@ -12,7 +12,7 @@ export function benchPage({ workloads, peers, half_load, machine }: BenchResult)
   const body = html`<h1>What a token costs</h1>
 <p class="soft">${cores} cores (${processor}), Node ${node}, oidc-provider ${oidc_provider} with its in-memory adapter,
 Postgres ${postgres.server_version ?? ''} with fsync ${postgres.fsync ?? ''} and synchronous_commit ${postgres.synchronous_commit ?? ''};
-${connections} connections, ${workers} workers of Remit. ${load_before.toFixed(2)} processes were runnable as the run began. Everything was measured in one
+${connections} connections, ${workers.join(', ')} workers of Remit. ${load_before.toFixed(2)} processes were runnable as the run began. Everything was measured in one
 run, a round of each in turning order, with everybody else stopped. Rates and times are of this machine; ratios travel.</p>
 <h2>Ratios, round by round</h2>
 <p class="soft">The mark is the median of the ratios of rounds beside each other, the bar its 95 % interval, the dashed line what
