@@ -40,8 +40,8 @@ function open(): readonly [Target, Score][] {
 
 async function slice(target: Target, score: Score, milliseconds: number): Promise<void> {
   const began = performance.now()
-  seed = (seed + 1) % 2 ** 31
   const { runs, counterexample } = await target.run({ seed, milliseconds })
+  seed = (seed + 1) % 2 ** 31
   score.runs += runs
   score.seconds += (performance.now() - began) / 1000
   if (!counterexample) return

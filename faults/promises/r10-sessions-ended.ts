@@ -11,7 +11,7 @@ import { API, startWorld } from '../world.ts'
 const EVERY_MS = 200
 const RECOVERY_MS = 2_000
 const TERMINATE = `select pg_terminate_backend(pid) from pg_stat_activity
-  where application_name = 'remit' and pid <> pg_backend_pid()`
+  where application_name like 'remit%' and pid <> pg_backend_pid()`
 
 /** R10: whatever Postgres does to our sessions, the process lives, says 503, and is back at once. */
 export const sessionsEnded: FaultPromise = {
@@ -51,7 +51,12 @@ export const sessionsEnded: FaultPromise = {
       {
         id: 'R10',
         figure: `back ${Math.round(longest)} ms after the last fault; ${ended} sessions ended; ${statuses(shots)}; process ${node.running ? 'lives' : 'ended'}`,
-        ok: node.running && other.length === 0 && longest <= RECOVERY_MS && shots.some(({ status }) => status === 200),
+        ok:
+          node.running &&
+          ended > 0 &&
+          other.length === 0 &&
+          longest <= RECOVERY_MS &&
+          shots.some(({ status }) => status === 200),
       },
     ]
   },

@@ -12,7 +12,6 @@ import { API } from './mint.ts'
 
 export type Estate = {
   readonly issuer: string
-  readonly adminUrl: string
   readonly connection: Connection
   /** The one key of all clients. */
   readonly key: TestKey
@@ -24,7 +23,7 @@ const GOOD = 'good'
 const FLOODS = ['flood-1', 'flood-2', 'flood-3', 'flood-4']
 
 /** `remit serve` in a process of its own on a Postgres of its own, and clients that may mint. */
-export async function startEstate(env: Readonly<Record<string, string>> = {}): Promise<Estate> {
+export async function startEstate(): Promise<Estate> {
   const directory = await mkdtemp(join(tmpdir(), 'remit-overload-'))
   // A directory of its own: as root, another account must pass it.
   const dataDir = await mkdtemp(join(tmpdir(), 'remit-overload-postgres-'))
@@ -41,13 +40,11 @@ export async function startEstate(env: Readonly<Record<string, string>> = {}): P
     REMIT_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     REMIT_KEK_FILE: kek,
     REMIT_DATA_DIR: directory,
-    ...env,
   })
   const key = testKey('ES256')
   await insertClients(connection, issuer, key)
   return {
     issuer,
-    adminUrl: `http://127.0.0.1:${adminPort}`,
     connection,
     key,
     clients: { good: GOOD, floods: FLOODS },

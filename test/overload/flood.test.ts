@@ -8,7 +8,7 @@ const PROBE_MILLISECONDS = 100
 
 test('[attack 119] a good client is answered within a second beside a flood, slow sockets and slow queries (R12)', async () => {
   const seconds = 2
-  const { good, flood, slow, health, capacity } = await overloadRun({ seconds })
+  const { good, flood, slow, health, capacity } = await overloadRun(seconds)
   const figures = JSON.stringify({ capacity, good, flood, slow, health })
   const patience = Math.max(1, TOKENS / (flood.tokens / seconds + 1), health.p99 / PROBE_MILLISECONDS)
   assert.ok(good.p99 < 1_000 * patience, figures)

@@ -5,18 +5,6 @@ import { type Estate, startEstate } from './estate.ts'
 import { prepareFlood } from './flood.ts'
 import { connectionsFrom, openConnections, percentile, post, signedMint } from './mint.ts'
 
-export type OverloadOptions = {
-  readonly seconds: number
-  /** Of what the server can, in tokens a second: three, where nothing else is asked for. */
-  readonly times?: number
-  /** Requests a second of the client that is good; at most a twentieth of what the server can. */
-  readonly goodRate?: number
-  readonly loris?: number
-  readonly slow?: number
-  /** Settings of the server. */
-  readonly env?: Readonly<Record<string, string>>
-}
-
 export type OverloadFigures = {
   /** Tokens a second without an overload, in this run. */
   readonly capacity: number
@@ -38,36 +26,37 @@ export type OverloadFigures = {
   }
   /** What probes were answered meanwhile, in milliseconds. */
   readonly health: { readonly failed: number; readonly p99: number }
-  readonly loris: { readonly opened: number }
-  /** The longest that the server's event loop stood still, since it was asked last. */
-  readonly loopLag: number
 }
 
 const ROUND_SECONDS = 0.8
+/** Of what the server can. */
+const FLOOD_TIMES = 3
+/** Requests a second of the client that is good; at most a twentieth of what the server can. */
+const GOOD_RATE = 20
+const LORIS = 200
+const SLOW = 64
 
 /**
  * R12 of reliability.md: a good client at a steady rate, beside a flood of three times what the server can, sockets that
  * send a byte a second, and requests that hang in the database. Milliseconds.
  */
-export async function overloadRun(options: OverloadOptions): Promise<OverloadFigures> {
-  const { seconds, times = 3, goodRate = 20, loris = 200, slow = 64, env } = options
-  const estate = await startEstate(env)
+export async function overloadRun(seconds: number): Promise<OverloadFigures> {
+  const estate = await startEstate()
   try {
     const capacity = await measureCapacity(estate)
-    const rate = Math.ceil(capacity * times)
+    const rate = Math.ceil(capacity * FLOOD_TIMES)
     const flood = prepareFlood({
       ...orderOf(estate),
       addresses: ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'],
       ...{ rate, seconds },
     })
     await flood.ready
-    await loopLag(estate)
     const stop = new AbortController()
-    const sockets = openLoris(estate.issuer, loris)
+    const sockets = openLoris(estate.issuer, LORIS)
     const hold = await holdKeys(estate)
-    const slowRun = runSlow(estate, slow, stop.signal)
+    const slowRun = runSlow(estate, SLOW, stop.signal)
     const health = runHealth(estate, stop.signal)
-    const good = runGood(estate, Math.min(goodRate, capacity / 20), stop.signal)
+    const good = runGood(estate, Math.min(GOOD_RATE, capacity / 20), stop.signal)
     // So that all of it is there when the flood comes.
     await setTimeout(200)
     const report = await flood.go()
@@ -83,8 +72,6 @@ export async function overloadRun(options: OverloadOptions): Promise<OverloadFig
       },
       slow: await slowRun,
       health: await health,
-      loris: { opened: sockets.filter(socket => !socket.connecting).length },
-      loopLag: await loopLag(estate),
     }
     for (const socket of sockets) socket.destroy()
     await hold.end()
@@ -194,11 +181,6 @@ async function runSlow({ issuer, key, clients }: Estate, count: number, stop: Ab
   await Promise.all(Array.from({ length: count }, (_, n) => one(n)))
   agent.destroy()
   return { sent, statuses, longest }
-}
-
-async function loopLag({ adminUrl }: Estate): Promise<number> {
-  const metrics = await (await fetch(`${adminUrl}/metrics`)).text()
-  return 1000 * Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(metrics)?.[1])
 }
 
 async function runHealth({ issuer }: Estate, stop: AbortSignal) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import type { Context } from '../../src/server/context.ts'
+import { Undone } from '../../src/server/store/group-commit.ts'
 import { claimReplays } from '../../src/server/store/replay.ts'
 import { atCommit, inTurn, together } from '../../src/server/store/together.ts'
 import { startTestApp } from '../support/app.ts'
@@ -138,4 +139,79 @@ test('of one proof that comes twice in one batch the first has it (attack 38)', 
     [0, 1, 2].map(n => ctx.commits.write(ctx, tx => claimReplays(tx, n === 0 ? [] : [claim]))),
   )
   assert.deepEqual(taken, [[], ['dpop']])
+})
+
+await sql`create table held (name text primary key)`.execute(ctx.db)
+await sql`insert into held values ('mine'), ('theirs')`.execute(ctx.db)
+const hold = together(50, async (tx: Context, names: readonly string[]) => {
+  await sql`select name from held where name = any(${[...names]}::text[]) order by name for update`.execute(tx.db)
+  return names
+})
+
+/** Runs while somebody else has the row 'theirs'; `letGo` gives it back. */
+async function whileHeld(run: (letGo: () => void) => Promise<void>): Promise<void> {
+  const { promise: let_go, resolve: letGo } = Promise.withResolvers<void>()
+  const { promise: held, resolve: isHeld } = Promise.withResolvers<void>()
+  const holder = ctx.db.transaction().execute(async tx => {
+    await sql`select name from held where name = 'theirs' for update`.execute(tx)
+    isHeld()
+    await let_go
+  })
+  await held
+  await run(letGo).finally(letGo)
+  await holder
+}
+
+test('a request that waits for somebody’s row is parted from the others of its batch, and done when it is free (ADR 23)', async () => {
+  const names = named('lead', 'a', 'b', 'c')
+  await whileHeld(async letGo => {
+    const done: string[] = []
+    const wait = (name: string, row: string) =>
+      ctx.commits
+        .write(ctx, async tx => {
+          await hold(tx, row)
+          await writeLast(tx, name)
+        })
+        .then(() => done.push(name))
+    const [lead = '', a = '', b = '', c = ''] = names
+    const others = Promise.all([wait(lead, 'none'), wait(a, 'none'), wait(c, 'none')])
+    const waits = wait(b, 'theirs')
+    await others
+    assert.deepEqual(done.toSorted(), [lead, a, c].toSorted())
+    letGo()
+    await waits
+  })
+  assert.ok((await transactionsOf(names)).every(Boolean))
+})
+
+test('who comes while a batch waits for a row is not held up by it, also when nobody else comes (ADR 23)', async () => {
+  await whileHeld(async letGo => {
+    const waits = ctx.commits.write(ctx, tx => hold(tx, 'theirs'))
+    assert.equal(await ctx.commits.write(ctx, tx => hold(tx, 'mine')), 'mine')
+    letGo()
+    assert.equal(await waits, 'theirs')
+  })
+})
+
+test('what rests on something that changed is undone once, and not done again for nothing (ADR 23)', async () => {
+  const names = named('lead', 'stale', 'fine')
+  const runs = new Map<string, number>()
+  const outcomes = await Promise.allSettled(
+    names.map((name, n) =>
+      ctx.commits.write(ctx, async tx => {
+        runs.set(name, (runs.get(name) ?? 0) + 1)
+        await write(tx, name)
+        if (n === 1) throw new Undone()
+      }),
+    ),
+  )
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(
+    names.map(name => runs.get(name)),
+    [1, 1, 2],
+  )
+  assert.equal((await transactionsOf(names))[1], undefined)
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { readAgents } from '../../src/server/store/records.ts'
+import { insertRevocations } from '../../src/server/store/revocations.ts'
 import { agentGrant, clientCredentials, send } from '../attacks/attempt.ts'
 import {
   type GivenAgent,
@@ -10,6 +12,7 @@ import {
   givenWorkflow,
   givenWorld,
   READ_API,
+  thumbprint,
 } from '../attacks/given.ts'
 import { testKey } from '../protocol/forge.ts'
 
@@ -119,4 +122,51 @@ test('a refusal that rests on something kept is judged again: what was forbidden
   assert.equal(await mint(), 401)
   await sql`update agent set status = 'active' where ${of(agent)}`.execute(ctx.db)
   assert.equal(await mint(), 200)
+})
+
+test('an agent with more versions than are read leaves those of another agent to be read (ADR 23)', async () => {
+  const [many, one] = [await agentOfItsOwn(), await agentOfItsOwn()]
+  await sql`insert into registration select changed.* from registration as template
+    cross join generate_series(2, 700) as n
+    cross join lateral jsonb_populate_record(template, jsonb_build_object('registration_id', 'many_' || n, 'version', n,
+      'checksum', lpad(n::text, 64, '0'), 'status', 'draining', 'drains_until', '2100-01-01T00:00:00Z')) as changed
+    where template.client_id = ${many.client.client_id} and template.agent_id = 'kept'`.execute(ctx.db)
+  const pair = [many, one].toSorted((a, b) => (a.client.client_id < b.client.client_id ? -1 : 1))
+  const meeting = await Promise.all(pair.map(agent => readTogether(agent)))
+  const counts = meeting.map(record => record?.value.registrations.length)
+  assert.deepEqual(counts.toSorted(), [1, 256])
+})
+
+const readTogether = ({ client: { client_id }, agent_id }: GivenAgent) =>
+  readAgents({ ...ctx, meeting: ctx.commits.reads }, { client_id, agent_id })
+
+test('a refusal counts once, however often its write is done (reliability.md section 5)', async () => {
+  const agent = await agentOfItsOwn()
+  const attempt = agentGrant(world, '/intent/token', agent)
+  assert.equal((await send(world, attempt)).status, 200)
+  const counted = async () => {
+    const { values } = await ctx.metrics.refusals.get()
+    return values.find(({ labels }) => labels.reason === 'assertion_replayed')?.value ?? 0
+  }
+  const before = await counted()
+  const again = await Promise.all([send(world, attempt), send(world, attempt), send(world, attempt)])
+  assert.deepEqual(
+    again.map(({ status }) => status),
+    [401, 401, 401],
+  )
+  assert.equal((await counted()) - before, 3)
+})
+
+// The last of all: every client here has this key.
+test('a client’s last key that was revoked signs nothing, also where its record was read just now (section 9)', async () => {
+  const agent = await agentOfItsOwn()
+  const { client } = agent
+  await insertRevocations(ctx, [{ kind: 'key', id: await thumbprint(client.key) }], {
+    ...{ reason: 'test', revoked_by: 'test', now: ctx.now() },
+  })
+  ctx.records.forget()
+  const attempt = agentGrant(world, '/intent/token', agent)
+  attempt.params = { ...attempt.params, agent_id: 'nobody' }
+  const { status, body } = await send(world, attempt)
+  assert.deepEqual([status, body.error], [401, 'invalid_client'])
 })

@@ -95,11 +95,6 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Register another resource; names are never given out again (see docs/operations.md).',
     command: 'remit resource list',
   },
-  workflow_replaced: {
-    check: 'Another version of the workflow counts since the decision, so that the step must be judged again.',
-    mend: 'The client repeats the request.',
-    command: 'remit workflow show {client_id} {workflow_id}',
-  },
   workflow_revoked: {
     check: 'The workflow was revoked, which is final.',
     mend: 'Nothing needs to be done.',

@@ -4,6 +4,7 @@ import { auditAct } from '../audit/events.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { holdKeys } from '../store/agent-keys.ts'
+import { agentLockName } from '../store/agents.ts'
 import type { Outcome } from './act.ts'
 import { type Entered, enterRegistration, registerEntered } from './agent-registration.ts'
 
@@ -99,7 +100,6 @@ function refusedBatch(requests: AgentBatch['registration_requests'], judged: rea
   })
 }
 
-/** Ids that differ only in case lock one another (agent_id_caseless). */
 function byAgent(a: Item, b: Item): number {
   const [left, right] = [lockedName(a.body), lockedName(b.body)]
   if (left === right) return a.index - b.index
@@ -107,5 +107,5 @@ function byAgent(a: Item, b: Item): number {
 }
 
 function lockedName({ app_id, agent_components }: AgentRegistration): string {
-  return `${app_id}/${agent_components.agent_id.toLowerCase()}`
+  return agentLockName(app_id, agent_components.agent_id)
 }

@@ -29,6 +29,11 @@ export async function findAgent(ctx: Context, client_id: string, agent_id: strin
     .executeTakeFirst()
 }
 
+/** Several agents are locked in the order of these: ids that differ only in case lock one another (agent_id_caseless). */
+export function agentLockName(client_id: string, agent_id: string): string {
+  return `${client_id}/${agent_id.toLowerCase()}`
+}
+
 /** `findAgent` with the row locked until the transaction ends: one change of an agent at a time. */
 export async function lockAgent(tx: Context, client_id: string, agent_id: string): Promise<Agent | undefined> {
   return await tx.db

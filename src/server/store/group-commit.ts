@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import { GATE_LOCK } from './gate.ts'
-import { isStorageTrouble } from './storage-trouble.ts'
+import { gatherReads } from './gather-reads.ts'
+import { isContention, isStorageTrouble } from './storage-trouble.ts'
 import type { Ending, Meeting, Round } from './together.ts'
 import { openWriteSession, type WriteSession } from './write-session.ts'
 
@@ -15,14 +16,22 @@ export type GroupCommit = {
   readonly reads: Meeting
 }
 
+/** Thrown in a write that rests on what has changed: nothing of it is left behind, and doing it again decides nothing. */
+export class Undone extends Error {
+  override readonly name = 'Undone'
+}
+
 /** Most requests a transaction. */
 const MOST = 64
 /**
  * One transaction at a time, so that batches are large: most of what one costs is the same for one request and for many.
- * Another one beside it where it waits for somebody's row.
+ * After a while another one beside it: most likely it waits for somebody's row. Fewer than the connections of a process
+ * (workers/pool-sizes.ts).
  */
-const OPEN_AT_ONCE = 4
+const OPEN_AT_ONCE = 2
 const LATE_MILLISECONDS = 100
+/** One request of several may not hold up the others for as long as it would wait alone. */
+const WAIT_TOGETHER = '200ms'
 
 type Job = {
   readonly ctx: Context
@@ -37,7 +46,8 @@ export function createGroupCommit(): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
   let open = 0
-  let begun = 0
+  let isLate = false
+  let lateness: NodeJS.Timeout | undefined
 
   function take(): readonly Job[] {
     const taken: Job[] = []
@@ -52,12 +62,16 @@ export function createGroupCommit(): GroupCommit {
   }
 
   function pump(): void {
-    const now = waiting[0]?.ctx.now().getTime() ?? 0
-    if (open === OPEN_AT_ONCE || (open > 0 && now - begun < LATE_MILLISECONDS)) return
+    if (open === OPEN_AT_ONCE || (open > 0 && !isLate)) return
     const jobs = take()
     if (jobs.length === 0) return
-    begun = now
     open += 1
+    isLate = false
+    clearTimeout(lateness)
+    lateness = setTimeout(() => {
+      isLate = true
+      pump()
+    }, LATE_MILLISECONDS).unref()
     runJobs(jobs).finally(() => {
       open -= 1
       for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
@@ -84,31 +98,44 @@ export function createGroupCommit(): GroupCommit {
 
 /** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
 async function runJobs(jobs: readonly Job[]): Promise<void> {
-  const threw = new Set<Job>()
+  const threw = new Map<Job, unknown>()
   try {
     await commitTogether(jobs, threw)
     for (const job of jobs) job.done()
   } catch (cause) {
+    if (jobs.length > 1 && isContention(cause)) return await runHalves(jobs)
     // Trouble of the database is everybody's, and what may have been committed is never done again.
     if (jobs.length === 1 || isStorageTrouble(cause)) {
       for (const job of jobs) job.failed(cause)
       return
     }
-    const broken = threw.size === 0 ? jobs : [...threw]
+    const broken = threw.size === 0 ? jobs : [...threw.keys()]
     const others = jobs.filter(job => !broken.includes(job))
     if (others.length > 0) await runJobs(others)
-    for (const job of broken) await runJobs([job])
+    for (const job of broken) {
+      const own = threw.get(job)
+      if (own instanceof Undone) job.failed(own)
+      else await runJobs([job])
+    }
   }
 }
 
-async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<void> {
+/** Whose wait it was nobody knows: of halves the one without it is done, and soon it is alone. */
+async function runHalves(jobs: readonly Job[]): Promise<void> {
+  const half = Math.ceil(jobs.length / 2)
+  await Promise.all([runJobs(jobs.slice(0, half)), runJobs(jobs.slice(half))])
+}
+
+async function commitTogether(jobs: readonly Job[], threw: Map<Job, unknown>): Promise<void> {
   const [first] = jobs
   if (!first) return
   const session = await openWriteSession(first.ctx.passDb)
   try {
     // Of what is sent now, each statement sees what was committed before it began: behind the gate.
     const begun = session.send(
-      `begin isolation level read committed; select pg_advisory_xact_lock_shared(${GATE_LOCK})`,
+      `begin isolation level read committed; select pg_advisory_xact_lock_shared(${GATE_LOCK})${
+        jobs.length > 1 ? `; set local lock_timeout = '${WAIT_TOGETHER}'` : ''
+      }`,
     )
     const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
     const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
@@ -123,12 +150,13 @@ async function commitTogether(jobs: readonly Job[], threw: Set<Job>): Promise<vo
 type State = { waiting: number; running: number }
 
 /** Runs the jobs side by side: when all of them wait, the rounds with the first place go on. */
-async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>): Promise<readonly Ending[]> {
+async function meet(session: WriteSession, jobs: readonly Job[], threw: Map<Job, unknown>): Promise<readonly Ending[]> {
   const group = {}
   const rounds = new Map<Round, State[]>()
   const present = new Set<State>()
   const endings: Ending[] = []
   let isDue = false
+  let isOver = false
 
   function goOnSoon(): void {
     if (isDue) return
@@ -140,7 +168,8 @@ async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>
   }
 
   function goOn(): void {
-    if (rounds.size === 0 || [...present].some(state => state.waiting === 0 || state.running > 0)) return
+    // What a job that threw had asked for must not come behind the rollback.
+    if (isOver || rounds.size === 0 || [...present].some(state => state.waiting === 0 || state.running > 0)) return
     const place = Math.min(...[...rounds.keys()].map(round => round.place))
     for (const [round, states] of [...rounds].filter(([round]) => round.place === place)) {
       rounds.delete(round)
@@ -170,7 +199,7 @@ async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>
     try {
       await job.fn({ ...job.ctx, db: session.db, meeting })
     } catch (cause) {
-      threw.add(job)
+      threw.set(job, cause)
       throw cause
     } finally {
       present.delete(state)
@@ -179,44 +208,7 @@ async function meet(session: WriteSession, jobs: readonly Job[], threw: Set<Job>
   }
 
   const outcomes = await Promise.allSettled(jobs.map(attend))
+  isOver = true
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   return endings
-}
-
-/**
- * Reads of one moment go together: once everything that has arrived by then was looked at, and those before are back.
- */
-function gatherReads(): Meeting {
-  const queue = new Set<Round>()
-  let running = 0
-  let isDue = false
-
-  function pumpSoon(): void {
-    if (isDue || running > 0) return
-    isDue = true
-    setImmediate(pump)
-  }
-
-  function pump(): void {
-    isDue = false
-    for (const round of queue) {
-      queue.delete(round)
-      running += 1
-      round.run().finally(() => {
-        running -= 1
-        if (queue.size > 0) pumpSoon()
-      })
-    }
-  }
-
-  return {
-    group: {},
-    arrive(round) {
-      queue.add(round)
-      pumpSoon()
-    },
-    end() {
-      throw new Error('Reads have no commit.')
-    },
-  }
 }

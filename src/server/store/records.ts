@@ -84,27 +84,43 @@ export const readAgents = together(READ, async (ctx: Context, names: readonly Ag
   const asked = sql`unnest(${unique.map(name => name.client_id)}::text[], ${unique.map(name => name.agent_id)}::text[])`
   const rows = await ctx.db
     .selectFrom('agent')
-    .leftJoin('registration', join =>
-      join
-        .onRef('registration.client_id', '=', 'agent.client_id')
-        .onRef('registration.agent_id', '=', 'agent.agent_id')
-        .on('registration.status', 'in', ['active', 'draining']),
+    .leftJoinLateral(
+      db =>
+        db
+          .selectFrom('registration')
+          .select([
+            'registration.registration_id',
+            'registration.version',
+            'registration.checksum',
+            'registration.checksum_profile',
+            'registration.status as version_status',
+            'registration.drains_until',
+            sql<string>`registration.xmin::text`.as('version_row'),
+          ])
+          .whereRef('registration.client_id', '=', 'agent.client_id')
+          .whereRef('registration.agent_id', '=', 'agent.agent_id')
+          .where('registration.status', 'in', ['active', 'draining'])
+          .orderBy('registration.version', 'desc')
+          // Of each agent: one with many versions must not leave none of another's.
+          .limit(MOST_VALID)
+          .as('valid'),
+      join => join.onTrue(),
     )
     .select([
       ...AGENT_COLUMNS,
-      'registration.registration_id',
-      'registration.version',
-      'registration.checksum',
-      'registration.checksum_profile',
-      'registration.status as version_status',
-      'registration.drains_until',
+      'registration_id',
+      'version',
+      'checksum',
+      'checksum_profile',
+      'version_status',
+      'drains_until',
+      'version_row',
       sql<string>`agent.xmin::text`.as('agent_row'),
-      sql<string | null>`registration.xmin::text`.as('version_row'),
     ])
     .where(sql<boolean>`(agent.client_id, agent.agent_id) in (select * from ${asked})`)
     .orderBy('agent.client_id')
     .orderBy('agent.agent_id')
-    .orderBy('registration.version', 'desc')
+    .orderBy('valid.version', 'desc')
     .limit(unique.length * MOST_VALID)
     .execute()
   const agents = Map.groupBy(rows, keyOf)

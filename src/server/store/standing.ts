@@ -49,11 +49,12 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
   const changed = KINDS.filter(([kind]) => present.has(kind)).map(kind => sql`${changedOf(records, kind)} union all `)
   const { rows } = await sql<Row>`
     ${sql.join(changed, sql``)}
-    select revocation.kind, revocation.id, '' as part, null as version, revocation.seq
+    select revocation.kind, revocation.id, '' as part, null as version, min(revocation.seq) as seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
         join revocation on revocation.kind = asked.kind and revocation.id = asked.id
       where revocation.lifted_at is null and revocation.ends_at > ${now}
-    order by seq limit 10000`.execute(tx.db)
+      group by revocation.kind, revocation.id
+    order by seq limit ${records.length + refs.length}`.execute(tx.db)
   const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
   const revoked = rows.filter(row => row.seq !== null)
   return asked.map((one): Lost => {

@@ -49,6 +49,13 @@ export function isStorageTrouble(error: unknown): boolean {
   return isStorageTrouble(error.cause)
 }
 
+const CONTENTION = new Set(['40001', '40P01', '55P03'])
+
+/** Somebody else's lock was in the way: what was asked for is undone, and may succeed in other company. */
+export function isContention(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && CONTENTION.has(error.code)
+}
+
 /** The driver gave up waiting: the statement may still run, and may still commit. */
 export function isReadTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Query read timeout'

@@ -128,7 +128,7 @@ async function byAssertion(ctx: PassContext, assertion: string): Promise<Authent
  * judged again by what the database says.
  */
 async function signersOf(ctx: PassContext, client: Client, kid: string | undefined): Promise<readonly ClientSigner[]> {
-  const kept = ctx.known.fresh ? undefined : await signersInRecord(client)
+  const kept = ctx.known.mayBeStale() ? await signersInRecord(client) : undefined
   return kept ?? (await clientSigners(ctx, client, kid))
 }
 

@@ -15,11 +15,12 @@ import {
   standingAbove,
   type TokenAbove,
 } from '../store/delegations.ts'
+import { Undone } from '../store/group-commit.ts'
 import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
 import type { DelegationTable } from '../store/schema-execution.ts'
 import { inTurn } from '../store/together.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
-import { type PassContext, Undone } from './known-records.ts'
+import type { PassContext } from './known-records.ts'
 
 /** A delegation that holds: what the server's own record of the parent token makes of an assertion. */
 export type ProvenDelegation = {
@@ -129,15 +130,22 @@ export async function recordDelegation(
 
 type Presented = { readonly proven: ProvenDelegation; readonly limits: ExecutionLimits; readonly now: Date }
 
-const FIRST = 45
+/** All parents first, then all assertions, each in an order of their own: two batches never wait crosswise. */
+const PARENT = 45
+const FIRST = 46
 
 /** The first presentation, or one of several at the same time: behind the parent's row it is known which. */
-const recordFirst = inTurn(FIRST, ({ proven }: Presented) => proven.parent.jti, record)
+async function recordFirst(tx: Context, presented: Presented): Promise<OAuthError | undefined> {
+  await holdParent(tx, presented.proven.parent.jti)
+  return await insertFirst(tx, presented)
+}
+
+const holdParent = inTurn(PARENT, (parent_jti: string) => parent_jti, lockParent)
+const insertFirst = inTurn(FIRST, ({ proven: { claims } }: Presented) => `${claims.iss}|${claims.jti}`, record)
 
 async function record(tx: Context, { proven, limits, now }: Presented): Promise<OAuthError | undefined> {
   const { claims, parent } = proven
   const { iss, jti, digest } = claims
-  await lockParent(tx, parent.jti)
   const most = limits.max_children
   const isFull = (await countChildren(tx, parent.jti, most)) >= most
   if (!isFull && (await insertDelegation(tx, rowOf(proven, now)))) return undefined

@@ -2,7 +2,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import { statementRefused } from '../../protocol/key-statement.ts'
 import type { Context } from '../context.ts'
 import { findAgentKey } from '../store/agent-keys.ts'
-import { lockAgent } from '../store/agents.ts'
+import { agentLockName, lockAgent } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
 import { countEndorsedKeys, insertEndorsedKey } from '../store/endorsed-keys.ts'
 import { inTurn } from '../store/together.ts'
@@ -32,7 +32,7 @@ export async function admitEndorsedKey(tx: Context, endorsed: Endorsed): Promise
 /** One first use of an agent's keys at a time, so that their count is exact; later uses do not wait here. */
 const holdFirstUse = inTurn(
   SIGNERS,
-  ({ client, agent_id }: Endorsed) => `${client.client_id}/${agent_id}`,
+  ({ client, agent_id }: Endorsed) => agentLockName(client.client_id, agent_id),
   async (tx, endorsed) => {
     const { client, agent_id, endorsement, now } = endorsed
     const isCurrent = await isCurrentSigner(tx, endorsed)

@@ -5,9 +5,9 @@ import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { consumeApproval } from '../store/approvals.ts'
 import { findExecutionRecord } from '../store/execution-record.ts'
-import { findExecutionByOpening, insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
+import { insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
+import { Undone } from '../store/group-commit.ts'
 import { inTurn } from '../store/together.ts'
-import { workflowReplaced } from './lapse-refusal.ts'
 import { askedRecord, endedExecution, recordOf, type StepEntry } from './step-entry.ts'
 
 type Asked = {
@@ -31,10 +31,12 @@ export type EnteredStep = { readonly execution_id: string; readonly judged: Judg
  * opens one and says so. @returns why not
  */
 export async function enterStep(tx: Context, entry: StepEntry, asked: Asked): Promise<EnteredStep | OAuthError> {
-  const opened = entry.opening && (await open(tx, entry.opening))
-  if (opened?.isNew) return await record(tx, entry.execution_id, entry.judged, asked.now)
-  const execution_id = opened ? opened.execution_id : entry.execution_id
-  if (execution_id instanceof OAuthError) return execution_id
+  const { execution_id } = entry
+  if (entry.opening) {
+    // Another mint with the same user token opened it meanwhile: this one is judged again, as one of that execution.
+    if (!(await open(tx, entry.opening))) throw new Undone()
+    return await record(tx, execution_id, entry.judged, asked.now)
+  }
   const judged = await judgeAgain(tx, execution_id, entry, asked)
   if (judged instanceof OAuthError) return judged
   if (judged.approval === 'missing') return await awaitApproval(tx, execution_id, entry, asked)
@@ -71,19 +73,11 @@ async function record(tx: Context, execution_id: string, judged: JudgedStep, now
 }
 
 type Opening = NonNullable<StepEntry['opening']>
-type Opened = { readonly isNew: boolean; readonly execution_id: string | OAuthError }
-
-/**
- * Opens an execution; or finds the one that another mint with the same user token opened meanwhile, where this mint was
- * judged by the version it is pinned to.
- */
+/** @returns false where the same opening made one before */
 const open = inTurn(
   OPEN,
   ({ execution_id, opening }: Opening) => opening?.toString('hex') ?? execution_id,
-  async (tx, opening): Promise<Opened> => {
-    const isNew = await insertExecution(tx, opening)
-    return { isNew, execution_id: isNew ? opening.execution_id : await sameOpening(tx, opening) }
-  },
+  insertExecution,
 )
 
 type Consumption = { readonly approval_id: string; readonly entry: number; readonly now: Date }
@@ -101,15 +95,6 @@ const openWaiting = inTurn(
   ({ execution_id }: Parameters<typeof openApproval>[1]) => execution_id,
   openApproval,
 )
-
-async function sameOpening(
-  tx: Context,
-  { client_id, opening, workflow_version }: Opening,
-): Promise<string | OAuthError> {
-  const execution = opening && (await findExecutionByOpening(tx, client_id, opening))
-  if (!execution) throw new Error('An execution could not be opened.')
-  return execution.workflow_version === workflow_version ? execution.execution_id : workflowReplaced()
-}
 
 /** Said last of all (protocol.md section 6): everything else that the mint needs is there. */
 async function awaitApproval(

@@ -2,6 +2,7 @@ import { agentSubject } from '../../protocol/names.ts'
 import type { ClientCredentials } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
 import { findDelegationChain } from '../store/delegations.ts'
+import { Undone } from '../store/group-commit.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
 import { findResourceOfClient, type Resource } from '../store/resources.ts'
 import { revocationRefs } from '../store/revocations.ts'
@@ -9,15 +10,7 @@ import { type Lost, lapseOf, type Standing } from '../store/standing.ts'
 import type { TokenRow } from '../store/tokens.ts'
 import { authenticateClient } from './client-authentication.ts'
 import { asksForSigned, signIntrospection } from './introspection-jwt.ts'
-import {
-  type PassContext,
-  STALE,
-  type Stale,
-  Undone,
-  unlessStale,
-  unlessUndone,
-  withKnownRecords,
-} from './known-records.ts'
+import { type PassContext, STALE, type Stale, unlessStale, unlessUndone, withKnownRecords } from './known-records.ts'
 import { type OwnToken, readOwnToken } from './own-token.ts'
 import { replayRefusal } from './refusal.ts'
 import type { TokenHttp } from './token-http.ts'

@@ -6,6 +6,7 @@ import { auditTokenIssued, type Origin } from '../audit/events.ts'
 import type { Context } from '../context.ts'
 import type { Signer } from '../keys/keyring.ts'
 import { signCompact } from '../keys/sign-compact.ts'
+import { Undone } from '../store/group-commit.ts'
 import { claimReplays, type ReplayClaim } from '../store/replay.ts'
 import type { ReplayKind } from '../store/schema.ts'
 import { type Lost, lapseOf } from '../store/standing.ts'
@@ -17,7 +18,7 @@ import { recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
-import { type PassContext, STALE, type Stale, Undone, unlessUndone } from './known-records.ts'
+import { type PassContext, STALE, type Stale, unlessUndone } from './known-records.ts'
 import { lapseRefusal } from './lapse-refusal.ts'
 import { auditRefusal, replayRefusal } from './refusal.ts'
 import type { TokenAnswer } from './token-http.ts'
@@ -64,6 +65,8 @@ export async function issue(
       ctx,
       async tx => {
         const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
+        // Where all was used before nothing is left behind as it is, and nobody else's work need be undone.
+        if (ctx.known.mayBeStale() && taken.length > 0 && taken.length === replays.length) return STALE
         // What is read from the database now says what it is that changed; nothing of this is left behind.
         if (lost.changed || (lost.revoked.length > 0 && ctx.known.mayBeStale())) throw new Undone()
         const written = await write(tx, token, { lost, taken, replays, origin })
@@ -76,6 +79,7 @@ export async function issue(
   )
   if (written === STALE) return STALE
   if (written instanceof OAuthError) {
+    ctx.metrics.refusals.inc({ reason: written.reason })
     // The node that met a revoked key of ours must not meet it again.
     if (written.reason === 'signing_key_revoked') await ctx.keys.refresh()
     throw written

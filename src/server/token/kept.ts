@@ -2,8 +2,10 @@ import { rememberLast } from '../../protocol/remember-last.ts'
 import type { Context } from '../context.ts'
 import type { Versioned } from '../store/records.ts'
 
-/** Records of each kind that are kept: so many agents are at work at once at a node, and not so many registered. */
+/** Records of a kind that are kept: so many agents are at work at once at a node, and not so many registered. */
 const KEPT_RECORDS = 4096
+/** Of those that may be large: a definition of a workflow takes up to 150 KB. */
+export const KEPT_LARGE = 512
 /** Long before the database counts its transactions round, and a version could come again. */
 const KEPT_SECONDS = 600
 
@@ -16,11 +18,14 @@ export type Keeper<Key, T> = (
   fresh: boolean,
 ) => Promise<{ readonly record: Versioned<T> | undefined; readonly kept: boolean }>
 
-/** Keeps the records of one kind that were read last. `absent`: that there is no row is kept too. Elsewhere names of nothing would push out those of something. */
+/**
+ * Keeps the records of one kind that were used last. `absent`: that there is no row is kept too. Elsewhere names of
+ * nothing would push out those of something.
+ */
 export function keep<Key, T>(
   read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
   nameOf: (key: Key) => string,
-  { absent = false } = {},
+  { absent = false, most = KEPT_RECORDS } = {},
 ): Keeper<Key, T> {
   const known = new Map<string, Kept<T>>()
   return async (ctx, key, fresh) => {
@@ -30,7 +35,7 @@ export function keep<Key, T>(
     const isGood = found !== undefined && !fresh && found.until > now
     const record = isGood ? found.record : await read(ctx, key)
     if (record || absent) {
-      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, KEPT_RECORDS)
+      rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, most)
     } else {
       known.delete(name)
     }

@@ -10,6 +10,7 @@ import {
 } from '../store/delegations.ts'
 import { type AskedRecord, findExecutionRecord, type Recorded } from '../store/execution-record.ts'
 import { findExecution, type PinnedExecution } from '../store/executions.ts'
+import { Undone } from '../store/group-commit.ts'
 import {
   type AgentName,
   type AgentRecord,
@@ -25,7 +26,7 @@ import type { Resource } from '../store/resources.ts'
 import type { RevocationRef } from '../store/revocations.ts'
 import type { RecordRef } from '../store/standing.ts'
 import type { CountingWorkflow } from '../store/workflows.ts'
-import { type Keeper, keep } from './kept.ts'
+import { KEPT_LARGE, type Keeper, keep } from './kept.ts'
 import { changedTooOften } from './lapse-refusal.ts'
 
 /** What a request rests on, for the write to compare: nothing else that was read from memory decides. */
@@ -55,8 +56,6 @@ export type Known = {
   readonly rests: () => Rests
   /** Whether something came from memory, so that a refusal must be judged again. */
   readonly mayBeStale: () => boolean
-  /** Whether everything is read from the database. */
-  readonly fresh: boolean
 }
 
 export type RecordCache = {
@@ -68,11 +67,6 @@ export type RecordCache = {
 /** Said of what was decided by records that have changed since they were read. */
 export const STALE = 'stale'
 export type Stale = typeof STALE
-
-/** Thrown in a write that rests on what has changed: nothing of it is left behind. */
-export class Undone extends Error {
-  override readonly name = 'Undone'
-}
 
 export async function unlessUndone<T>(written: Promise<T>): Promise<T | Stale> {
   try {
@@ -117,6 +111,8 @@ export function createRecordCache(): RecordCache {
   }
 }
 
+const LARGE = { most: KEPT_LARGE }
+
 function openKept() {
   const clients = keep<string, ClientRecord>(readClients, client_id => client_id)
   const agents = keep<AgentName, AgentRecord>(readAgents, ({ client_id, agent_id }) => `${client_id}/${agent_id}`)
@@ -125,14 +121,17 @@ function openKept() {
   const workflows = keep<{ client_id: string; workflow_id: string }, CountingWorkflow>(
     readWorkflows,
     ({ client_id, workflow_id }) => `${client_id}/${workflow_id}`,
+    LARGE,
   )
 
-  const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti)
+  const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti, LARGE)
   const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest)
-  const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id)
-  const recorded = keep<AskedRecord, Recorded>(unversioned(findExecutionRecord), asked => {
-    return `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`
-  })
+  const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id, LARGE)
+  const recorded = keep<AskedRecord, Recorded>(
+    unversioned(findExecutionRecord),
+    asked => `${asked.execution_id}|${asked.step_id}|${asked.arguments_digest}`,
+    LARGE,
+  )
 
   return { clients, agents, resources, keys, workflows, above, standing, executions, recorded }
 }
@@ -153,7 +152,6 @@ function knownOf(kept: ReturnType<typeof openKept>, ctx: Context, fresh: boolean
   }
 
   return {
-    fresh,
     async client(id) {
       const record = await find(clients, id)
       if (record) relyOn({ kind: 'client', id, version: record.version })

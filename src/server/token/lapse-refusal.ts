@@ -30,11 +30,6 @@ export function changedTooOften(): OAuthError {
   return again('What this token would rest on is being changed; repeat the request.', 'record_changed')
 }
 
-/** The step was judged by another version of its workflow than the one that counts. */
-export function workflowReplaced(): OAuthError {
-  return again('The workflow has a new version since the request began; repeat the request.', 'workflow_replaced')
-}
-
 /** A key of ours that must not sign any more: the server's trouble, gone with the next request. */
 export function signingKeyRevoked(): OAuthError {
   return again('The key that would sign this was revoked; repeat the request.', 'signing_key_revoked')

@@ -20,17 +20,19 @@ export type Refusal = {
  * @returns the refusal to answer with
  */
 export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAuthError> {
-  return await ctx.commits.write(ctx, async tx => {
+  const error = await ctx.commits.write(ctx, async tx => {
     const error = replayRefusal(await claimReplays(tx, refusal.claims)) ?? refusal.error
     await auditRefusal(tx, { ...refusal, error })
     return error
   })
+  // A write may be done again.
+  ctx.metrics.refusals.inc({ reason: error.reason })
+  return error
 }
 
-/** Writes the audit row of a refusal, and counts it. */
+/** Writes the audit row of a refusal. */
 export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
   const { error, client_id, agent_id, asked, origin } = refusal
-  tx.metrics.refusals.inc({ reason: error.reason })
   const { missing_steps, approval_id, delegated_scope } = error.details
   const execution_id = asked?.execution_id ?? null
   const details = {

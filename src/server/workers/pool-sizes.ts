@@ -2,9 +2,9 @@ import type { PoolSizes } from '../open-context.ts'
 
 /** Connections of all workers of a node together, and the least and most of each. */
 const GENERAL = { together: 20, least: 2, most: 10 }
-const PASS = { together: 16, least: 2, most: 6 }
+const PASS = { together: 16, least: 3, most: 6 }
 
-/** How many connections one of so many workers holds: a node of any usual size stays below 40. */
+/** How many connections of these two pools one of so many workers may hold; seven more are for what may be slow. */
 export function poolSizes(workers: number): PoolSizes {
   return { general: share(GENERAL, workers), pass: share(PASS, workers) }
 }
