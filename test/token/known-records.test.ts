@@ -140,7 +140,7 @@ test('an agent with more versions than are read leaves those of another agent to
 const readTogether = ({ client: { client_id }, agent_id }: GivenAgent) =>
   readAgents({ ...ctx, meeting: ctx.commits.reads }, { client_id, agent_id })
 
-test('a refusal counts once, however often its write is done (reliability.md section 5)', async () => {
+test('a refusal counts once for each request (reliability.md section 5)', async () => {
   const agent = await agentOfItsOwn()
   const attempt = agentGrant(world, '/intent/token', agent)
   assert.equal((await send(world, attempt)).status, 200)
