@@ -48,7 +48,7 @@ export const revokedEverywhere: FaultPromise = {
   ids: ['R4'],
   title: 'revoke at one node, at once mint and introspect at the other, mints under way',
   run: async stage => {
-    const rounds = stage.short ? 200 : 1_000
+    const rounds = stage.short ? 150 : 1_000
     const world = await startWorld(stage.dir, stage.defer, { nodes: 2 })
     const total = { minted: 0, active: 0, raced: 0, unanswered: 0 }
     for (let round = 0; round < rounds; round += 1) {

@@ -18,7 +18,7 @@ export const sessionsEnded: FaultPromise = {
   ids: ['R10'],
   title: 'pg_terminate_backend of all sessions again and again, then a restart of Postgres, under load',
   run: async stage => {
-    const [seconds, rate] = stage.short ? [15, 40] : [60, 200]
+    const [seconds, rate] = stage.short ? [10, 40] : [60, 200]
     const world = await startWorld(stage.dir, stage.defer)
     const { app, solo, postgres, otto } = world
     const [node] = world.nodes

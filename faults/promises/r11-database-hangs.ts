@@ -17,7 +17,7 @@ export const databaseHangs: FaultPromise = {
   ids: ['R11'],
   title: 'SIGSTOP of Postgres, then a network that lets nothing through, under load',
   run: async stage => {
-    const [seconds, rate] = stage.short ? [8, 40] : [60, 100]
+    const [seconds, rate] = stage.short ? [6, 40] : [60, 100]
     const world = await startWorld(stage.dir, stage.defer)
     const { postgres, proxy } = world
     const hangs = [

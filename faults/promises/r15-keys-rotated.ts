@@ -18,7 +18,7 @@ export const keysRotated: FaultPromise = {
   ids: ['R15'],
   title: 'a new signing key every ten seconds, published 40 s ahead, before three verifiers with their caches',
   run: async ({ dir, defer, short, say }) => {
-    const seconds = short ? 75 : 300
+    const seconds = short ? 60 : 300
     const issuerPort = await freePort()
     const world = await startWorld(dir, defer, { nodes: 2, issuerPort })
     const { app, solo, anna, site, nodes } = world
