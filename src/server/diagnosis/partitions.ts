@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { partitionName } from '../store/partition-plan.ts'
-import { overduePartitions } from '../store/partitions.ts'
+import { overdueOf, partitionName } from '../store/partition-plan.ts'
+import { missingPartitions } from '../store/partitions.ts'
 import type { Database } from '../store/schema.ts'
 import { type Check, ok, warn } from './check.ts'
 
@@ -10,7 +10,7 @@ export async function checkPartitions(
   instant: { readonly now: Date; readonly auditDays: number | undefined },
 ): Promise<Check> {
   const name = 'partitions'
-  const overdue = await overduePartitions(db, instant)
+  const overdue = await missingPartitions(db, instant, overdueOf)
   if (overdue.length === 0) return ok(name, 'Every table has its partitions for what comes next.')
   return warn(
     name,

@@ -8,7 +8,6 @@ import {
   boundOf,
   CLOCKS_AGREE_SECONDS,
   missingOf,
-  overdueOf,
   type Partition,
   parsePartition,
   partitionName,
@@ -84,19 +83,14 @@ export async function keepPartitions(ctx: Context): Promise<void> {
   if (dropped.length > 0) ctx.log.info({ partitions: dropped.map(partitionName) }, 'dropped partitions')
 }
 
-/** What has to be made now. */
-async function missingPartitions(db: Kysely<Database>, { now, auditDays }: Instant): Promise<readonly Partition[]> {
-  const existing = await listPartitions(db)
-  return partitionPlans(auditDays).flatMap(plan => missingOf(plan, existing, epochSeconds(now)))
-}
-
-/** What a running server should have made. */
-export async function overduePartitions(
+/** What has to be made now; with `overdueOf` what a running server should have made. */
+export async function missingPartitions(
   db: Kysely<Database>,
   { now, auditDays }: Instant,
+  missing: typeof missingOf = missingOf,
 ): Promise<readonly Partition[]> {
   const existing = await listPartitions(db)
-  return partitionPlans(auditDays).flatMap(plan => overdueOf(plan, existing, epochSeconds(now)))
+  return partitionPlans(auditDays).flatMap(plan => missing(plan, existing, epochSeconds(now)))
 }
 
 /** Makes one partition; the functions are those of migration 004_partitions, because definitions take no parameters. */

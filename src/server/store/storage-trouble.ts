@@ -1,6 +1,12 @@
 /** SQLSTATE classes and codes that speak of the database's state, not of our statement (PostgreSQL appendix A). */
 const TROUBLE_CLASSES = new Set(['08', '28', '53', '58', 'XX'])
+const CONTENTION_STATES = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock
+  '55P03', // lock timeout
+])
 const TROUBLE_STATES = new Set([
+  ...CONTENTION_STATES,
   '57014', // statement timeout
   '57P01', // shutdown by the administrator
   '57P02', // crash of a neighbour
@@ -11,9 +17,6 @@ const TROUBLE_STATES = new Set([
   '25006', // became a standby: read only
   '25P03', // idle in transaction timeout
   '25P04', // transaction timeout
-  '40001', // serialization failure
-  '40P01', // deadlock
-  '55P03', // lock timeout
 ])
 const TROUBLE_SYSTEM = new Set([
   'ECONNREFUSED',
@@ -49,11 +52,11 @@ export function isStorageTrouble(error: unknown): boolean {
   return isStorageTrouble(error.cause)
 }
 
-const CONTENTION = new Set(['40001', '40P01', '55P03'])
-
 /** Somebody else's lock was in the way: what was asked for is undone, and may succeed in other company. */
 export function isContention(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && CONTENTION.has(error.code)
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && CONTENTION_STATES.has(error.code)
+  )
 }
 
 /** The driver gave up waiting: the statement may still run, and may still commit. */

@@ -70,7 +70,7 @@ export function together<Ctx extends Place, In, Out>(
     const entry = { ctx, input, resolve, reject }
     if (ctx.meeting) {
       const { entries, round } = open.get(ctx.meeting.group) ?? openRound(ctx.meeting)
-      if (entries.some(other => other.ctx.db !== ctx.db)) throw new Error('Who meets uses the same database.')
+      if (entries[0] && entries[0].ctx.db !== ctx.db) throw new Error('Who meets uses the same database.')
       entries.push(entry)
       ctx.meeting.arrive(round)
     } else {

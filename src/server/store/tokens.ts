@@ -7,11 +7,9 @@ const RECORD = 80
 
 /** Records tokens before they leave (index: primary key). A column that a record leaves out is null. */
 export const insertToken = atCommit(RECORD, (tokens: readonly Insertable<TokenTable>[]) => {
-  const columns = COLUMNS.map(([name]) => sql.ref(name))
-  const typed = COLUMNS.map(([name, type]) => sql`${sql.ref(name)} ${type}`)
   return sql`
-    insert into token (${sql.join(columns)})
-      select ${sql.join(columns)} from json_to_recordset(${JSON.stringify(tokens)}::json) as row(${sql.join(typed)})`
+    insert into token (${NAMES})
+      select ${NAMES} from json_to_recordset(${JSON.stringify(tokens)}::json) as row(${TYPED})`
 })
 
 const text = sql`text`
@@ -44,6 +42,8 @@ const COLUMNS = [
   ['issued_at', timestamptz],
   ['expires_at', timestamptz],
 ] as const
+const NAMES = sql.join(COLUMNS.map(([name]) => sql.ref(name)))
+const TYPED = sql.join(COLUMNS.map(([name, type]) => sql`${sql.ref(name)} ${type}`))
 
 export type TokenRow = Pick<
   Selectable<TokenTable>,
