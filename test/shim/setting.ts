@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after } from 'node:test'
 import { exportJWK, type JWK } from 'jose'
@@ -25,16 +25,22 @@ export type Api = {
   rule: RouteRule
 }
 
+// Until the file ends: the port of one that is closed may come back, and a resource of its name was registered before.
+const servers: Server[] = []
+after(() => {
+  for (const server of servers) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
 /** An API on loopback behind the verifier, registered as a resource. */
 export async function startApi(app: TestApp, more: object = {}): Promise<Api> {
   const calls: Verified[] = []
   const refused: string[] = []
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
+  servers.push(server)
   const resource = `http://127.0.0.1:${portOf(server.address())}`
   const { issuer, clock } = app
   const jwks = remoteJwks(`${issuer}/.well-known/jwks.json`, { now: clock.now })
