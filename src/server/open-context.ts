@@ -26,6 +26,8 @@ import { createRecordCache } from './token/known-records.ts'
 
 /** How many connections a process holds, where it is one of several. */
 export type PoolSizes = { readonly general: number; readonly pass: number }
+/** `turn`: what workers of one node have in common, to write one after the other. */
+export type Share = PoolSizes & { readonly turn?: number }
 
 /** What was started so far and how it is stopped, last first. */
 export type Stops = (() => Promise<void>)[]
@@ -40,16 +42,16 @@ export async function openContext(
   connection: Connection,
   stops: Stops,
   prepare: (db: Kysely<Database>) => Promise<unknown>,
-  sizes?: PoolSizes,
+  share?: Share,
 ): Promise<Context> {
   const records = createRecordCache()
   const reportLoss = (error: unknown) => {
     log.warn({ error: textOf(error) }, 'a database connection was lost')
     records.forget()
   }
-  const db = openDatabase(connection, reportLoss, 'general', sizes?.general)
+  const db = openDatabase(connection, reportLoss, 'general', share?.general)
   stops.push(() => closeDatabase(db))
-  const passDb = openDatabase(connection, reportLoss, 'pass', sizes?.pass)
+  const passDb = openDatabase(connection, reportLoss, 'pass', share?.pass)
   stops.push(() => closeDatabase(passDb))
   const probe = openDatabase(connection, reportLoss, 'probe')
   stops.push(() => closeDatabase(probe))
@@ -78,7 +80,7 @@ export async function openContext(
     passDb,
     pools,
     keys,
-    commits: createGroupCommit(),
+    commits: createGroupCommit(share?.turn),
     records,
     sealer,
     metrics,

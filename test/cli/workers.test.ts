@@ -6,6 +6,8 @@ import { after, describe, test } from 'node:test'
 import { importJWK } from 'jose'
 import pg from 'pg'
 import { isAlive } from '../../src/server/store/embedded-shutdown.ts'
+import { GATE_LOCK } from '../../src/server/store/gate.ts'
+import { TURN_LOCK } from '../../src/server/store/turn.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { databaseUrl } from '../support/database-url.ts'
 import { signAssertion, signProof } from '../support/dpop.ts'
@@ -20,6 +22,27 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 const isListening = ({ msg }: LogLine) => String(msg).startsWith('Server listening')
+
+/** Asks for a token as the client that `init` has made. */
+async function minter(cwd: string, issuer: string) {
+  const { client_id, private_jwk } = JSON.parse(await readFile(join(cwd, 'data/cli.json'), 'utf8'))
+  const privateKey = await importJWK(private_jwk, 'ES256')
+  assert.ok(!(privateKey instanceof Uint8Array))
+  const { kty, crv, x, y } = private_jwk
+  const key = { alg: 'ES256', privateKey, jwk: { kty, crv, x, y }, jkt: '' }
+  const htu = `${issuer}/oauth/token`
+  const iat = () => Math.floor(Date.now() / 1000)
+  return async (nonce: string | undefined) => {
+    const params = {
+      ...{ grant_type: 'client_credentials', scope: 'audit:read', resource: `${issuer}/admin` },
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await signAssertion(key, { client_id, issuer, iat: iat() }),
+    }
+    const dpop = await signProof(key, { htu, iat: iat(), ...(nonce !== undefined && { nonce }) })
+    const headers = { dpop, 'content-type': 'application/x-www-form-urlencoded' }
+    return await freshRequest(htu, { method: 'POST', headers, body: String(new URLSearchParams(params)) })
+  }
+}
 
 describe('a server of two workers', { timeout: 120_000 }, async () => {
   const cwd = await workingDirectory()
@@ -50,23 +73,7 @@ describe('a server of two workers', { timeout: 120_000 }, async () => {
 
   test('sign-in, DPoP nonces and sessions of the console hold whichever worker answers (issue 6)', async () => {
     assert.equal((await remitJson(cwd, ['init', '--url', issuer, '--admin-url', admin_url])).code, 0)
-    const { client_id, private_jwk } = JSON.parse(await readFile(join(cwd, 'data/cli.json'), 'utf8'))
-    const privateKey = await importJWK(private_jwk, 'ES256')
-    assert.ok(!(privateKey instanceof Uint8Array))
-    const { kty, crv, x, y } = private_jwk
-    const key = { alg: 'ES256', privateKey, jwk: { kty, crv, x, y }, jkt: '' }
-    const htu = `${issuer}/oauth/token`
-    const iat = () => Math.floor(Date.now() / 1000)
-    const mint = async (nonce: string | undefined) => {
-      const params = {
-        ...{ grant_type: 'client_credentials', scope: 'audit:read', resource: `${issuer}/admin` },
-        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: await signAssertion(key, { client_id, issuer, iat: iat() }),
-      }
-      const dpop = await signProof(key, { htu, iat: iat(), ...(nonce !== undefined && { nonce }) })
-      const headers = { dpop, 'content-type': 'application/x-www-form-urlencoded' }
-      return await freshRequest(htu, { method: 'POST', headers, body: String(new URLSearchParams(params)) })
-    }
+    const mint = await minter(cwd, issuer)
     // Each nonce is of one worker and goes back on a new connection, which is the other's turn.
     let nonce: string | undefined
     for (let round = 0; round < 6; round += 1) {
@@ -93,6 +100,29 @@ describe('a server of two workers', { timeout: 120_000 }, async () => {
     }
     kept.destroy()
     await until(() => servedBy('/admin/v1/clients').size === 2)
+  })
+
+  test('the workers of a node take turns at writing (ADR 26)', async () => {
+    const client = new pg.Client({ host: join(cwd, 'data', 'postgres-socket'), user: 'remit', database: 'remit' })
+    await client.connect()
+    const turns = async () => {
+      const { rows } = await client.query(
+        "select granted from pg_locks where locktype = 'advisory' and classid = $1 order by granted",
+        [TURN_LOCK],
+      )
+      return rows.map(({ granted }) => granted)
+    }
+    const mint = await minter(cwd, issuer)
+    const [{ headers }] = await Promise.all([mint(undefined)])
+    const nonce = String(headers['dpop-nonce'])
+    // Whoever has the turn waits at the gate, and whoever comes to the other worker for the turn.
+    await client.query('begin')
+    await client.query('select pg_advisory_xact_lock($1)', [GATE_LOCK])
+    const answers = Array.from({ length: 8 }, () => mint(nonce))
+    await until(async () => (await turns()).join() === 'false,true')
+    await client.query('commit')
+    for (const { status, body } of await Promise.all(answers)) assert.equal(status, 200, body)
+    await client.end()
   })
 
   test('/metrics of any worker is the sum of all', async () => {

@@ -3,6 +3,7 @@ import { GATE_LOCK } from './gate.ts'
 import { gatherReads } from './gather-reads.ts'
 import { isContention, isStorageTrouble } from './storage-trouble.ts'
 import type { Ending, Meeting, Round } from './together.ts'
+import { takeTurn } from './turn.ts'
 import { openWriteSession, type WriteSession } from './write-session.ts'
 
 export type GroupCommit = {
@@ -41,19 +42,24 @@ type Job = {
   readonly failed: (cause: unknown) => void
 }
 
-/** One a process. Batches what waits while others write: no timer, so that a request that comes alone goes at once. */
-export function createGroupCommit(): GroupCommit {
+/**
+ * One a process. Batches what waits while others write: no timer, so that a request that comes alone goes at once.
+ * Processes with the same `turn` write one after the other: a batch of each would be half as large.
+ */
+export function createGroupCommit(turn?: number): GroupCommit {
   const waiting: Job[] = []
   const held = new Set<string>()
   let open = 0
   let isLate = false
   let lateness: NodeJS.Timeout | undefined
 
+  const isFree = (job: Job) => !job.alone.some(name => held.has(name))
+
   function take(): readonly Job[] {
     const taken: Job[] = []
     const left: Job[] = []
     for (const job of waiting.splice(0)) {
-      const fits = taken.length < MOST && !job.alone.some(name => held.has(name))
+      const fits = taken.length < MOST && isFree(job)
       if (fits) for (const name of job.alone) held.add(name)
       ;(fits ? taken : left).push(job)
     }
@@ -63,8 +69,9 @@ export function createGroupCommit(): GroupCommit {
 
   function pump(): void {
     if (open === OPEN_AT_ONCE || (open > 0 && !isLate)) return
-    const jobs = take()
-    if (jobs.length === 0) return
+    const next = waiting.find(isFree)
+    if (!next) return
+    const ownTurn = open === 0 ? turn : undefined
     open += 1
     isLate = false
     clearTimeout(lateness)
@@ -72,11 +79,22 @@ export function createGroupCommit(): GroupCommit {
       isLate = true
       pump()
     }, LATE_MILLISECONDS).unref()
-    runJobs(jobs).finally(() => {
-      open -= 1
-      for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
-      pump()
-    })
+    void writeBatch(next.ctx, ownTurn)
+  }
+
+  async function writeBatch({ passDb }: Context, ownTurn: number | undefined): Promise<void> {
+    const jobs: Job[] = []
+    try {
+      const begun = ownTurn === undefined ? undefined : await takeTurn(passDb, ownTurn)
+      jobs.push(...take())
+      await (jobs.length > 0 ? runJobs(jobs, begun) : begun?.undo())
+    } catch (cause) {
+      jobs.push(...take())
+      for (const job of jobs) job.failed(cause)
+    }
+    open -= 1
+    for (const name of jobs.flatMap(job => job.alone)) held.delete(name)
+    pump()
   }
 
   return {
@@ -97,10 +115,10 @@ export function createGroupCommit(): GroupCommit {
 }
 
 /** Runs jobs in one transaction. A job that throws undoes it: the others are done again without it, and it alone. */
-async function runJobs(jobs: readonly Job[]): Promise<void> {
+async function runJobs(jobs: readonly Job[], begun?: WriteSession): Promise<void> {
   const threw = new Map<Job, unknown>()
   try {
-    await commitTogether(jobs, threw)
+    await commitTogether(jobs, threw, begun)
     for (const job of jobs) job.done()
   } catch (cause) {
     if (jobs.length > 1 && isContention(cause)) return await runHalves(jobs)
@@ -126,18 +144,22 @@ async function runHalves(jobs: readonly Job[]): Promise<void> {
   await Promise.all([runJobs(jobs.slice(0, half)), runJobs(jobs.slice(half))])
 }
 
-async function commitTogether(jobs: readonly Job[], threw: Map<Job, unknown>): Promise<void> {
+async function commitTogether(
+  jobs: readonly Job[],
+  threw: Map<Job, unknown>,
+  begun: WriteSession | undefined,
+): Promise<void> {
   const [first] = jobs
   if (!first) return
-  const session = await openWriteSession(first.ctx.passDb)
+  const session = begun ?? (await openWriteSession(first.ctx.passDb))
   try {
     // Of what is sent now, each statement sees what was committed before it began: behind the gate.
-    const begun = session.send(
-      `begin isolation level read committed; select pg_advisory_xact_lock_shared(${GATE_LOCK})${
+    const entered = session.send(
+      `${begun ? '' : 'begin isolation level read committed; '}select pg_advisory_xact_lock_shared(${GATE_LOCK})${
         jobs.length > 1 ? `; set local lock_timeout = '${WAIT_TOGETHER}'` : ''
       }`,
     )
-    const endings = await Promise.all([meet(session, jobs, threw), begun]).then(([endings]) => endings)
+    const endings = await Promise.all([meet(session, jobs, threw), entered]).then(([endings]) => endings)
     const written = endings.toSorted((a, b) => a.place - b.place).map(({ statement }) => session.run(statement()))
     await Promise.all([...written, session.commit()])
     session.close()

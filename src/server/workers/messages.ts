@@ -15,6 +15,7 @@ export const toWorkerSchema = z.discriminatedUnion('remit', [
     remit: z.literal('start'),
     settings: z.record(z.string(), z.string()),
     connection: connectionSchema,
+    turn: z.int32(),
   }),
   z.strictObject({ remit: z.literal('stop') }),
   z.strictObject({ remit: z.literal('measure'), id: z.int() }),

@@ -21,14 +21,15 @@ export function runWorker(tell: (message: ToPrimary) => void): void {
 }
 
 async function serve(
-  { settings, connection }: Extract<ToWorker, { remit: 'start' }>,
+  { settings, connection, turn }: Extract<ToWorker, { remit: 'start' }>,
   tell: (message: ToPrimary) => void,
 ): Promise<void> {
   const config = loadConfig(settings)
   const log = pino({ level: config.logLevel }, destination(2))
   const stops: Stops = []
   // The primary migrated. Meanwhile the release after this one may have done more, which this one goes on beside.
-  const ctx = await openContext(config, log, connection, stops, async () => {}, poolSizes(config.workers))
+  const share = { ...poolSizes(config.workers), turn }
+  const ctx = await openContext(config, log, connection, stops, async () => {}, share)
   stops.push(startMaintenance(ctx, 'worker').stop)
   const scraped = scrapeAtPrimary(ctx, tell)
   await listen(scraped.ctx, stops)

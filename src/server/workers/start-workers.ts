@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { randomInt } from 'node:crypto'
 import { extname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
@@ -12,6 +13,9 @@ import { gatherMetrics } from './gather-metrics.ts'
 import type { ToWorker } from './messages.ts'
 import { PRIMARY_POOLS } from './pool-sizes.ts'
 import { fillSlot, type Slots, type WorkerSlot } from './worker-slot.ts'
+
+/** Nodes that come by the same number take turns with each other, which is slower and nothing else. */
+const MOST_TURNS = 2 ** 31
 
 /**
  * `startServer` with several processes on the same two ports. This one, the primary, prepares the node, purges and
@@ -28,7 +32,7 @@ export async function startWorkers(
     const { ctx, connection, awaitsAdministrator } = await prepareNode(config, log, stops, PRIMARY_POOLS)
     stops.push(startMaintenance(ctx, 'primary').stop)
     await openSlots(
-      { remit: 'start', settings: { ...settings }, connection },
+      { remit: 'start', settings: { ...settings }, connection, turn: randomInt(MOST_TURNS) },
       { config, log, metrics: ctx.metrics, stops },
     )
     return { awaitsAdministrator, stop }
