@@ -4,7 +4,7 @@ import type { Target } from './target.ts'
 import { TARGETS } from './targets/index.ts'
 
 // The long form of the fuzzing: kept inputs first, then targets in turn until the time is over. Ends with 1 where a rule
-// does not hold, and keeps the input.
+// does not hold, and keeps the input; and where the time did not reach a target.
 
 const SLICE_MILLISECONDS = 2_000
 
@@ -30,9 +30,12 @@ for (const end = performance.now() + minutes * 60_000; performance.now() < end &
 }
 for (const [{ name, rule }, { runs, seconds, failed }] of scores) {
   const speed = (runs / Math.max(seconds, 0.001)).toFixed(0).padStart(7)
-  console.log(`${failed ? 'FAILED' : 'ok    '} ${name.padEnd(20)}${String(runs).padStart(9)} runs${speed}/s  ${rule}`)
+  console.log(
+    `${failed ? 'FAILED ' : runs > 0 ? 'ok     ' : 'NOT RUN'} ${name.padEnd(20)}${String(runs).padStart(9)} runs${speed}/s  ${rule}`,
+  )
 }
-if (open().length < scores.size) process.exitCode = 1
+// What the time did not reach has not held.
+if ([...scores.values()].some(({ failed, runs }) => failed || runs === 0)) process.exitCode = 1
 
 function open(): readonly [Target, Score][] {
   return [...scores].filter(([, { failed }]) => !failed)

@@ -20,7 +20,8 @@ export async function openLoop(
   const send = () => {
     while (next < due && idle.length > 0) {
       const index = next
-      const connection = idle.pop()
+      // The one that was idle longest: else a server closes those at the end of the row.
+      const connection = idle.shift()
       const request = requests[index]
       if (!connection || !request) return
       next += 1

@@ -9,6 +9,7 @@ import { rollingRestart } from './r07-rolling-restart.ts'
 import { nodeKilled } from './r08-node-killed.ts'
 import { auditComplete } from './r09-audit-complete.ts'
 import { sessionsEnded } from './r10-sessions-ended.ts'
+import { badNetwork } from './r11-bad-network.ts'
 import { databaseHangs } from './r11-database-hangs.ts'
 import { overload } from './r12-overload.ts'
 import { diskFull } from './r13-disk-full.ts'
@@ -31,6 +32,7 @@ export const PROMISES: readonly FaultPromise[] = [
   sessionsEnded,
   auditComplete,
   databaseHangs,
+  badNetwork,
   overload,
   diskFull,
   wrongClock,

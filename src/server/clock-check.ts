@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import { OAuthError } from '../protocol/errors.ts'
+import { CLOCKS_AGREE_SECONDS } from './store/clock.ts'
 
-/** Seconds from the database's clock at which somebody should look, and at which nothing is minted (R14). */
+/** Seconds from the database's clock at which somebody should look (R14). */
 const ALARM_SECONDS = 5
-const STOP_SECONDS = 30
 const CHECK_EVERY_MS = 60_000
 /** A process that was held up meanwhile measured nothing: half of this is the error of a measurement. */
 const LONGEST_READING_MS = 4_000
@@ -85,7 +85,7 @@ export function createClockCheck({ now, monotonic, database, log, measured = () 
 }
 
 function judge(seconds: number): ClockJudgement {
-  if (seconds > STOP_SECONDS) return 'stopped'
+  if (seconds > CLOCKS_AGREE_SECONDS) return 'stopped'
   return seconds > ALARM_SECONDS ? 'apart' : 'agrees'
 }
 

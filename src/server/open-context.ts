@@ -14,6 +14,7 @@ import { createSealer } from './keys/sealing.ts'
 import { createLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { createNodeHealth } from './node-health.ts'
+import { textOf } from './stop-once.ts'
 import { readDatabaseClock } from './store/clock.ts'
 import { type Connection, checkServer, closeDatabase, openDatabase, poolStats } from './store/database.ts'
 import { proveAdvisoryLocks } from './store/gate-proof.ts'
@@ -69,7 +70,7 @@ export async function openContext(
   await checkCanary(db, sealer)
   const now = systemClock
   const keys = await openKeyring({ db, sealer, now }, await loadServerSecret(db, sealer, now()))
-  const metrics = createMetrics(() => [db, passDb].map(poolStats))
+  const metrics = createMetrics(() => [db, passDb, probe, ...Object.values(pools)].map(poolStats))
   const measured = (seconds: number) => metrics.clockSkew.set(seconds)
   const database = () => readDatabaseClock(probe)
   const clock = createClockCheck({ now, monotonic: monotonicClock, database, log, measured })
@@ -94,8 +95,4 @@ export async function openContext(
     randomId,
     timeId: (at = now()) => timeIdAt(at),
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
 }

@@ -16,6 +16,7 @@ async function stopAll(stops: Stops, log: Logger): Promise<void> {
   }
 }
 
-function textOf(error: unknown): string {
+/** What an error says, and nothing of what it carries. */
+export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : 'unknown'
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { CLIENT_ASSERTION_MAX_LIFETIME, CLOCK_SKEW, KEY_STATEMENT_ONCE_MAX_LIFETIME } from '../../src/protocol/time.ts'
+import { CLOCKS_AGREE_SECONDS } from '../../src/server/store/clock.ts'
 import {
   boundOf,
-  CLOCKS_AGREE_SECONDS,
   missingOf,
   overdueOf,
   type Partition,

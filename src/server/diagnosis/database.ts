@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { checkCanary } from '../keys/canary.ts'
 import { loadKek } from '../keys/kek.ts'
 import { createSealer } from '../keys/sealing.ts'
+import { CLOCKS_AGREE_SECONDS } from '../store/clock.ts'
 import { checkServer, openDatabase } from '../store/database.ts'
 import { readServerState, type ServerState } from '../store/diagnosis.ts'
 import { pendingMigrations } from '../store/migrate.ts'
@@ -15,7 +16,6 @@ import { findEmbedded } from './embedded-socket.ts'
 import { checkPartitions } from './partitions.ts'
 
 const CLOCK_WARN_SECONDS = 2
-const CLOCK_FAIL_SECONDS = 30
 
 /** The database, if it runs, and the key-encryption key against it. Nothing is started or written. */
 export async function checkStorage(config: Config, now: () => Date): Promise<Check[]> {
@@ -105,7 +105,7 @@ function checkClock({ clock }: ServerState, here: number): Check {
   const message = `The clocks of this machine and of the database differ by ${seconds.toFixed(1)} s`
   if (seconds < CLOCK_WARN_SECONDS) return ok('clock', `${message}.`)
   const mend = `${message}: set both by NTP.`
-  return seconds < CLOCK_FAIL_SECONDS ? warn('clock', mend) : fail('clock', mend)
+  return seconds <= CLOCKS_AGREE_SECONDS ? warn('clock', mend) : fail('clock', mend)
 }
 
 /** Looks before it loads: in development the loader would make a missing file. */

@@ -1,7 +1,9 @@
+import { isReadTimeout } from './storage-trouble.ts'
 import type { Meeting, Round } from './together.ts'
 
 /**
  * Reads of one moment go together: once everything that has arrived by then was looked at, and those before are back.
+ * What waited for a database that hangs does not try it after that: nobody waits for two time-outs (reliability.md R11).
  */
 export function gatherReads(): Meeting {
   const queue = new Set<Round>()
@@ -19,10 +21,18 @@ export function gatherReads(): Meeting {
     for (const round of queue) {
       queue.delete(round)
       running += 1
-      round.run().finally(() => {
+      void round.run().then(cause => {
         running -= 1
+        if (isReadTimeout(cause)) failAll(cause)
         if (queue.size > 0) pumpSoon()
       })
+    }
+  }
+
+  function failAll(cause: unknown): void {
+    for (const round of queue) {
+      queue.delete(round)
+      round.fail(cause)
     }
   }
 

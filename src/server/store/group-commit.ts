@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { GATE_LOCK } from './gate.ts'
 import { gatherReads } from './gather-reads.ts'
-import { isContention, isStorageTrouble } from './storage-trouble.ts'
+import { isContention, isReadTimeout, isStorageTrouble } from './storage-trouble.ts'
 import type { Ending, Meeting, Round } from './together.ts'
 import { takeTurn } from './turn.ts'
 import { openWriteSession, type WriteSession } from './write-session.ts'
@@ -104,7 +104,12 @@ export function createGroupCommit(turn?: number): GroupCommit {
       const run = async (tx: Context) => {
         results[0] = await fn(tx)
       }
-      waiting.push({ ctx, fn: run, alone, done: resolve, failed: reject })
+      const failed = (cause: unknown) => {
+        reject(cause)
+        // A database that hangs does so for all: nobody waits for two time-outs (reliability.md R11).
+        if (isReadTimeout(cause)) for (const other of waiting.splice(0)) other.failed(cause)
+      }
+      waiting.push({ ctx, fn: run, alone, done: resolve, failed })
       pump()
       await promise
       for (const result of results) return result

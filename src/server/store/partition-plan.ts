@@ -21,9 +21,6 @@ export type PartitionPlan = {
 const HOUR = 3_600
 const DAY = 86_400
 
-/** A node whose clock differs from the database's by more neither makes nor drops (reliability.md R14). */
-export const CLOCKS_AGREE_SECONDS = 30
-
 /**
  * Less than CLAIMS_KEPT - 2 * CLOCKS_AGREE_SECONDS, so that no node makes a range again that another has dropped: claims
  * in it would be fresh. More than CLOCKS_AGREE_SECONDS, so that the first node makes what a slower one needs.

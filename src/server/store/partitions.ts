@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
+import { CLOCKS_AGREE_SECONDS } from './clock.ts'
 import type { Connection } from './database.ts'
 import { readServerState } from './diagnosis.ts'
 import { inLongSession } from './long-session.ts'
 import {
   boundOf,
-  CLOCKS_AGREE_SECONDS,
   missingOf,
   type Partition,
   parsePartition,

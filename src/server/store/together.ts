@@ -7,7 +7,13 @@ import type { Context } from '../context.ts'
  */
 
 /** What the requests of a meeting do next, together. */
-export type Round = { readonly place: number; readonly run: () => Promise<void> }
+export type Round = {
+  readonly place: number
+  /** @returns why it failed, which its requests have been told */
+  readonly run: () => Promise<unknown>
+  /** Instead of `run`: tells its requests why not. */
+  readonly fail: (cause: unknown) => void
+}
 /** What they write last, with the commit. */
 export type Ending = { readonly place: number; readonly statement: () => RawBuilder<unknown> }
 
@@ -39,9 +45,9 @@ export function together<Ctx extends Place, In, Out>(
 ): (ctx: Ctx, input: In) => Promise<Out> {
   const open = new WeakMap<object, { readonly entries: Entry<Ctx, In, Out>[]; readonly round: Round }>()
 
-  async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<void> {
+  async function answer(entries: readonly Entry<Ctx, In, Out>[]): Promise<unknown> {
     const [first] = entries
-    if (!first) return
+    if (!first) return undefined
     try {
       const inputs = entries.map(entry => entry.input)
       const answers = await run({ ...first.ctx, meeting: undefined }, inputs)
@@ -49,8 +55,10 @@ export function together<Ctx extends Place, In, Out>(
       entries.forEach((entry, n) => {
         for (const own of answers.slice(n, n + 1)) entry.resolve(own)
       })
+      return undefined
     } catch (cause) {
       for (const entry of entries) entry.reject(cause)
+      return cause
     }
   }
 
@@ -58,9 +66,13 @@ export function together<Ctx extends Place, In, Out>(
     const entries: Entry<Ctx, In, Out>[] = []
     const runRound = async () => {
       open.delete(group)
-      await answer(entries)
+      return await answer(entries)
     }
-    const opened = { entries, round: { place, run: runRound } }
+    const fail = (cause: unknown) => {
+      open.delete(group)
+      for (const entry of entries) entry.reject(cause)
+    }
+    const opened = { entries, round: { place, run: runRound, fail } }
     open.set(group, opened)
     return opened
   }
