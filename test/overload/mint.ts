@@ -36,9 +36,12 @@ export function signedMint(issuer: string, client_id: string, key: TestKey, more
   }
 }
 
-/** Connections of one address of this machine, kept open. */
+/**
+ * Connections of one address of this machine, kept open, in turn: the server closes what was idle for 5 s, and who sends
+ * at that very moment gets no answer.
+ */
 export function connectionsFrom(localAddress: string, most = 75): Agent {
-  return new Agent({ keepAlive: true, localAddress, maxSockets: most, maxFreeSockets: most })
+  return new Agent({ keepAlive: true, scheduling: 'fifo', localAddress, maxSockets: most, maxFreeSockets: most })
 }
 
 /**
