@@ -57,3 +57,8 @@ export function statuses(shots: readonly Shot[]): string {
 export function slowest(shots: readonly Shot[]): number {
   return shots.reduce((most, { ms }) => Math.max(most, ms), 0)
 }
+
+/** The shortest that one of them took, in milliseconds. */
+export function fastest(shots: readonly Shot[]): number {
+  return shots.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY)
+}

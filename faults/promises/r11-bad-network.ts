@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Shot, slowest, startLoad, statuses } from '../load.ts'
+import { fastest, slowest, startLoad, statuses } from '../load.ts'
 import type { FaultPromise } from '../promise.ts'
 import { API, startWorld } from '../world.ts'
 
@@ -42,8 +42,4 @@ export const badNetwork: FaultPromise = {
       },
     ]
   },
-}
-
-function fastest(shots: readonly Shot[]): number {
-  return shots.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY)
 }
