@@ -75,6 +75,7 @@ test('a worker that stalls at its turn holds up the others of its node for a ten
   const own = createGroupCommit(4)
   await own.write(ctx, tx => write(tx, 'beside'))
   assert.equal((await transactionsOf(['beside'])).size, 1)
+  assert.equal(await takeTurn(ctx.passDb, 4), undefined)
   await others.undo()
 })
 
