@@ -6,6 +6,7 @@ import * as partitionBounds from './004_partition_bounds.ts'
 import * as partitionChecks from './004_partition_checks.ts'
 import * as partitions from './004_partitions.ts'
 import * as limits from './005_limits.ts'
+import * as registeringClient from './006_registering_client.ts'
 
 /** Every migration by name, in order. Forward only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '004_partition_checks': partitionChecks,
   '004_partitions': partitions,
   '005_limits': limits,
+  '006_registering_client': registeringClient,
 }

@@ -46,6 +46,11 @@ export function isWithin(inner: Access, outer: Access): boolean {
   )
 }
 
+/** Access as people read it: `https://a.example read write; https://b.example read`. */
+export function accessText(access: Access): string {
+  return access.map(({ resource, scope }) => `${resource} ${scope}`).join('; ')
+}
+
 function pairs(access: Access): Map<string, Set<string>> {
   const byResource = new Map<string, Set<string>>()
   for (const { resource, scope } of access) {

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { grantSchema } from './agent.ts'
+import { grantViewSchema } from './agent-views.ts'
 
 /* Answers of the admin API's acts on an agent itself; acts on a version answer as a registration does. */
 
@@ -19,6 +21,17 @@ export const resumptionAnswerSchema = z.object({
   resumed_at: z.string(),
 })
 export type ResumptionAnswer = z.output<typeof resumptionAnswerSchema>
+
+/** Body of PATCH /admin/v1/agents/{client_id}/{agent_id}: takes the place of the whole grant. */
+export const agentGrantChangeSchema = z.strictObject({ grant: grantSchema })
+export type AgentGrantChange = z.output<typeof agentGrantChangeSchema>
+
+export const agentGrantAnswerSchema = z.object({
+  client_id: z.string(),
+  agent_id: z.string(),
+  grant: grantViewSchema,
+})
+export type AgentGrantAnswer = z.output<typeof agentGrantAnswerSchema>
 
 export const agentKeyRemovedSchema = z.object({
   jkt: z.string(),

@@ -62,6 +62,8 @@ export type RegistrationView = z.output<typeof registrationViewSchema>
 /** One agent with its newest versions; a pending one says what it proposes, for whoever approves it. */
 export const agentDetailSchema = agentViewSchema.extend({
   owner: z.string(),
+  /** The longest drain that the policy of its client allows. */
+  max_drain_seconds: z.number(),
   suspended: z.object({ by: z.string(), owner: z.string(), at: z.string(), reason: z.string() }).nullable(),
   keys: z.array(agentKeyViewSchema),
   /** Endorsed keys that have not expired; at most 16 of them stand in `keys`. */

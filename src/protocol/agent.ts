@@ -100,14 +100,8 @@ export const registrationAnswerSchema = z.object({
 })
 export type RegistrationAnswer = z.output<typeof registrationAnswerSchema>
 
-/** Most agents of one batch. */
-const BATCH_MAX = 64
-
-/** Body of POST /intent/batch_register/agent: all or nothing. */
-export const agentBatchSchema = z.strictObject({
-  registration_requests: z.array(agentRegistrationSchema).min(1).max(BATCH_MAX),
-})
-export type AgentBatch = z.output<typeof agentBatchSchema>
+/** Most agents of one POST /intent/batch_register/agent: all or nothing. */
+export const AGENT_BATCH_MAX = 64
 
 /** Its answer, in the order of the requests. */
 export const batchAnswerSchema = z.object({ registrations: z.array(registrationAnswerSchema) })

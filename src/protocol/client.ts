@@ -17,7 +17,9 @@ const policy = {
   /** `recorded`: the server keeps executions; `asserted`: what is done and who delegated is the caller's word ([D]). */
   workflow_state: z.enum(['recorded', 'asserted']),
   /** Of each execution, and for delegation without one; an execution may have lower ones (section 6). */
-  limits: executionLimitsSchema,
+  limits: executionLimitsSchema
+    .partial()
+    .refine(limits => Object.keys(limits).length > 0, 'Name at least one limit to change.'),
   agent_proof: z.enum(['required', 'optional']),
   /** `endorsed`: a key of the client's own JWKS may endorse keys of its agents (section 4, key statement). */
   agent_keys: z.enum(['registered', 'endorsed']),
@@ -33,13 +35,20 @@ const policy = {
   shim: z.enum(['off', 'record', 'min_release']),
 }
 
+const { max_tokens, max_children, max_nodes } = executionLimitsSchema.shape
+const limitsSchema = z.strictObject({
+  max_tokens: max_tokens.default(LIMITS_DEFAULT.max_tokens),
+  max_children: max_children.default(LIMITS_DEFAULT.max_children),
+  max_nodes: max_nodes.default(LIMITS_DEFAULT.max_nodes),
+})
+
 /**
  * What an administrator lets a client do beyond its access (protocol.md section 11). A member that is not here is not
  * known and refused. What an administrator leaves out is stored as it is now: a later default changes no client.
  */
 export const policiesSchema = z.strictObject({
   workflow_state: policy.workflow_state.default('recorded'),
-  limits: policy.limits.default(LIMITS_DEFAULT),
+  limits: limitsSchema.prefault({}),
   agent_proof: policy.agent_proof.default('required'),
   agent_keys: policy.agent_keys.default('registered'),
   max_endorsed_keys: policy.max_endorsed_keys.default(1_000),
@@ -86,8 +95,8 @@ export const clientCreateSchema = z
 export type ClientCreate = z.output<typeof clientCreateSchema>
 
 /**
- * Body of PATCH /admin/v1/clients/{id}: absent members stay; `policies` changes only the policies it names; `jwks`
- * takes the place of a `jwks_uri` and the other way round.
+ * Body of PATCH /admin/v1/clients/{id}: absent members stay; `policies` changes only the policies that it names, and
+ * `limits` only the limits; `jwks` takes the place of a `jwks_uri` and the other way round.
  */
 export const clientUpdateSchema = z
   .strictObject({

@@ -59,6 +59,12 @@ export type BatchResult = {
   readonly checksum?: string
 }
 
+/**
+ * Both sides of a comparison that refused, by name, for the audit row and `remit explain` alone: numbers, thumbprints,
+ * checksums and names of the registry, never other words of a caller (attack 111).
+ */
+export type Compared = Readonly<Record<string, string | number>>
+
 export type ErrorDetails = {
   /** What failed, for audit and metrics only: a literal from the code, never input. Default: ajwt_error, else the code. */
   reason?: string
@@ -72,6 +78,9 @@ export type ErrorDetails = {
   checksum?: string
   /** What a delegation leaves of the client's access at the resource, for the audit row alone. */
   delegated_scope?: string
+  /** Of the mint's own, where the request did not name it, for the audit row alone. */
+  execution_id?: string
+  compared?: Compared
   /** Of a refused batch, what each item is. */
   results?: readonly BatchResult[]
   /** Of the server's answer, as the shim heard it: for `remit explain`. */

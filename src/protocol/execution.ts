@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { clientIdSchema, workflowIdSchema } from './names.ts'
-import { EXECUTION_LIFETIME_DEFAULT, EXECUTION_LIFETIME_MAX } from './time.ts'
+import { EXECUTION_LIFETIME_MAX } from './time.ts'
 
 /** 128 random bits behind a mark of their kind. */
 export const executionIdSchema = z.string().regex(/^exe_[A-Za-z0-9_-]{22}$/, 'must be an execution_id')
@@ -17,11 +17,16 @@ export type ExecutionLimits = z.output<typeof executionLimitsSchema>
 
 export const LIMITS_DEFAULT: ExecutionLimits = { max_tokens: 16, max_children: 16, max_nodes: 256 }
 
+/** Limits as the command line takes them: `max_tokens=8,max_children=0,max_nodes=64`. */
+export function limitsText({ max_tokens, max_children, max_nodes }: ExecutionLimits): string {
+  return `max_tokens=${max_tokens},max_children=${max_children},max_nodes=${max_nodes}`
+}
+
 /** An opaque hash of what the user asked for; base64url or hex, never the request itself. */
 const intentDigestSchema = z.string().regex(/^[A-Za-z0-9_-]{16,128}$/, 'must be a digest in base64url or hex')
 
 /**
- * Body of POST /intent/executions. `expires_in` in seconds; `limits` only lower those of the client; a subject token
+ * Body of POST /intent/executions. `expires_in` in seconds, by default an hour; `limits` only lower those of the client; a subject token
  * without its type is a JWT.
  */
 export const executionOpenSchema = z.strictObject({
@@ -29,7 +34,7 @@ export const executionOpenSchema = z.strictObject({
   subject_token: z.string().min(1).max(16_384).optional(),
   subject_token_type: z.string().min(1).max(256).optional(),
   intent_digest: intentDigestSchema.optional(),
-  expires_in: z.int().min(1).max(EXECUTION_LIFETIME_MAX).default(EXECUTION_LIFETIME_DEFAULT),
+  expires_in: z.int().min(1).max(EXECUTION_LIFETIME_MAX).optional(),
   limits: executionLimitsSchema.partial().default({}),
 })
 export type ExecutionOpen = z.output<typeof executionOpenSchema>

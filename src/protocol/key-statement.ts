@@ -1,5 +1,5 @@
 import { parseCompactJws } from './compact-jws.ts'
-import { OAuthError } from './errors.ts'
+import { type Compared, OAuthError } from './errors.ts'
 import type { PublicKey } from './jwk.ts'
 import { isSoleAudience, JTI } from './jwt-claims.ts'
 import { readTimes } from './jwt-times.ts'
@@ -62,11 +62,11 @@ export function claimedSigner(statement: string): { iss: string; kid: string } |
   }
 }
 
-export function statementRefused(reason: string, cause?: unknown): OAuthError {
+export function statementRefused(reason: string, cause?: unknown, compared?: Compared): OAuthError {
   return new OAuthError(
     'invalid_dpop_proof',
     'The key statement is not a current one, for this key, by a key that may vouch for this agent.',
-    { ajwt_error: 'agent_key_mismatch', reason, cause },
+    { ajwt_error: 'agent_key_mismatch', reason, cause, ...(compared && { compared }) },
   )
 }
 
@@ -76,7 +76,10 @@ async function verify(statement: string, rules: StatementRules): Promise<KeyStat
   if (typeof kid !== 'string') throw statementRefused('statement_kid')
   const known = typeof unverified.iss === 'string' ? await rules.signers(unverified.iss, kid) : []
   const [key, ...others] = known.filter(signer => signer.jkt === kid || signer.kid === kid)
-  if (!key || others.length > 0) throw statementRefused('statement_signer')
+  if (!key || others.length > 0) {
+    const statement_by = unverified.iss === rules.sub ? 'the agent itself' : 'another than the agent'
+    throw statementRefused('statement_signer', undefined, { statement_by, keys_of_it_that_vouch: known.length })
+  }
   if (!key.algs.includes(alg)) throw statementRefused('jws_alg')
   const { payload } = await verifyCompactJws(statement, key.jwk, { alg, typ: [KEY_STATEMENT_TYP] })
   const { sub, aud, jkt, jti } = payload

@@ -1,3 +1,5 @@
+import type { Compared } from './errors.ts'
+
 /** Codes of the admin API's problem documents; each has one status. RFC 9457. */
 const STATUS = {
   invalid_request: 400,
@@ -18,11 +20,18 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly status: number
   readonly reason: string
+  readonly details: { readonly compared?: Compared }
 
-  constructor(code: ProblemCode, detail: string, reason: string = code) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    reason: string = code,
+    details: { readonly compared?: Compared } = {},
+  ) {
     super(detail)
     this.code = code
     this.status = STATUS[code]
     this.reason = reason
+    this.details = details
   }
 }

@@ -14,6 +14,10 @@ export const REVOCATION_KINDS = [
 ] as const
 export type RevocableKind = (typeof REVOCATION_KINDS)[number]
 
+/** The kinds of entries. A workflow has none of its own: its executions and its other tokens have theirs. */
+export const ENTRY_KINDS = ['token', 'registration', 'agent', 'client', 'execution', 'initiator', 'key'] as const
+export type EntryKind = (typeof ENTRY_KINDS)[number]
+
 /**
  * Body of POST /admin/v1/revocations. `id` by kind: a `jti`; a `registration_id`; `client_id/agent_id`; a `client_id`;
  * an `execution_id`; `client_id/workflow_id`; a subject name; a key's thumbprint, or the `kid` of one of our own.
@@ -32,7 +36,7 @@ export const revocationAnswerSchema = z.object({
   revoked: z.record(z.enum(REVOCATION_KINDS), z.int()),
   /** Delegations that were signed by what this ends, or descend from it: nothing is minted under them any more. */
   delegations: z.int(),
-  /** Live tokens that this stops by itself, without what was delegated from them. */
+  /** Tokens that lived until now and that this stops by itself, without what was delegated from them. */
   live_tokens: z.int(),
   /** Counting ended at a limit: there are more. All of them are dead. */
   live_tokens_at_least: z.boolean(),

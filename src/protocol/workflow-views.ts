@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { WORKFLOW_CAUSES } from './workflow-causes.ts'
 
 /** A step as an operator sees it, in the order of the definition. */
 export const stepViewSchema = z.object({
@@ -24,6 +25,8 @@ export const workflowVersionViewSchema = z.object({
   rejected_at: z.string().nullable(),
   rejected_by: z.string().nullable(),
   reject_reason: z.string().nullable(),
+  /** Of a pending one: what it loosens of the version that counts, or counted last. */
+  pending_for: z.array(z.object({ cause: z.enum(WORKFLOW_CAUSES), step_id: z.string().nullable() })),
   steps: z.array(stepViewSchema),
 })
 
@@ -31,6 +34,8 @@ export const workflowVersionViewSchema = z.object({
 export const workflowDetailSchema = z.object({
   client_id: z.string(),
   workflow_id: z.string(),
+  /** Of the client: like whoever registered a version, no approver of one. */
+  owner: z.string(),
   status: z.enum(['active', 'deregistered', 'revoked']),
   /** The version that counts, 0 while none does. */
   version: z.number(),

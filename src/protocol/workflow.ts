@@ -45,14 +45,8 @@ export const workflowRegistrationSchema = z.strictObject({
 })
 export type WorkflowRegistration = z.output<typeof workflowRegistrationSchema>
 
-/** Most workflows of one batch. */
-const WORKFLOW_BATCH_MAX = 64
-
-/** Body of POST /intent/batch_register/workflow: all or nothing. */
-export const workflowBatchSchema = z.strictObject({
-  workflow_definitions: z.array(workflowRegistrationSchema).min(1).max(WORKFLOW_BATCH_MAX),
-})
-export type WorkflowBatch = z.output<typeof workflowBatchSchema>
+/** Most workflows of one POST /intent/batch_register/workflow: all or nothing. */
+export const WORKFLOW_BATCH_MAX = 64
 
 /** Query of POST /intent/deregister/workflow. `close=true` ends its open executions, which otherwise forbid it. */
 export const workflowDeregistrationSchema = z.strictObject({

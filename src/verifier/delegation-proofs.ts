@@ -36,6 +36,8 @@ type End = {
   readonly self: string
   readonly jkt: string
   readonly step: string | undefined
+  /** Whether that key is registered for the agent: the issuer's word, in a token that is verified. */
+  readonly isRegistered: boolean
 }
 
 /**
@@ -58,10 +60,11 @@ export async function verifyDelegationProofs(claims: AccessTokenClaims, options:
   return { ok: true, chain, anchored: keys.some(jkt => equalConstantTime(jkt, rootKey)) }
 }
 
-async function endOf({ client_id, intent, cnf }: AccessTokenClaims): Promise<End> {
+async function endOf({ client_id, intent, cnf, agent_proof }: AccessTokenClaims): Promise<End> {
   if (!intent || !cnf) throw refusal('proofs_without_agent')
   const jkt = 'jkt' in cnf ? cnf.jkt : (await importPublicJwk(cnf.jwk)).jkt
-  return { client_id, self: agentSubject(client_id, intent.executed_by), jkt, step: intent.workflow_step }
+  const isRegistered = agent_proof?.key === 'registered'
+  return { client_id, self: agentSubject(client_id, intent.executed_by), jkt, step: intent.workflow_step, isRegistered }
 }
 
 async function readHops(proofs: readonly string[], issuer: string): Promise<readonly Delegation[]> {
@@ -71,7 +74,10 @@ async function readHops(proofs: readonly string[], issuer: string): Promise<read
   return hops
 }
 
-/** Each hop is signed by the one before, knows it, and does not outlive it; the last is of who shows the token. */
+/**
+ * Each hop is signed by the one before, knows it, and does not outlive it; the last is of who shows the token, by a
+ * registered key.
+ */
 function checkLinks(hops: readonly Delegation[], end: End, now: number): void {
   let before: Delegation | undefined
   for (const hop of hops) {
@@ -85,6 +91,7 @@ function checkLinks(hops: readonly Delegation[], end: End, now: number): void {
   if (!before) return
   if (before.sub !== end.self) throw refusal('proofs_end')
   if (!equalConstantTime(before.jkt, end.jkt)) throw refusal('proofs_key')
+  if (!end.isRegistered) throw refusal('proofs_end_key')
 }
 
 function checkExecution(hops: readonly Delegation[], { intent }: AccessTokenClaims): void {

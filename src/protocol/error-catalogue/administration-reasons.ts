@@ -100,6 +100,22 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Nothing needs to be done.',
     command: 'remit workflow list {client_id}',
   },
+  own_wider_grant: {
+    check: 'The grant was to become wider, and the acting owner owns the client of the agent.',
+    mend: 'Have an administrator of another owner do it, or register a version that asks for it.',
+    command: AGENT,
+  },
+  own_policy_lowered: {
+    check:
+      'A policy that asks for the approval of another owner, or for the key of the agent, was to fall, and the acting owner owns the client.',
+    mend: 'Have an administrator of another owner change it.',
+    command: CLIENT,
+  },
+  own_handover: {
+    check: 'A client with require_approval was to get another owner, and the acting owner owns it.',
+    mend: 'Have an administrator of a third owner do it: neither the old nor the new owner may.',
+    command: CLIENT,
+  },
   own_client_asserted: {
     check: 'workflow_state was to become asserted, and the acting owner owns the client.',
     mend: 'Ask an administrator of another owner; from then on the client vouches for its own steps.',
@@ -145,7 +161,11 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'An agent is client_id/agent_id, a key its thumbprint of 43 characters, an initiator a subject name.',
     command: 'remit revoke --help',
   },
-  same_owner: { check: 'The old and the new owner are the same.', mend: 'Name another owner.' },
+  same_owner: {
+    check: 'The old and the new owner are the same.',
+    mend: 'Name another owner.',
+    command: 'remit owner list',
+  },
   unknown_owner: {
     check: 'The owner was looked up and owns no client.',
     mend: 'Check the spelling, as user:local:anna.',

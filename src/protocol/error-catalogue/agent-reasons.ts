@@ -14,7 +14,7 @@ export const AGENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   agent_checksum_mismatch: {
     check: 'The checksum that was sent was compared with every version valid now and equals none.',
-    mend: 'Register what the agent runs, approve the pending version, or deploy the registered one; facts lists both sides.',
+    mend: 'Register what the agent runs, approve the pending version, or deploy the registered one; both sides are listed here.',
     command: 'remit agent show {client_id} {agent_id}',
   },
   record_changed: {
@@ -29,12 +29,12 @@ export const AGENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   invalid_target: {
     check: 'The resource was looked up and compared with the access of client, agent, step and delegation.',
-    mend: 'Register the resource, or add it to the access of the one that lacks it (see the facts above).',
+    mend: 'Register the resource, or add it to the access of the one that lacks it (all are listed here).',
     command: 'remit resource list',
   },
   invalid_scope: {
     check: 'Each scope was compared with the resource and with the access of client, agent, step and delegation.',
-    mend: 'Give the scope to the one that lacks it (see the facts above), or ask for no more than the delegation gives.',
+    mend: 'Give the scope to the one that lacks it (all are listed here), or ask for no more than the delegation gives.',
     command: 'remit agent show {client_id} {agent_id}',
   },
   approval_required: {

@@ -13,6 +13,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   token_alg: {
     check: 'The alg of the token was compared with the list of this resource and with the published key.',
     mend: 'Take tokens of this issuer; check signing_alg of the resource.',
+    command: 'remit resource show {resource}',
   },
   token_kid: {
     check: 'The kid of the token was looked up in the published keys of the issuer.',
@@ -59,6 +60,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   token_scope: {
     check: 'The token that stands for the client lacks generate:intent-token.',
     mend: 'Ask for the token with this scope.',
+    command: 'remit client show {client_id}',
   },
   not_a_client_token: {
     check: 'Our APIs take the token of a client or of a person, never that of an agent.',
@@ -81,6 +83,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   admin_token_not_bound: {
     check: 'A token for the admin API must be bound to a key, unless the client has allow_bearer_admin.',
     mend: 'Send a DPoP proof at the token endpoint, and one with each request.',
+    command: 'remit client show {client_id}',
   },
   insufficient_scope: {
     check: 'The scope of the token was compared with the one that the route demands (see docs/administration.md).',
@@ -95,7 +98,11 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The cursor was checked by its seal and is not one of this list.',
     mend: 'Begin without a cursor, and send next_cursor back unchanged.',
   },
-  no_token: { check: 'The bootstrap came without its one-time token.', mend: 'Run remit init on the host.' },
+  no_token: {
+    check: 'The bootstrap came without its one-time token.',
+    mend: 'Run remit init on the host.',
+    command: 'remit init',
+  },
   bootstrap_token: {
     check: 'The one-time token was compared with the one in the data directory of the server.',
     mend: 'Run remit init on the host of the server, where the file can be read.',
@@ -104,6 +111,7 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   bootstrap_closed: {
     check: 'The bootstrap was used once and is closed for ever.',
     mend: 'Use the administrator that it made; where its key is lost, recover on the host.',
+    command: 'remit admin recover',
   },
   client_id_taken: {
     check: 'The client_id was given out before; names are never given out twice (see docs/operations.md).',
@@ -131,8 +139,8 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   unknown_resource: {
     check: 'Each resource of the access was looked up; one is not registered.',
-    mend: 'Register the resource first.',
-    command: 'remit resource list',
+    mend: 'Register the resource first, or correct its URL: it is compared character by character.',
+    command: 'remit resource create --help',
   },
   unknown_scope: {
     check: 'Each scope of the access was compared with its resource; one is not there.',
@@ -143,10 +151,11 @@ export const API_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check:
       'The admin scopes that are given away were compared with those of the own token (see docs/administration.md).',
     mend: 'Have an administrator do it who has these scopes.',
+    command: 'remit client show {caller}',
   },
   last_administrator: {
     check: 'This is the last active client with admin:clients, and bootstrap is closed for ever.',
     mend: 'Make another administrator first.',
-    command: 'remit client create --help',
+    command: 'remit admin add --owner OWNER --profile-out FILE',
   },
 }

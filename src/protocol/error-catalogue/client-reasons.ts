@@ -86,6 +86,7 @@ export const CLIENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check:
       'Twenty authentications of this client from this address failed within a minute, at all nodes together; more are held back.',
     mend: 'Find the process with the wrong secret. The brake lets go by itself after a minute.',
+    command: 'remit audit search --action request.refuse',
   },
   client_rate: {
     check: 'Requests of this client were counted at all nodes: more than REMIT_CLIENT_RATE in a minute.',

@@ -16,10 +16,12 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check:
       'The claims of the assertion and their types: iss, sub, aud, parent_jti, prev, jkt, scope, resource, workflow_step, execution_id, iat, exp, jti.',
     mend: 'Make it with remit delegate or with the shim, which write every claim as it must be.',
+    command: 'remit delegate --help',
   },
   delegation_scope_malformed: {
     check: 'The scope of the assertion must be scope-tokens with single spaces (RFC 6749 section 3.3).',
     mend: 'Write each scope once, with one space between.',
+    command: 'remit delegate --help',
   },
   delegation_without_proof: {
     check: 'A delegation is presented with a DPoP proof by the key that it names; the request has no proof.',
@@ -36,6 +38,7 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   delegation_iss: {
     check: 'The iss of the assertion was compared with the agent of the parent token.',
     mend: SIGN_NEW,
+    command: 'remit delegate --help',
   },
   delegation_sub: {
     check: 'The sub of the assertion was compared with the agent that presents it.',
@@ -99,6 +102,7 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   delegation_revoked: {
     check: 'The delegation itself was revoked.',
     mend: BEGIN_ANEW,
+    command: 'remit audit search --action revocation.create',
   },
   delegation_above_revoked: {
     check: 'A token above the delegation, or what it rests on, was revoked: agent, version, key, execution, initiator.',
@@ -129,6 +133,10 @@ export const DELEGATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check:
       'At an API: each assertion is signed by the key that the one before names; the last names that of the proof.',
     mend: NOT_OURS,
+  },
+  proofs_end_key: {
+    check: 'At an API: the key of a token with proofs is registered for its agent, as agent_proof.key says.',
+    mend: 'Let the agent get the token with a registered key, and its delegator name that key in jkt.',
   },
   proofs_end: { check: 'At an API: the sub of the last assertion is the agent of the token.', mend: NOT_OURS },
   proofs_outlive: {

@@ -54,6 +54,7 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check:
       'The client has workflow_state recorded, and a step that is no gate has no agent_id (see docs/executions.md).',
     mend: 'Assign each step to an agent, or make it an approval_gate.',
+    command: 'remit workflow create FILE --client {client_id}',
   },
   step_of_nobody: {
     check: 'The step has no agent_id; in recorded mode only the assigned agent enters a step.',
@@ -84,6 +85,26 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     check: 'The step needs an approval that it does not have, and only the digest of the arguments came.',
     mend: 'Send the arguments themselves in authorization_details; a digest alone serves renewals.',
     command: SHOW,
+  },
+  approval_not_named: {
+    check: 'The entry of the step took several approvals, and the renewal names the arguments of none.',
+    mend: 'Send arguments or arguments_digest in authorization_details.',
+    command: SHOW,
+  },
+  issuer_changed: {
+    check: "The record of the user's issuer was compared with the one by which the subject token was read.",
+    mend: 'Ask again: the token is judged by the record as it is now.',
+    command: 'remit issuer list',
+  },
+  opened_and_ended: {
+    check: 'The execution that the same subject token opened before is over: expired, closed or revoked.',
+    mend: 'Send a new subject token; one token opens one execution of a workflow.',
+    command: 'remit execution list --client {client_id}',
+  },
+  opened_otherwise: {
+    check: 'The execution that the same subject token opened before was compared with what is asked for now.',
+    mend: 'Leave intent_digest, limits and expires_in out to find it, or send a new subject token to open another.',
+    command: 'remit execution list --client {client_id}',
   },
   execution_required: {
     check: 'The entry step needs an approval, and an approval belongs to an execution.',
@@ -132,14 +153,21 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   subject_token_revoked: {
     check: 'A revocation stands that matches the subject token.',
     mend: 'Ask its agent for another one.',
+    command: 'remit audit search --action revocation.create',
   },
   too_many_proofs: {
     check: 'The API shows proofs of at most 3 hops; the chain has more.',
     mend: 'Delegate over fewer hops, or have chain_disclosure of the API changed.',
+    command: 'remit resource show {resource}',
   },
   proof_by_endorsed_key: {
     check: 'The API asks for proofs, and a key of the chain is endorsed and not registered.',
     mend: 'Let agents that delegate for this API hold registered keys.',
+    command: 'remit agent show {client_id} {agent_id}',
+  },
+  proof_for_endorsed_key: {
+    check: 'The API asks for proofs, and the key to which the last assertion delegates is endorsed and not registered.',
+    mend: 'Let the agent ask with a registered key, and its delegator name that key in jkt.',
     command: 'remit agent show {client_id} {agent_id}',
   },
   ended_meanwhile: {
@@ -163,6 +191,7 @@ export const EXECUTION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   delegation_of_recorded: {
     check: 'The client has workflow_state asserted; the parent token belongs to an execution, or to another step.',
     mend: 'In asserted mode delegate within a step only, from a token that was minted in this mode.',
+    command: 'remit client show {client_id}',
   },
   delegation_of_other_execution: {
     check: 'The execution that was asked for was compared with that of the parent token.',

@@ -65,22 +65,27 @@ export const ISSUER_REASONS: Readonly<Record<string, ReasonEntry>> = {
   issuer_rights_missing: {
     check: 'A record for operators or workloads needs a claim that must be equal, and access or access_by_claim.',
     mend: 'Name the claim that tells your people from those of others, and what they may have.',
+    command: 'remit issuer create FILE',
   },
   issuer_not_https: {
     check: 'The issuer of a record must be an https URL.',
     mend: 'Use the https issuer; for development start the server with REMIT_ALLOW_PRIVATE_FETCH=1.',
+    command: 'remit issuer create FILE',
   },
   own_issuer: {
     check: 'The issuer of the record was compared with the issuer of this server.',
     mend: 'Name the issuer whose people or workloads are meant.',
+    command: 'remit issuer create FILE',
   },
   own_only: {
     check: 'The access of a record for operators or workloads was compared with the two resources of this server.',
     mend: 'Name the issuer of this server, or that with /admin behind it.',
+    command: 'remit issuer create FILE',
   },
   workload_approves: {
     check: 'The access of a record for workloads has approve:agents or approve:steps.',
     mend: 'Leave them out: people approve, by a record of purpose operator.',
+    command: 'remit issuer create FILE',
   },
   issuer_name_taken: {
     check: 'The name was looked up among all records there ever were.',

@@ -8,21 +8,29 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
   private_key_sent: {
     check: 'The key has private members, such as d.',
     mend: 'Send the public half only. The private half has been seen by others now: make a new key.',
+    command: 'remit keygen FILE',
   },
   weak_or_unknown_key: {
     check: 'The key must be Ed25519, a point on P-256, or RSA of 2048 to 8192 bits, and meant for signatures.',
     mend: 'Make a new P-256 key; an agent gets one with remit agent create --generate-key.',
+    command: 'remit keygen FILE',
   },
   no_private_key: {
     check: 'What signs must be a private JWK of a key pair, with its member d.',
     mend: 'Give the private JWK, for example the file that remit keygen wrote, and not its public half.',
+    command: 'remit keygen FILE',
   },
   jwks_kid: { check: 'The kids of a key set must be short and unique.', mend: 'Give each key its own kid.' },
-  own_key: { check: 'The key is one of the signing keys of this server.', mend: 'Register a key of your own.' },
+  own_key: {
+    check: 'The key is one of the signing keys of this server.',
+    mend: 'Register a key of your own.',
+    command: 'remit keygen FILE',
+  },
   repeated_key: { check: 'One key was sent twice in one request.', mend: 'Send each key once.' },
   revoked_client_key: {
     check: 'A key of the set was revoked, and the entry of its revocation stands.',
     mend: 'Make a new key for the client and send the set without the revoked one.',
+    command: 'remit keygen FILE',
   },
   agent_key_taken: {
     check:
@@ -32,7 +40,7 @@ export const KEY_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   agent_key_mismatch: {
     check: 'The thumbprint of the proof was compared with the keys that the agent may use now.',
-    mend: 'Sign with one of the thumbprints listed under facts, or add the new key with "remit agent key add".',
+    mend: 'Sign with one of the registered keys that are listed here, or add the new key with "remit agent key add".',
     command: 'remit agent show {client_id} {agent_id}',
   },
   no_single_key: {

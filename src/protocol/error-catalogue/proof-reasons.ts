@@ -54,6 +54,7 @@ export const PROOF_REASONS: Readonly<Record<string, ReasonEntry>> = {
   server_key_in_proof: {
     check: 'The key of the proof is one of the signing keys of this server.',
     mend: 'Use a key of your own. If nobody made a mistake here, look into how the key got out.',
+    command: 'remit keys list',
   },
   agent_key_for_client: {
     check: 'A token for the client itself was asked for with a key that belongs to one of its agents.',

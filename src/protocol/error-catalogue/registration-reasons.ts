@@ -18,10 +18,12 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   malformed_components: {
     check: 'agent_components were compared with their schema: agent_id, prompt_template, tools, configuration.',
     mend: 'Mend the file; remit agent create --help shows its form.',
+    command: 'remit agent create --help',
   },
   unknown_component_member: {
     check: 'The components have a member that the checksum does not cover, so that nobody could vouch for it.',
     mend: 'Take it out, or put it into configuration.',
+    command: 'remit agent create --help',
   },
   duplicate_tool_name: { check: 'Two tools have one name.', mend: 'Give each tool its own name.' },
   malformed_checksum: {
@@ -73,8 +75,8 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
   },
   own_proposal: {
     check:
-      'The acting owner was compared with who registered it and who owns the client: one of them (see docs/administration.md).',
-    mend: 'Have an administrator of another owner decide.',
-    command: 'remit client list',
+      'The acting owner was compared with who registered it, who owns the client, and who owns the client by which it came.',
+    mend: 'Have an administrator of another owner decide; with none, add one.',
+    command: 'remit admin add --help',
   },
 }

@@ -41,6 +41,7 @@ export const VERIFIER_REASONS: Readonly<Record<string, ReasonEntry>> = {
   rule_workflow: {
     check: 'The workflow of the token was compared with those that the rule of the route names.',
     mend: 'Ask for the token within that workflow. A resource with pairwise names sees others than were registered.',
+    command: 'remit workflow list {client_id}',
   },
   rule_step: {
     check: 'The step of the token was compared with those that the rule of the route names.',
@@ -55,6 +56,7 @@ export const VERIFIER_REASONS: Readonly<Record<string, ReasonEntry>> = {
   rule_key: {
     check: 'No key was proven when the token was minted (agent_proof.key none), and the rule does not take that.',
     mend: 'Send a proof at the mint, or have the rule say allowKeyless.',
+    command: 'remit client show {client_id}',
   },
   rule_scope: {
     check: 'Each scope of the rule was looked for in the scope of the token, or of the proof where that is narrower.',

@@ -89,6 +89,10 @@ export const WORKFLOW_REASONS: Readonly<Record<string, ReasonEntry>> = {
   duplicate_dependency: { check: 'A step names a dependency twice.', mend: 'Name each dependency once.' },
   unknown_dependency: { check: 'A dependency is no step of the workflow.', mend: 'Name steps of this workflow.' },
   dependency_cycle: { check: 'The dependencies form a cycle.', mend: 'Take one of them out.' },
+  gate_waits_for_step: {
+    check: 'The gate that guards a step waits, by what comes before it, for that step.',
+    mend: 'Let the gate depend on nothing that comes after it, or name the gate that is meant as a dependency.',
+  },
   access_above_client: {
     check: 'The access of a step was compared with the access of the client to registered resources.',
     mend: 'Narrow the step, or widen the client first.',

@@ -80,6 +80,7 @@ export type ActEvent = {
     | 'agent.register'
     | 'agent.batch_register'
     | 'agent.approve'
+    | 'agent.grant'
     | 'agent.reject'
     | 'agent.suspend'
     | 'agent.resume'

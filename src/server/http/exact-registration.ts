@@ -1,6 +1,7 @@
-import type { AgentBatch, AgentRegistration } from '../../protocol/agent.ts'
+import type { AgentRegistration } from '../../protocol/agent.ts'
 import { memberAt, parseExactJsonText } from '../../protocol/exact-json.ts'
 import { isJsonObject } from '../../protocol/json.ts'
+import type { BatchItem } from '../registry/batch-item.ts'
 import { AGENT_BATCH_LIMITS } from './strict-body.ts'
 
 /** A registration whose numbers know their literals where its profile hashes them, by the text of its body. */
@@ -8,14 +9,18 @@ export function exactRegistration(text: string, body: AgentRegistration): AgentR
   return isReference(body) ? withLiterals(body, parseExactJsonText(text)) : body
 }
 
-/** `exactRegistration` for each of a batch. */
-export function exactBatch(text: string, { registration_requests: requests }: AgentBatch): AgentBatch {
-  if (!requests.some(isReference)) return { registration_requests: requests }
+/** `exactRegistration` for each of a batch that is in order. */
+export function exactBatch(
+  text: string,
+  items: readonly BatchItem<AgentRegistration>[],
+): readonly BatchItem<AgentRegistration>[] {
+  if (!items.some(item => 'body' in item && isReference(item.body))) return items
   const exact = parseExactJsonText(text, AGENT_BATCH_LIMITS)
-  const registration_requests = requests.map((body, at) =>
-    isReference(body) ? withLiterals(body, memberAt(exact, ['registration_requests', at])) : body,
+  return items.map((item, at) =>
+    'body' in item && isReference(item.body)
+      ? { body: withLiterals(item.body, memberAt(exact, ['registration_requests', at])) }
+      : item,
   )
-  return { registration_requests }
 }
 
 type OfReference = Extract<AgentRegistration, { checksum_profile: 'reference' }>

@@ -91,7 +91,7 @@ function invalidRequest(status: number, description: string, reason: string): Re
 type Issue = { readonly keyword: string; readonly instancePath: string; readonly message?: string }
 
 /** Names the member, never its value; an unknown member's name is itself input. */
-function describeIssue(issue: Issue | undefined): string {
+export function describeIssue(issue: Issue | undefined): string {
   if (issue === undefined) return 'The request is malformed.'
   const path = issue.instancePath
     .split('/')

@@ -1,8 +1,11 @@
+import { z } from 'zod'
+import { memberAt } from '../../protocol/exact-json.ts'
 import { oauthErrorSchema } from '../../protocol/metadata.ts'
+import { workflowIdSchema } from '../../protocol/names.ts'
 import {
+  WORKFLOW_BATCH_MAX,
   workflowAnswerSchema,
   workflowBatchAnswerSchema,
-  workflowBatchSchema,
   workflowDeregisteredSchema,
   workflowDeregistrationSchema,
   workflowRegistrationSchema,
@@ -14,6 +17,7 @@ import { deregisterWorkflow, enterGateToDeregister } from '../registry/workflow-
 import { registerWorkflow } from '../registry/workflows.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
+import { batchOf, comparedItems, readItems } from './batch-items.ts'
 import { callerOf } from './bearer-auth.ts'
 
 const refusals = {
@@ -27,6 +31,8 @@ const refusals = {
 const openExecutions = { 409: oauthErrorSchema }
 const config = { permission: { audience: 'issuer', scope: 'register:workflow' } } as const
 const tags = ['registration']
+const definitions = batchOf(workflowRegistrationSchema, WORKFLOW_BATCH_MAX)
+const workflowBatchSchema = z.strictObject({ workflow_definitions: definitions })
 
 /** POST /intent/register/workflow and /intent/deregister/workflow (protocol.md section 5). */
 export async function registerWorkflowRoute(app: App, { ctx }: { ctx: Context }): Promise<void> {
@@ -77,11 +83,17 @@ export async function registerWorkflowsRoute(app: App, { ctx }: { ctx: Context }
     response: { 200: workflowBatchAnswerSchema, ...refusals },
   }
   app.post('/intent/batch_register/workflow', { config, schema }, async (request, reply) => {
-    const { body, headers } = request
+    const { workflow_definitions: sent } = request.body
+    const items = readItems(workflowRegistrationSchema, sent, workflowIdOf)
     const caller = callerOf(request)
-    const workflow_ids = body.workflow_definitions.map(definition => definition.workflow_id)
+    const workflow_ids = items.flatMap(item => ('body' in item ? item.body.workflow_id : (item.id ?? [])))
     const event = { action: 'workflow.batch_register', details: { workflow_ids } } as const
-    const asked = { ...idempotency(request, headers), body, answer: workflowBatchAnswerSchema }
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerWorkflows(tx, caller, body)))
+    const body = { workflow_definitions: comparedItems(sent, items) }
+    const asked = { ...idempotency(request, request.headers), body, answer: workflowBatchAnswerSchema }
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerWorkflows(tx, caller, items)))
   })
+}
+
+function workflowIdOf(item: unknown): string | undefined {
+  return workflowIdSchema.safeParse(memberAt(item, ['workflow_id'])).data
 }

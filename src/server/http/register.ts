@@ -1,12 +1,15 @@
+import { z } from 'zod'
 import {
+  AGENT_BATCH_MAX,
   type AgentRegistration,
-  agentBatchSchema,
   agentRegistrationSchema,
   batchAnswerSchema,
   registrationAnswerSchema,
 } from '../../protocol/agent.ts'
 import { previewAnswerSchema } from '../../protocol/agent-views.ts'
+import { memberAt } from '../../protocol/exact-json.ts'
 import { oauthErrorSchema } from '../../protocol/metadata.ts'
+import { agentIdSchema } from '../../protocol/names.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { act, auditedRead, read } from '../registry/act.ts'
@@ -18,6 +21,7 @@ import { mayReadComponents } from '../registry/component-reads.ts'
 import { fetchSignerAhead } from '../registry/key-statements.ts'
 import { answerAct, idempotency, idempotencyHeaders } from './act-answer.ts'
 import type { App } from './app-type.ts'
+import { batchOf, comparedItems, readItems } from './batch-items.ts'
 import { callerOf } from './bearer-auth.ts'
 import { exactBatch, exactRegistration } from './exact-registration.ts'
 
@@ -31,6 +35,7 @@ const refusals = {
 }
 const config = { permission: { audience: 'issuer', scope: 'register:intent' } } as const
 const tags = ['registration']
+const agentBatchSchema = z.strictObject({ registration_requests: batchOf(agentRegistrationSchema, AGENT_BATCH_MAX) })
 
 /**
  * POST /intent/register/agent and its preview (protocol.md section 4). A preview says what changes only to a token that
@@ -85,14 +90,20 @@ export async function registerAgentBatchRoute(app: App, { ctx }: { ctx: Context 
     response: { 200: batchAnswerSchema, ...refusals },
   }
   app.post('/intent/batch_register/agent', { config, schema: batch }, async (request, reply) => {
-    const body = exactBatch(request.bodyText, request.body)
+    const { registration_requests: sent } = request.body
+    const items = exactBatch(request.bodyText, readItems(agentRegistrationSchema, sent, agentIdOf))
     const caller = callerOf(request)
-    const details = { asked: body.registration_requests.length }
-    const event = { action: 'agent.batch_register', details } as const
+    const event = { action: 'agent.batch_register', details: { asked: items.length } } as const
+    const body = { registration_requests: comparedItems(sent, items) }
     const asked = { ...idempotency(request, request.headers), body, answer: batchAnswerSchema }
-    await fetchSignersAhead(ctx, caller, body.registration_requests)
-    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerBatch(tx, caller, body)))
+    const bodies = items.flatMap(item => ('body' in item ? [item.body] : []))
+    await fetchSignersAhead(ctx, caller, bodies)
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => registerBatch(tx, caller, items)))
   })
+}
+
+function agentIdOf(item: unknown): string | undefined {
+  return agentIdSchema.safeParse(memberAt(item, ['agent_components', 'agent_id'])).data
 }
 
 /** The keys that may have signed a key statement, before the transaction that looks at it. */

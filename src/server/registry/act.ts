@@ -126,7 +126,9 @@ async function recordRefusal(ctx: Context, caller: Caller, event: ActEvent, erro
   if (!(error instanceof OAuthError || error instanceof Problem)) return
   await transaction(ctx, async tx => {
     if (caller.proof) await claimReplays(tx, [caller.proof])
-    await auditActRefused(tx, caller, event, error.reason)
+    const { compared } = error.details
+    const details = { ...event.details, ...(compared && { compared }) }
+    await auditActRefused(tx, caller, { ...event, details }, error.reason)
   })
 }
 

@@ -1,12 +1,13 @@
 import type { ApproveVersion, RegistrationAnswer } from '../../protocol/agent.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
-import { insertAgentKeys, removeOtherKeys } from '../store/agent-keys.ts'
+import { findAgentKeys, insertAgentKeys, removeOtherKeys } from '../store/agent-keys.ts'
 import type { AgentName } from '../store/agent-lists.ts'
 import { updateGrant } from '../store/agents.ts'
 import { activateRegistration, supersede } from '../store/registration-changes.ts'
 import { newestLiveVersion, type RegistrationRow } from '../store/registrations.ts'
 import type { Outcome } from './act.ts'
+import { grantChange, keyChange } from './agent-changes.ts'
 import { agentToDecide, checkSameContent, conflict, versionOf } from './agent-decisions.ts'
 import { checkFourEyes } from './four-eyes.ts'
 
@@ -24,26 +25,28 @@ export async function approveVersion(
   { registration_id, checksum }: ApproveVersion,
 ): Promise<Outcome<RegistrationAnswer>> {
   const { client_id, agent_id } = name
-  const { client } = await agentToDecide(tx, name)
+  const { agent, client } = await agentToDecide(tx, name)
   const version = await versionOf(tx, name, registration_id)
   if (version.status !== 'pending') throw notPending()
   checkSameContent(version, checksum)
   if ((await newestLiveVersion(tx, client_id, agent_id)) !== version.version) {
     throw conflict('A newer version has replaced this one; approve that.', 'replaced')
   }
-  await checkFourEyes(tx, caller, { registered_owner: version.registered_owner, owner: client.owner })
+  await checkFourEyes(tx, caller, version, client)
   // The policy may have become stricter while the version waited.
   const drain_seconds = Math.min(version.drain_seconds, client.policies.max_drain_seconds)
+  const held = await findAgentKeys(tx, client_id, agent_id)
   await apply(tx, version, caller, drain_seconds)
-  const { version: number } = version
+  const { version: number, proposed_grant, proposed_keys } = version
+  const named = { registration_id, checksum: version.checksum, version: number }
+  const given = {
+    ...grantChange(agent, proposed_grant),
+    ...(proposed_keys && keyChange(held, { added: proposed_keys, kept: proposed_keys })),
+  }
   return {
     status: 200,
-    body: { agent_id, registration_id, checksum: version.checksum, version: number, status: 'active' },
-    audit: {
-      client_id,
-      agent_id,
-      details: { registration_id, checksum: version.checksum, version: number, drain_seconds },
-    },
+    body: { agent_id, ...named, status: 'active' },
+    audit: { client_id, agent_id, details: { ...named, drain_seconds, ...given } },
   }
 }
 

@@ -37,8 +37,9 @@ export function checkSameContent(version: RegistrationRow, checksum: string): vo
 }
 
 /**
- * Turns down a pending version, inside `act`: it stays readable as `retired`, with the reason. Whoever proposed it may
- * withdraw it so: stopping takes one person. The same content may be proposed again.
+ * Turns down a pending version, inside `act`: it stays readable, as `retired` with `rejected_at` and the reason, which the
+ * command line and the console call rejected. Whoever proposed it may withdraw it so: stopping takes one person. The same
+ * content may be proposed again.
  * Throws Problem `not_found`, `conflict`.
  */
 export async function reject(
@@ -53,7 +54,7 @@ export async function reject(
   const by = { rejected_at: tx.now(), rejected_by: caller.sub, reject_reason: reason }
   if (!(await rejectRegistration(tx, registration_id, by)))
     throw conflict('The version is not pending any more; "remit agent show" says what became of it.', 'not_pending')
-  return ended(version, { reason })
+  return ended(version, 'rejected', { reason })
 }
 
 /**
@@ -71,19 +72,19 @@ export async function retire(
   if (version.status === 'pending') throw conflict('The version is pending: reject it instead.', 'pending')
   if (!(await retireRegistration(tx, registration_id)))
     throw conflict('The version mints nothing any more; see "remit agent show" for those that do.', 'not_minting')
-  return ended(version, { was: version.status })
+  return ended(version, 'retired', { was: version.status })
 }
 
 export function conflict(detail: string, reason: string): Problem {
   return new Problem('conflict', detail, reason)
 }
 
-function ended(version: RegistrationRow, details: object): Outcome<RegistrationAnswer> {
+function ended(version: RegistrationRow, status: 'rejected' | 'retired', details: object): Outcome<RegistrationAnswer> {
   const { client_id, agent_id, registration_id, checksum } = version
   const named = { registration_id, checksum, version: version.version }
   return {
     status: 200,
-    body: { agent_id, ...named, status: 'retired' },
+    body: { agent_id, ...named, status },
     audit: { client_id, agent_id, details: { ...named, ...details } },
   }
 }

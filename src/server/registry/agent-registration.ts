@@ -5,8 +5,10 @@ import type { AgentName } from '../store/agent-lists.ts'
 import { type Agent, insertAgent, lockAgent, updateGrant } from '../store/agents.ts'
 import { activateRegistration, retireDrained, supersede } from '../store/registration-changes.ts'
 import type { Outcome } from './act.ts'
+import { grantChange, keyChange } from './agent-changes.ts'
 import { agentIdTaken, agentWasRevoked } from './agent-name.ts'
 import { insertVersion } from './agent-version.ts'
+import { ownerOfClient } from './four-eyes.ts'
 import { statedKeys } from './key-statements.ts'
 import { agentBefore, askedFor, type Examined, examineRegistration } from './registration-examination.ts'
 import { bindKeys } from './sent-keys.ts'
@@ -48,7 +50,8 @@ export async function registerEntered(
   await retireDrained(tx, name, tx.now())
   const { client, keys } = examined
   const stated = await statedKeys(tx, { client, agent }, body.key_statement, keys)
-  const decided = decideVersion(await agentBefore(tx, name, agent, checksum), askedFor(tx, examined, body, stated))
+  const before = await agentBefore(tx, name, agent, checksum)
+  const decided = decideVersion(before, askedFor(tx, examined, body, stated))
   const { version, status, pending_for, proposed_grant, proposed_keys } = decided
 
   // Pending first, so that the index of live checksums judges it beside the versions it is about to end.
@@ -66,6 +69,8 @@ export async function registerEntered(
     registered_at: tx.now(),
     registered_by: caller.sub,
     registered_owner: caller.acting_owner,
+    registered_client: caller.client_id,
+    registered_client_owner: await ownerOfClient(tx, caller.client_id),
     approved_at: null,
     approved_by: null,
     pending_for,
@@ -80,7 +85,15 @@ export async function registerEntered(
     await activateRegistration(tx, registration_id)
   }
   const named = { registration_id, checksum, version, status }
-  const details = { ...named, pending_for, ...(drain_seconds > 0 && { drain_seconds }) }
+  const details = {
+    ...named,
+    pending_for,
+    ...(drain_seconds > 0 && { drain_seconds }),
+    ...grantChange(before.grant, decided.grant),
+    ...keyChange(before.held, { added: decided.keys }),
+    ...(proposed_grant && { proposed_grant }),
+    ...(proposed_keys && { proposed_jkts: proposed_keys.map(key => key.jkt) }),
+  }
   return { status: 200, body: { agent_id: name.agent_id, ...named }, audit: { ...name, details } }
 }
 

@@ -12,7 +12,7 @@ import type { Outcome } from './act.ts'
 import { agentToDecide, checkSameContent, conflict, versionOf } from './agent-decisions.ts'
 import { insertVersion } from './agent-version.ts'
 import { openComponents, openSealedText } from './components.ts'
-import { checkFourEyes } from './four-eyes.ts'
+import { checkFourEyes, registeringClient } from './four-eyes.ts'
 import { anyHiddenText } from './hidden-text.ts'
 
 /**
@@ -34,14 +34,15 @@ export async function rollback(
   const target = await versionOf(tx, name, from)
   checkSameContent(target, looked_at)
   await checkMayReturn(tx, target)
-  if (drain_seconds > client.policies.max_drain_seconds) {
-    const most = client.policies.max_drain_seconds
-    const sentence = `drain_seconds is too long: the client's policy lets a version drain for ${most} seconds at most.`
-    throw new Problem('invalid_request', sentence, 'drain_too_long')
+  const { max_drain_seconds } = client.policies
+  if (drain_seconds > max_drain_seconds) {
+    const sentence = `drain_seconds is too long: the client's policy lets a version drain for ${max_drain_seconds} seconds at most.`
+    throw new Problem('invalid_request', sentence, 'drain_too_long', { compared: { drain_seconds, max_drain_seconds } })
   }
   await approveReturn(tx, caller, client, target)
 
-  const { checksum, checksum_profile, content_digest, registered_owner } = target
+  const { checksum, checksum_profile, content_digest, registered_owner, registered_client_owner } = target
+  const registered_client = registeringClient(target)
   const version = (await newestVersion(tx, client_id, agent_id)) + 1
   const now = tx.now()
   // What still drains, or waits, with this content makes room in the index of live checksums.
@@ -62,6 +63,8 @@ export async function rollback(
     registered_by: caller.sub,
     // Who wrote the content goes on answering for it: who brings it back does not make it another's.
     registered_owner,
+    registered_client,
+    registered_client_owner,
     approved_at: null,
     approved_by: null,
     pending_for: [],
@@ -94,5 +97,5 @@ async function checkMayReturn(tx: Context, target: RegistrationRow): Promise<voi
 /** Throws Problem `forbidden` where registering this content would wait and the caller may not approve it. */
 async function approveReturn(tx: Context, caller: Caller, client: Client, target: RegistrationRow): Promise<void> {
   const waits = client.policies.require_approval || anyHiddenText(await openComponents(tx, target.registration_id))
-  if (waits) await checkFourEyes(tx, caller, { registered_owner: target.registered_owner, owner: client.owner })
+  if (waits) await checkFourEyes(tx, caller, target, client)
 }

@@ -8,11 +8,12 @@ import {
   agentKey,
   type CurrentVersion,
   currentVersions,
+  type ListedAgent,
   listAgents,
   pendingCounts,
 } from '../store/agent-lists.ts'
 import { type Agent, findAgent } from '../store/agents.ts'
-import { findClient } from '../store/clients.ts'
+import { type Client, findClient } from '../store/clients.ts'
 import { countEndorsedKeys } from '../store/endorsed-keys.ts'
 import { listRegistrations, type RegistrationRow } from '../store/registrations.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
@@ -33,7 +34,7 @@ export async function getAgents(ctx: Context, asked: AgentsAsked): Promise<Page<
   const after = cursor === undefined ? undefined : nameIn(decodeCursor(ctx.keys.cursorKey, list, cursor))
   const rows = await listAgents(ctx, { ...filter, limit: limit + 1, ...(after && { after }) })
   const { items, next_cursor } = pageOf(ctx.keys.cursorKey, list, rows, limit, agentKey)
-  return { items: await agentViews(ctx, items), next_cursor }
+  return { items: await agentViews(ctx, items.map(standing)), next_cursor }
 }
 
 /**
@@ -41,9 +42,7 @@ export async function getAgents(ctx: Context, asked: AgentsAsked): Promise<Page<
  * the next page. Throws Problem `not_found`.
  */
 export async function getAgent(ctx: Context, { client_id, agent_id }: AgentName, below?: number): Promise<AgentDetail> {
-  const agent = await findAgent(ctx, client_id, agent_id)
-  const client = await findClient(ctx, client_id)
-  if (!agent || !client) throw new Problem('not_found', 'The client has no agent of this agent_id.')
+  const { agent, client } = await findStanding(ctx, { client_id, agent_id })
   const now = ctx.now()
   const page = { limit: VERSIONS_PAGE, ...(below !== undefined && { below }) }
   const versions = await listRegistrations(ctx, client_id, agent_id, page)
@@ -53,20 +52,24 @@ export async function getAgent(ctx: Context, { client_id, agent_id }: AgentName,
   return {
     ...view,
     owner: client.owner,
+    max_drain_seconds: client.policies.max_drain_seconds,
     suspended: suspensionView(agent),
     keys: keys.map(keyView),
     endorsed_keys: await countEndorsedKeys(ctx, client_id, agent_id, now),
-    registrations: versions.map(version => registrationView(version, now)),
+    registrations: versions.map(version => registrationView(version, agent, now)),
   }
 }
 
-/** A version as it stands now: one whose drain is over has ended, whatever its row still says. */
-export function registrationView(version: RegistrationRow, now: Date): RegistrationView {
+/**
+ * A version as it stands now: one whose drain is over has ended, one of a revoked agent is revoked, whatever its row still
+ * says.
+ */
+export function registrationView(version: RegistrationRow, agent: StandingAgent, now: Date): RegistrationView {
   const { registration_id, checksum, checksum_profile, drain_seconds, proposed_grant, proposed_keys } = version
   return {
     registration_id,
     version: version.version,
-    status: statusNow(version, now),
+    status: statusNow(version, agent, now),
     checksum,
     checksum_profile,
     registered_at: version.registered_at.toISOString(),
@@ -95,6 +98,31 @@ export function keyView({ jkt, source, added_at, expires_at, endorsed_by }: Agen
   }
 }
 
+/** One agent as it stands now, with who owns its client. Throws Problem `not_found`. */
+export async function findStanding(
+  ctx: Context,
+  { client_id, agent_id }: AgentName,
+): Promise<{ agent: Agent; client: Client }> {
+  const row = await findAgent(ctx, client_id, agent_id)
+  const client = await findClient(ctx, client_id)
+  if (!row || !client) throw new Problem('not_found', 'The client has no agent of this agent_id.')
+  return { agent: standing({ ...row, client_status: client.status }), client }
+}
+
+/** One agent as it stands now; undefined: the client has none of this id. */
+export async function standingAgent(ctx: Context, { client_id, agent_id }: AgentName): Promise<Agent | undefined> {
+  const row = await findAgent(ctx, client_id, agent_id)
+  const client = await findClient(ctx, client_id)
+  return row && client && standing({ ...row, client_status: client.status })
+}
+
+/** An agent is revoked with its client, without a row of its own that says so: a client may have very many. */
+function standing<T extends Pick<ListedAgent, 'status' | 'client_status'>>({ client_status, ...agent }: T) {
+  return client_status === 'active' ? agent : { ...agent, status: 'revoked' as const }
+}
+
+type StandingAgent = Pick<Agent, 'status'>
+
 async function agentViews(ctx: Context, agents: readonly Agent[]): Promise<AgentView[]> {
   const current = await currentVersions(ctx, agents)
   const pending = await pendingCounts(ctx, agents)
@@ -112,11 +140,12 @@ function agentView(agent: Agent, current: CurrentVersion | undefined, pending: n
     grant: { access: [...agent.access], outside_workflow: agent.outside_workflow },
     registration_id: current?.registration_id ?? null,
     version: current?.version ?? null,
-    status: current ? statusNow(current, now) : null,
+    status: current ? statusNow(current, agent, now) : null,
     checksum: current?.checksum ?? null,
     checksum_profile: current?.checksum_profile ?? null,
     registered_at: current?.registered_at.toISOString() ?? null,
-    pending,
+    // Nobody can decide about it any more.
+    pending: agent.status === 'revoked' ? 0 : pending,
   }
 }
 
@@ -131,9 +160,14 @@ function suspensionView(agent: Agent): AgentDetail['suspended'] {
   }
 }
 
-function statusNow({ status, drains_until }: Pick<RegistrationRow, 'status' | 'drains_until'>, now: Date) {
+function statusNow(
+  { status, drains_until }: Pick<RegistrationRow, 'status' | 'drains_until'>,
+  agent: StandingAgent,
+  now: Date,
+): RegistrationRow['status'] {
   const isOver = status === 'draining' && (drains_until === null || drains_until <= now)
-  return isOver ? 'retired' : status
+  if (isOver || status === 'retired') return 'retired'
+  return agent.status === 'revoked' ? 'revoked' : status
 }
 
 function nameIn(position: string): AgentName {

@@ -9,6 +9,7 @@ import { delegatesOf } from '../store/delegations.ts'
 import { registrantsSince } from '../store/registration-decisions.ts'
 import { findTrustedIssuer } from '../store/trusted-issuers.ts'
 import { findVersion, type WorkflowVersionRow } from '../store/workflows.ts'
+import { registrants } from './four-eyes.ts'
 import { isAmong } from './same-person.ts'
 
 /** The definition that the execution of an approval is pinned to. */
@@ -34,8 +35,8 @@ export async function excludedOwners(
     await personBehind(ctx, initiated_by),
     await personBehind(ctx, opened_by),
     await ownerOf(ctx, client_id),
-    version.registered_owner,
     await personBehind(ctx, version.registered_by),
+    ...(await registrants(ctx, version)).map(owner => owner ?? undefined),
     ...(await registrantsSince(ctx, agents, execution_opened_at)),
   ]
   return [...new Set(owners.filter(owner => owner !== undefined))]

@@ -1,4 +1,6 @@
-import { type Access, grants, isWithin } from '../../protocol/access.ts'
+import { type Access, accessText, grants, intersect, isWithin } from '../../protocol/access.ts'
+import type { Compared } from '../../protocol/errors.ts'
+import { splitScope } from '../../protocol/scope.ts'
 import type { Config } from '../config.ts'
 
 type Rights = { readonly access: Access; readonly outside_workflow: boolean }
@@ -15,6 +17,16 @@ export function isOwnResource(resource: string, { issuer }: OwnNames): boolean {
 /** What a client may hand on: its access without our own two resources (protocol.md section 3). */
 export function grantableAccess(access: Access, own: OwnNames): Access {
   return access.filter(entry => entry.resource !== own.issuer && entry.resource !== own.adminAudience)
+}
+
+/**
+ * What was asked for beside a ceiling that it passes, for the trail: what lies outside may be no name of the registry,
+ * and is counted (attack 111).
+ */
+export function comparedAccess(asked: Access, ceiling: Access): Compared {
+  const within = intersect(asked, ceiling)
+  const pairs = (access: Access) => access.flatMap(({ scope }) => splitScope(scope) ?? []).length
+  return { asked_within: accessText(within) || 'none', asked_outside: pairs(asked) - pairs(within) }
 }
 
 /** Whether a grant asks for nothing that the agent does not have already. */

@@ -1,11 +1,15 @@
 import { type Access, grants } from '../../protocol/access.ts'
 import { ADMIN_SCOPES, ISSUER_SCOPES } from '../../protocol/own-resources.ts'
 import { Problem } from '../../protocol/problem.ts'
+import { visibleText } from '../../protocol/visible-text.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { type Client, findActiveClients, lockClient } from '../store/clients.ts'
 import { findResources } from '../store/resources.ts'
 import { isOwnResource, registersUnapproved } from './ceiling.ts'
+
+/** Letters of a resource that a refusal repeats. */
+const MOST_SHOWN = 200
 
 /** A client that can be changed, held for the transaction. Throws Problem `not_found`, `conflict`. */
 export async function clientToChange(tx: Context, client_id: string): Promise<Client> {
@@ -39,13 +43,18 @@ export async function checkAccess(tx: Context, caller: Caller, next: Access, hel
   ])
   for (const { resource, scope } of added) {
     const scopes = known.get(resource)
-    if (!scopes)
-      throw new Problem('invalid_request', 'The access names a resource that is not registered.', 'unknown_resource')
+    if (!scopes) throw unknownResource(resource)
     if (!scope.split(' ').every(name => scopes.includes(name))) {
       throw new Problem('invalid_request', 'The access names a scope that its resource does not have.', 'unknown_scope')
     }
   }
   checkAdminScopes(tx, caller, added, 'You give only admin scopes that your own token has.')
+}
+
+/** Says which, because an example has the addresses of another server; it is the caller's own input. */
+function unknownResource(resource: string): Problem {
+  const sentence = `The access names a resource that is not registered: ${visibleText(resource, MOST_SHOWN)}`
+  return new Problem('invalid_request', sentence, 'unknown_resource')
 }
 
 /**
@@ -119,6 +128,9 @@ function addedAccess(next: Access, held: Access): Access {
 /** Throws Problem `forbidden` with this sentence where the caller's token lacks an admin scope of the access. */
 export function checkAdminScopes(tx: Context, caller: Caller, access: Access, sentence: string): void {
   const admin = access.find(entry => entry.resource === tx.config.adminAudience)
-  if (admin?.scope.split(' ').every(name => caller.scope.includes(name)) ?? true) return
-  throw new Problem('forbidden', sentence, 'admin_scope_not_held')
+  const given = admin?.scope.split(' ') ?? []
+  if (given.every(name => caller.scope.includes(name))) return
+  const held = ADMIN_SCOPES.filter(name => caller.scope.includes(name))
+  const compared = { scopes_of_token: held.join(' '), scopes_given: given.join(' ') }
+  throw new Problem('forbidden', sentence, 'admin_scope_not_held', { compared })
 }

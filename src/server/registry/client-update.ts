@@ -24,6 +24,7 @@ import { endTokensOf } from './ended-tokens.ts'
 import { checkOtherOwner } from './four-eyes.ts'
 import { noteAdministrators } from './only-administrator.ts'
 import { checkNewOwner } from './owners.ts'
+import { checkHandover, checkLowering } from './policy-lowering.ts'
 import { keepAnAdministrator } from './revocation-subjects.ts'
 
 /**
@@ -69,10 +70,14 @@ async function changed(tx: Context, client: Client, body: ClientUpdate): Promise
     ...(grant_types !== undefined && { grant_types: [...new Set(grant_types)] }),
     ...(access !== undefined && { access }),
     ...(registers_for !== undefined && { registers_for: [...new Set(registers_for)] }),
-    ...(policies !== undefined && { policies: policiesSchema.parse({ ...client.policies, ...policies }) }),
+    ...(policies !== undefined && { policies: changedPolicies(client, policies) }),
     ...(jwks !== undefined && { jwks: await clientJwks(tx, jwks), jwks_uri: null }),
     ...(jwks_uri !== undefined && { jwks: null, jwks_uri }),
   }
+}
+
+function changedPolicies({ policies: held }: Client, sent: NonNullable<ClientUpdate['policies']>): Client['policies'] {
+  return policiesSchema.parse({ ...held, ...sent, limits: { ...held.limits, ...sent.limits } })
 }
 
 async function checkChange(
@@ -87,10 +92,14 @@ async function checkChange(
   await checkRegistersFor(tx, next.registers_for, client.registers_for)
   checkApprovalPolicy(tx, next)
   checkWeakening(tx, caller, client, next)
+  await checkLowering(tx, caller, client, next)
   if (client.policies.workflow_state === 'recorded' && next.policies.workflow_state === 'asserted') {
     await checkMayAssert(tx, caller, client)
   }
-  if (next.owner !== client.owner) await checkNewOwner(tx, caller, next.owner)
+  if (next.owner !== client.owner) {
+    await checkNewOwner(tx, caller, next.owner)
+    await checkHandover(tx, caller, client)
+  }
   if (next.jwks !== client.jwks || next.jwks_uri !== client.jwks_uri) {
     checkMayActAs(tx, caller, client)
     if (client.token_endpoint_auth_method !== 'private_key_jwt') {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { clientSchema } from '../../protocol/client.ts'
+import { revocationAnswerSchema } from '../../protocol/revocation.ts'
 import type { Context } from '../context.ts'
 import { type ClientSecret, findSecretsOf } from '../store/client-secrets.ts'
 import type { Client } from '../store/clients.ts'
@@ -9,6 +10,9 @@ export const clientCreatedSchema = clientSchema.extend({ client_secret: z.string
 const endedTokens = { ended_tokens: z.int().optional() }
 export const clientChangedSchema = clientSchema.extend(endedTokens)
 export const clientRotatedSchema = clientCreatedSchema.extend(endedTokens)
+/** What went with a client; answers that older releases stored have it not. */
+export const clientDeletedSchema = clientSchema.extend({ revocation: revocationAnswerSchema.optional() })
+export type ClientDeleted = z.output<typeof clientDeletedSchema>
 export type ClientChanged = z.output<typeof clientChangedSchema>
 export type ClientRotated = z.output<typeof clientRotatedSchema>
 export type ClientView = z.output<typeof clientSchema>

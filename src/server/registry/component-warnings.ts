@@ -7,6 +7,7 @@ import type { AgentName } from '../store/agent-lists.ts'
 import { agentsOfContent } from '../store/registrations.ts'
 import type { StoredComponents } from './components.ts'
 import { type HiddenPlace, hiddenTextPlaces } from './hidden-text.ts'
+import { contentInBothProfiles } from './other-profile.ts'
 
 /** Either profile's, also where nobody knows which of the two types it is. */
 type JudgedComponents = { readonly checksum_profile: ChecksumProfile; readonly agent_components: StoredComponents }
@@ -16,7 +17,7 @@ const MOST_CHARACTERS = 8
 
 /**
  * What an approver should look at in a version: hidden text and where, what the hash of profile `reference` does not
- * see, and other agents of the client with the same content (protocol.md section 4, attacks.md 84, 85).
+ * see, and other agents of the client with the same content, by whichever profile it was sent (protocol.md section 4, attacks.md 84, 85).
  */
 export async function warningsOf(
   ctx: Context,
@@ -24,7 +25,8 @@ export async function warningsOf(
   version: JudgedComponents,
   content_digest: Buffer | null,
 ): Promise<Warning[]> {
-  const twins = content_digest === null ? [] : await agentsOfContent(ctx, agent, content_digest, MOST_TWINS)
+  const digests = [...(content_digest ? [content_digest] : []), ...contentInBothProfiles(version.agent_components)]
+  const twins = digests.length === 0 ? [] : await agentsOfContent(ctx, agent, digests, MOST_TWINS)
   return [...hiddenWarnings(version), ...normalisedWarnings(version), ...twins.map(sameContent)]
 }
 

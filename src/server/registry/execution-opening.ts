@@ -18,7 +18,7 @@ type New = {
   readonly opening?: Buffer
   readonly intent_digest?: string
   /** Seconds. */
-  readonly expires_in?: number
+  readonly expires_in?: number | undefined
 }
 
 /** The row of an execution that begins now; its id cannot be guessed (attacks.md 80). */

@@ -5,6 +5,7 @@ import { errorUri, isWireCode, REASON_CATALOGUE, type ReasonEntry } from '../../
 import { hasCounted } from '../../protocol/rollback-target.ts'
 import type { Context } from '../context.ts'
 import type { StoredAuditRow } from '../store/audit.ts'
+import type { PinnedExecution } from '../store/executions.ts'
 import type { RevocationRef } from '../store/revocations.ts'
 import { fillCommand } from './explain-command.ts'
 import {
@@ -15,8 +16,8 @@ import {
   fact,
   resourceFacts,
   revocationFacts,
-  workflowFacts,
 } from './explain-facts.ts'
+import { executionFacts, executionOf, workflowFacts } from './explain-workflow.ts'
 
 export type Part = Omit<Explanation, 'kind' | 'id' | 'rows'>
 
@@ -36,12 +37,17 @@ const askedSchema = z.object({
       jkt: z.string().nullish(),
       workflow_id: z.string().nullish(),
       workflow_step: z.string().nullish(),
+      execution_id: z.string().nullish(),
     })
-    .optional(),
+    .optional()
+    // Of another act, which keeps a number there.
+    .catch(undefined),
   error: z.string().optional(),
   missing_steps: z.array(z.string()).optional(),
   approval_id: z.string().optional(),
   delegated_scope: z.string().optional(),
+  compared: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+  workflow_id: z.string().nullish(),
   registration_id: z.string().optional(),
   caller: z.string().optional(),
 })
@@ -58,7 +64,7 @@ export async function explainRefusal(ctx: Context, row: StoredAuditRow): Promise
     client_id: row.client_id,
     agent_id: row.agent_id,
     resource: details.asked?.resource,
-    workflow_id: details.asked?.workflow_id,
+    workflow_id: details.asked?.workflow_id ?? details.workflow_id,
     registration_id: mend?.registration_id ?? details.registration_id,
     checksum: details.asked?.checksum,
     caller: details.caller ?? row.client_id,
@@ -66,26 +72,42 @@ export async function explainRefusal(ctx: Context, row: StoredAuditRow): Promise
     execution_id: row.execution_id,
     approval_id: details.approval_id,
   }
-  const command = mend?.command ?? entry.command
+  const execution = await executionOf(ctx, row.execution_id)
+  const command = mend?.command ?? commandIn(execution, entry)
   return {
     outcome: 'refused',
     reason,
     check: entry.check,
-    facts: [...askedFacts(row, details), ...(await registryFacts(ctx, row, details, agent))],
+    facts: [...askedFacts(row, details), ...(await registryFacts(ctx, row, details, { agent, execution }))],
     mend: mend?.mend ?? entry.mend,
     command: command === undefined ? null : fillCommand(command, ids),
     error_uri: pageOf(ctx, reason, details.error),
   }
 }
 
+/** Where a step is asked for in an execution, its record says more than the definition that counts now. */
+function commandIn(execution: PinnedExecution | undefined, { command }: ReasonEntry): string | undefined {
+  return execution && command?.startsWith('remit workflow show ') ? 'remit execution show {execution_id}' : command
+}
+
 type AgentMend = { readonly mend: string; readonly command: string; readonly registration_id?: string }
 
 /** What the state of the agent says more exactly than the reason alone. */
-function mendOfAgent(reason: string, { asked }: Details, { status, versions }: AgentState): AgentMend | undefined {
+function mendOfAgent(
+  reason: string,
+  { asked }: Details,
+  { status, versions, jkts }: AgentState,
+): AgentMend | undefined {
   if (reason === 'agent_not_active' && status === 'suspended') {
     return {
       mend: 'The agent is suspended: see why with "remit agent show", then resume it.',
       command: 'remit agent resume {client_id} {agent_id}',
+    }
+  }
+  if (reason === 'agent_key_mismatch' && jkts.length === 0) {
+    return {
+      mend: 'The agent has no registered key, so nothing can be signed for it: give it a new one.',
+      command: 'remit agent key add {client_id} {agent_id} --key FILE',
     }
   }
   if (reason !== 'agent_checksum_mismatch' || asked?.checksum === undefined) return undefined
@@ -98,6 +120,13 @@ function mendOfAgent(reason: string, { asked }: Details, { status, versions }: A
       registration_id: same.registration_id,
     }
   }
+  if (same && same.rejected_at !== null) {
+    return {
+      mend: `The checksum is that of version ${same.version}, which was turned down (${same.reject_reason ?? 'no reason given'}): deploy the version that counts, or register what should run.`,
+      command: 'remit agent version {client_id} {agent_id} {registration_id}',
+      registration_id: same.registration_id,
+    }
+  }
   if (!same || !hasCounted(same)) return undefined
   return {
     mend: `The checksum is that of version ${same.version}, which mints no more: deploy the version that counts, or go back to this one.`,
@@ -106,7 +135,8 @@ function mendOfAgent(reason: string, { asked }: Details, { status, versions }: A
   }
 }
 
-function askedFacts(row: StoredAuditRow, { asked, missing_steps, delegated_scope }: Details): readonly Fact[] {
+function askedFacts(row: StoredAuditRow, details: Details): readonly Fact[] {
+  const { asked, missing_steps, delegated_scope, compared = {} } = details
   const facts = [fact('asked by', row.actor), ...(row.agent_id === null ? [] : [fact('asked for agent', row.agent_id)])]
   if (asked?.resource !== undefined) facts.push(fact('asked resource', asked.resource ?? 'a name nobody registered'))
   if (asked?.scope !== undefined) facts.push(fact('asked scope', asked.scope))
@@ -116,6 +146,8 @@ function askedFacts(row: StoredAuditRow, { asked, missing_steps, delegated_scope
   if (asked?.workflow_id !== undefined) facts.push(fact('asked workflow_id', asked.workflow_id ?? 'an unknown one'))
   if (asked?.workflow_step !== undefined)
     facts.push(fact('asked workflow_step', asked.workflow_step ?? 'an unknown one'))
+  if (asked?.execution_id !== undefined) facts.push(fact('asked execution_id', asked.execution_id ?? 'an unknown one'))
+  facts.push(...Object.entries(compared).map(([name, value]) => fact(`compared ${name}`, value)))
   if (delegated_scope !== undefined) facts.push(fact('delegation', delegated_scope))
   if (missing_steps) facts.push(fact('missing steps', missing_steps.join(' ')))
   return facts
@@ -125,7 +157,7 @@ async function registryFacts(
   ctx: Context,
   { client_id, agent_id }: StoredAuditRow,
   { asked }: Details,
-  agent: AgentState | undefined,
+  { agent, execution }: { readonly agent: AgentState | undefined; readonly execution: PinnedExecution | undefined },
 ): Promise<readonly Fact[]> {
   const refs: RevocationRef[] = []
   if (client_id !== null) refs.push({ kind: 'client', id: client_id })
@@ -135,7 +167,10 @@ async function registryFacts(
     ...(client_id === null ? [] : await clientFacts(ctx, client_id)),
     ...(agent?.facts ?? []),
     ...(asked?.resource ? await resourceFacts(ctx, asked.resource) : []),
-    ...(client_id !== null && asked?.workflow_id ? await workflowFacts(ctx, client_id, asked.workflow_id) : []),
+    ...(execution ? await executionFacts(ctx, execution, asked?.workflow_step) : []),
+    ...(!execution && client_id !== null && asked?.workflow_id
+      ? await workflowFacts(ctx, { ...asked, client_id, workflow_id: asked.workflow_id })
+      : []),
     ...(await revocationFacts(ctx, refs)),
   ]
 }

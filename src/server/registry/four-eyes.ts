@@ -1,23 +1,48 @@
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
+import { findClient } from '../store/clients.ts'
 import { isOnlyAdministrator } from './only-administrator.ts'
 import { isAmong } from './same-person.ts'
 
+/** Who registered a version: the person or client itself, its owner then, the client by whose token it came, and its owner. */
+type Registered = {
+  readonly registered_by: string
+  readonly registered_owner: string
+  readonly registered_client: string | null
+  readonly registered_client_owner: string | null
+}
+
 /**
- * The approver's owner differs from the registering and the owning client's (protocol.md section 4). While there is
- * exactly one administrator, it may approve its own acts (section 11).
- * Throws Problem `forbidden`.
+ * The approver's owner differs from the registering and the owning client's (protocol.md section 4), also where a person
+ * or a job registered it through that client. While there is exactly one administrator, it may approve its own acts
+ * (section 11). Throws Problem `forbidden`.
  */
 export async function checkFourEyes(
   tx: Context,
   caller: Caller,
-  { registered_owner, owner }: { registered_owner: string; owner: string },
+  version: Registered,
+  { owner }: { readonly owner: string },
 ): Promise<void> {
-  await checkOtherOwner(tx, caller, [registered_owner, owner], {
+  await checkOtherOwner(tx, caller, [owner, ...(await registrants(tx, version))], {
     detail: 'Somebody else must approve: the acting owner registered this version or owns the client.',
     reason: 'own_proposal',
   })
+}
+
+/** Who answers for what a version brought: whoever gave away the client by which it came too, and whoever has it now. */
+export async function registrants(tx: Context, version: Registered): Promise<readonly (string | null)[]> {
+  const now = await ownerOfClient(tx, registeringClient(version))
+  return [version.registered_owner, version.registered_client_owner, now]
+}
+
+export async function ownerOfClient(tx: Context, client_id: string): Promise<string | null> {
+  return (await findClient(tx, client_id))?.owner ?? null
+}
+
+/** Of versions from before it was kept, whoever is named to have registered them: a client, or nobody who is one. */
+export function registeringClient({ registered_client, registered_by }: Registered): string {
+  return registered_client ?? registered_by
 }
 
 /**
@@ -32,5 +57,8 @@ export async function checkOtherOwner(
 ): Promise<void> {
   if (!(await isAmong(tx, caller.acting_owner, owners))) return
   if (await isOnlyAdministrator(tx)) return
-  throw new Problem('forbidden', refusal.detail, refusal.reason)
+  const others = [...new Set(owners.filter(owner => owner !== null))].sort()
+  throw new Problem('forbidden', refusal.detail, refusal.reason, {
+    compared: { acting_owner: caller.acting_owner, 'owners who may not': others.join(' ') },
+  })
 }

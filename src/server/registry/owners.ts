@@ -9,6 +9,7 @@ import { listOwners, moveClients } from '../store/owners.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import { isOnlyAdministrator } from './only-administrator.ts'
+import { checkHandoverOfAll } from './policy-lowering.ts'
 import { samePerson } from './same-person.ts'
 
 export const ownerSchema = z.object({ owner: z.string(), clients: z.int(), operators: z.int() })
@@ -46,6 +47,7 @@ export async function transferOwner(
 ): Promise<Outcome<z.output<typeof ownerTransferredSchema>>> {
   if (from === to) throw new Problem('invalid_request', 'from and to are the same owner.', 'same_owner')
   await checkNewOwner(tx, caller, to)
+  await checkHandoverOfAll(tx, caller, from)
   const moved = await moveClients(tx, from, to, tx.now())
   if (moved.length === 0) throw new Problem('not_found', 'No client has this owner.', 'unknown_owner')
   await endSessionsOfClients(tx, moved, tx.now())

@@ -2,16 +2,8 @@ import type { Access } from '../../protocol/access.ts'
 import { OAuthError } from '../../protocol/errors.ts'
 import type { ExecutionLimits } from '../../protocol/execution.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
-import { type ExecutionRecord, isProtected, type StepGraph } from './step-record.ts'
-
-/** An approval of the step as far as a mint must know it. */
-export type StepApproval = {
-  readonly approval_id: string
-  readonly arguments_digest: string | null
-  readonly status: 'pending' | 'granted' | 'denied'
-  /** The entry of the step that consumed it. */
-  readonly entry: number | null
-}
+import { approvalOf, type StepApproval, type Unapproved } from './step-approval.ts'
+import type { ExecutionRecord, StepGraph } from './step-record.ts'
 
 /** A mint for one step of an execution: who asks, with what, and what the server has recorded. */
 export type AskedStep = {
@@ -48,12 +40,12 @@ export type JudgedStep = {
   readonly leaves: readonly string[]
   /** In definition order, approved gates included, the current step last. */
   readonly sequence: readonly string[]
-  /** The step needs one: the one it has, or `missing`. */
-  readonly approval?: StepApproval | 'missing'
+  /** The step needs one: the one it has, or what it lacks. */
+  readonly approval?: StepApproval | Unapproved
 }
 
 /**
- * The rules for a step in recorded mode (protocol.md section 6), on the server's record alone. A missing approval is
+ * The rules for a step in recorded mode (protocol.md section 6), on the server's record alone. What an approval lacks is
  * said in the answer, because it is refused last. Throws `workflow_step_unauthorized` (`limit_exceeded`).
  */
 export function judgeStep(asked: AskedStep): JudgedStep {
@@ -95,6 +87,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
       {
         ajwt_error: 'limit_exceeded',
         reason: 'max_tokens',
+        compared: { tokens_of_entry: known.tokens, max_tokens: most },
       },
     )
   }
@@ -102,6 +95,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
     throw new OAuthError('workflow_step_unauthorized', 'The execution has all the tokens that it may have.', {
       ajwt_error: 'limit_exceeded',
       reason: 'max_nodes',
+      compared: { tokens_of_execution: asked.nodes, max_nodes: limits.max_nodes },
     })
   }
   return {
@@ -111,7 +105,7 @@ export function judgeStep(asked: AskedStep): JudgedStep {
     entry,
     leaves: renews ? [] : enteredBefore(asked),
     sequence: sequenceOf(asked),
-    ...approvalOf(asked, step, renews ? entry : undefined),
+    ...neededApproval(asked, step, renews ? entry : undefined),
   }
 }
 
@@ -150,34 +144,9 @@ function sequenceOf({ graph, record, workflow_step }: AskedStep): readonly strin
   return [...before, workflow_step]
 }
 
-/** Whether the step is protected, and by what approval it may be entered or, within `entry`, minted for again. */
-function approvalOf(asked: AskedStep, step: WorkflowStep, entry: number | undefined): Pick<JudgedStep, 'approval'> {
-  const { graph, record, approvals, arguments_digest, has_arguments } = asked
-  const consumed = approvals.filter(approval => approval.entry !== null && approval.entry === entry)
-  // A renewal keeps what its entry was approved for: by its digest, or the one there is.
-  const [only, ...others] = consumed
-  const kept =
-    arguments_digest === undefined && others.length === 0
-      ? only
-      : consumed.find(approval => approval.arguments_digest === (arguments_digest ?? null))
-  if (kept) return { approval: kept }
-  const same = approvals.filter(approval => approval.arguments_digest === (arguments_digest ?? null))
-  const granted = same.find(approval => approval.status === 'granted' && approval.entry === null)
-  if (!granted && !isProtected(graph, record, step)) return {}
-  // A digest alone serves renewals only: neither opens an approval nor is the first to use one.
-  if (arguments_digest !== undefined && !has_arguments) {
-    throw new OAuthError('workflow_step_unauthorized', 'An approval needs the arguments themselves; send them.', {
-      ajwt_error: 'approval_required',
-      reason: 'arguments_missing',
-    })
-  }
-  if (granted) return { approval: granted }
-  if (same.some(approval => approval.status === 'denied')) {
-    throw new OAuthError('workflow_step_unauthorized', 'The approval of this step was denied.', {
-      ajwt_error: 'approval_denied',
-    })
-  }
-  return { approval: 'missing' }
+function neededApproval(asked: AskedStep, step: WorkflowStep, entry: number | undefined) {
+  const approval = approvalOf(asked, step, entry)
+  return approval === undefined ? {} : { approval }
 }
 
 function refusal(description: string, reason: string): OAuthError {

@@ -10,7 +10,7 @@ import type { Agent } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
 import { hasCountedVersion, newestProposal, newestVersion, wasRevoked } from '../store/registrations.ts'
 import { clientToRegisterFor } from './app-client.ts'
-import { grantableAccess } from './ceiling.ts'
+import { comparedAccess, grantableAccess } from './ceiling.ts'
 import { type KeptComponents, keepComponents } from './components.ts'
 import { anyHiddenText } from './hidden-text.ts'
 import { type SentKey, sentKeys } from './sent-keys.ts'
@@ -82,15 +82,21 @@ function checkClaimed(claimed: string | undefined, checksum: string): void {
 }
 
 function checkDrain({ policies }: Client, drain_seconds: number): void {
-  if (drain_seconds <= policies.max_drain_seconds) return
-  const most = `The client's policy max_drain_seconds allows ${policies.max_drain_seconds} seconds at most.`
-  throw new OAuthError('invalid_request', `drain_seconds is too long: ${most}`, { reason: 'drain_too_long' })
+  const { max_drain_seconds } = policies
+  if (drain_seconds <= max_drain_seconds) return
+  const most = `The client's policy max_drain_seconds allows ${max_drain_seconds} seconds at most.`
+  throw new OAuthError('invalid_request', `drain_seconds is too long: ${most}`, {
+    reason: 'drain_too_long',
+    compared: { drain_seconds, max_drain_seconds },
+  })
 }
 
 function checkGrant(ctx: Context, client: Client, grant: Grant | undefined): void {
-  if (!grant || isWithin(grant.access, grantableAccess(client.access, ctx.config))) return
+  const ceiling = grantableAccess(client.access, ctx.config)
+  if (!grant || isWithin(grant.access, ceiling)) return
   throw new OAuthError('invalid_scope', "The grant must lie within the client's own access to registered resources.", {
     reason: 'grant_above_client',
+    compared: comparedAccess(grant.access, ceiling),
   })
 }
 

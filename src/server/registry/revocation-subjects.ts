@@ -19,7 +19,7 @@ export type Covered = {
   /** When the entry ends, where that is not after the last token. */
   readonly ends_at?: Date
   /** Whose it was, for the audit trail. */
-  readonly subject?: { readonly client_id: string; readonly agent_id?: string }
+  readonly subject?: { readonly client_id: string; readonly agent_id?: string; readonly execution_id?: string }
   /** Whose all of its tokens are. */
   readonly holder?: TokenHolder
   readonly note?: string
@@ -65,7 +65,8 @@ export async function coverExecution(tx: Context, execution_id: string, now: Dat
   const execution = await revokeExecution(tx, execution_id, now)
   if (!execution) return undefined
   const { client_id, workflow_id } = execution
-  return { ids: [execution_id], final: true, subject: { client_id }, holder: { client_id }, details: { workflow_id } }
+  const subject = { client_id, execution_id }
+  return { ids: [execution_id], final: true, subject, holder: { client_id }, details: { workflow_id } }
 }
 
 /** `id` is `client_id/workflow_id`. It has no entry of its own: its executions and tokens have (protocol.md section 9). */

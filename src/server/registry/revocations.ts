@@ -1,10 +1,16 @@
 import { Problem } from '../../protocol/problem.ts'
-import type { RevocableKind, RevocationAnswer, RevocationRequest, RevocationView } from '../../protocol/revocation.ts'
+import type {
+  EntryKind,
+  RevocableKind,
+  RevocationAnswer,
+  RevocationRequest,
+  RevocationView,
+} from '../../protocol/revocation.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { endWhatDescends } from '../store/revocation-cascade.ts'
 import { countLiveTokens } from '../store/revocation-coverage.ts'
-import { entryEnd, insertRevocations, listRevocations, type RevocationAct } from '../store/revocations.ts'
+import { entryEnd, insertRevocations, lastEntry, listRevocations, type RevocationAct } from '../store/revocations.ts'
 import { revokeTokensOfWorkflow } from '../store/workflow-tokens.ts'
 import type { Outcome } from './act.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
@@ -31,6 +37,7 @@ export async function createRevocation(
   { kind, id, reason }: RevocationRequest,
 ): Promise<Outcome<RevocationAnswer>> {
   const now = tx.now()
+  const last_entry = await lastEntry(tx)
   const covered = await cover(tx, caller, kind, id, now)
   if (!covered) throw new Problem('not_found', 'There is nothing of this kind and id.')
   const { ids, final, note, subject, details, ends_at = entryEnd(now) } = covered
@@ -42,7 +49,7 @@ export async function createRevocation(
       { ...act, ends_at },
     )
   }
-  const { count, at_least } = await countLiveTokens(tx, { kind, ids, holder: covered.holder }, now)
+  const { count, at_least } = await countLiveTokens(tx, { kind, ids, holder: covered.holder }, { now, last_entry })
   const { executions, tokens, delegations } = await endWhatDescends(tx, { kind, ids, holder: covered.holder }, act)
   if (kind === 'workflow') await revokeRestOfWorkflow(tx, id, act)
   const revoked = { ...NOTHING, execution: executions, token: tokens + (kind === 'workflow' ? count : 0) }
@@ -108,15 +115,17 @@ async function revokeRestOfWorkflow(tx: Context, id: string, act: RevocationAct)
   await revokeTokensOfWorkflow(tx, { client_id, workflow_id }, act)
 }
 
-/** Every entry that was written, the newest first, also those that ended or were taken back. */
+/** Every entry that was written, or each of one kind, the newest first, also those that ended or were taken back. */
 export async function getRevocations(
   ctx: Context,
-  page: { cursor?: string; limit: number },
+  page: { cursor?: string; limit: number; kind?: EntryKind },
 ): Promise<Page<RevocationView>> {
   const { cursorKey } = ctx.keys
-  const before = page.cursor === undefined ? {} : { before: decodeCursor(cursorKey, 'revocations', page.cursor) }
-  const rows = await listRevocations(ctx, { ...before, limit: page.limit + 1 })
-  const { items, next_cursor } = pageOf(cursorKey, 'revocations', rows, page.limit, row => row.seq)
+  const filter = page.kind === undefined ? {} : { kind: page.kind }
+  const list = `revocations ${page.kind ?? '*'}`
+  const before = page.cursor === undefined ? {} : { before: decodeCursor(cursorKey, list, page.cursor) }
+  const rows = await listRevocations(ctx, { ...filter, ...before, limit: page.limit + 1 })
+  const { items, next_cursor } = pageOf(cursorKey, list, rows, page.limit, row => row.seq)
   const views = items.map(({ kind, id, reason, revoked_by, revoked_at, ends_at, lifted_at }) => ({
     kind,
     id,

@@ -94,21 +94,24 @@ export async function checkShim(
   if (checksum === undefined) {
     const version = header === undefined ? 'none' : 'malformed'
     if (shim === 'record') return { version }
-    throw shimRefused(header === undefined ? 'shim_none' : 'shim_malformed')
+    throw shimRefused(header === undefined ? 'shim_none' : 'shim_malformed', version, await releasedShims(ctx))
   }
   const released = await releasedShims(ctx)
   const found = released.find(release => release.checksum === checksum)
   if (shim === 'min_release') {
-    if (!found) throw shimRefused('shim_unknown')
-    if (!meetsMinimum(found.version, released)) throw shimRefused('shim_below_minimum')
+    const sent = `${found?.version ?? 'unknown'}, sha256:${checksum}`
+    if (!found) throw shimRefused('shim_unknown', sent, released)
+    if (!meetsMinimum(found.version, released)) throw shimRefused('shim_below_minimum', sent, released)
   }
   return { version: found?.version ?? 'unknown', checksum }
 }
 
-function shimRefused(reason: string): OAuthError {
+function shimRefused(reason: string, shim_sent: string, released: readonly ShimRelease[]): OAuthError {
+  const shim_minimum = released.findLast(({ minimum }) => minimum)?.version ?? 'none'
   return new OAuthError('invalid_shim', 'The client must send X-Shim-Checksum of a released shim that is new enough.', {
     ajwt_error: 'invalid_shim',
     reason,
+    compared: { shim_sent, shim_minimum },
   })
 }
 

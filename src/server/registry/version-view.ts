@@ -1,16 +1,20 @@
 import type { VersionDetail } from '../../protocol/agent-views.ts'
+import { everCounted } from '../../protocol/version-state.ts'
 import type { Context } from '../context.ts'
 import type { AgentName } from '../store/agent-lists.ts'
-import { findActiveRegistration, type RegistrationRow } from '../store/registrations.ts'
+import { findActiveRegistration, listRegistrations, type RegistrationRow } from '../store/registrations.ts'
 import { versionOf } from './agent-decisions.ts'
 import { diffComponents } from './agent-diff.ts'
-import { registrationView } from './agent-views.ts'
+import { findStanding, registrationView } from './agent-views.ts'
 import { warningsOf } from './component-warnings.ts'
 import { openComponents, type StoredComponents, viewComponents } from './components.ts'
 
+/** Versions among which the one that counted before is looked for. */
+const MOST_SEARCHED = 20
+
 /**
  * Everything that an approver should read about one version, compared with `against` or else with the version that
- * counts. All text is visible text. Throws Problem `not_found`, also for a version of another agent.
+ * counts; that one with the version that counted before it. All text is visible text. Throws Problem `not_found`, also for a version of another agent.
  */
 export async function getVersion(
   ctx: Context,
@@ -23,8 +27,9 @@ export async function getVersion(
   const other = await comparedWith(ctx, name, version, against)
   const before = other && (await componentsOf(ctx, other))
   const { client_id, agent_id, content_digest, checksum_profile } = version
+  const { agent } = await findStanding(ctx, name)
   return {
-    ...registrationView(version, ctx.now()),
+    ...registrationView(version, agent, ctx.now()),
     client_id,
     agent_id,
     components: viewComponents(components),
@@ -42,8 +47,20 @@ async function comparedWith(
 ): Promise<RegistrationRow | undefined> {
   if (against !== undefined) return await versionOf(ctx, name, against)
   const active = await findActiveRegistration(ctx, name)
-  if (!active || active.registration_id === version.registration_id) return undefined
+  if (!active) return undefined
+  if (active.registration_id === version.registration_id) return await countedBefore(ctx, name, version)
   return await versionOf(ctx, name, active.registration_id)
+}
+
+/** The newest version below this one that ever counted, among the newest of them. */
+async function countedBefore(
+  ctx: Context,
+  { client_id, agent_id }: AgentName,
+  { version: below }: RegistrationRow,
+): Promise<RegistrationRow | undefined> {
+  const older = await listRegistrations(ctx, client_id, agent_id, { below, limit: MOST_SEARCHED })
+  // Whatever became of the agent since.
+  return older.find(version => everCounted(registrationView(version, { status: 'active' }, ctx.now())))
 }
 
 async function componentsOf(ctx: Context, { registration_id }: RegistrationRow): Promise<StoredComponents> {

@@ -26,7 +26,7 @@ export async function approveWorkflow(
   if ((await findStandingVersion(tx, client_id, workflow_id))?.version !== version) {
     throw new Problem('conflict', 'A newer version has replaced this one; approve that.', 'replaced')
   }
-  await checkFourEyes(tx, caller, { registered_owner: proposal.registered_owner, owner: client.owner })
+  await checkFourEyes(tx, caller, proposal, client)
   const approval = { approved_at: tx.now(), approved_by: caller.sub }
   await activateWorkflowVersion(tx, { client_id, workflow_id, version }, approval)
   return workflowOutcome(client_id, workflow_id, version, 'registered')
@@ -59,6 +59,9 @@ async function pendingVersion(
   const client = await findClient(tx, client_id)
   if (!client || !(await findWorkflow(tx, client_id, workflow_id))) {
     throw new Problem('not_found', 'The client has no workflow of this workflow_id.')
+  }
+  if (client.status !== 'active') {
+    throw new Problem('conflict', 'The client was revoked, which is final; nothing of it is left to decide.', 'revoked')
   }
   await lockWorkflow(tx, client_id, workflow_id, tx.now())
   const proposal = await findVersion(tx, client_id, workflow_id, version)

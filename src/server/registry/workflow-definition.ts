@@ -1,6 +1,7 @@
 import { type Access, isWithin } from '../../protocol/access.ts'
-import { OAuthError } from '../../protocol/errors.ts'
+import { type Compared, OAuthError } from '../../protocol/errors.ts'
 import { MAX_DEPENDENCIES, MAX_STEPS, type WorkflowStep } from '../../protocol/workflow.ts'
+import { comparedAccess } from './ceiling.ts'
 import { stepGraph } from './step-record.ts'
 
 /**
@@ -21,7 +22,7 @@ export function validateDefinition(
   const ids = new Set(steps.map(step => step.step_id))
   if (ids.size !== steps.length) throw refusal('Two steps have one step_id.', 'duplicate_step')
   let gate = false
-  for (const { agent_id, dependencies, requires_approval, approval_gate, access } of steps) {
+  for (const [at, { agent_id, dependencies, requires_approval, approval_gate, access }] of steps.entries()) {
     if (agent_id !== undefined && !knownAgents.has(agent_id)) {
       throw refusal('A step is assigned to an agent that the client does not have; register it first.', 'unknown_agent')
     }
@@ -29,6 +30,7 @@ export function validateDefinition(
       throw refusal(
         'A step that is no gate needs an agent_id where the server records executions.',
         'step_without_agent',
+        { step_number: at + 1 },
       )
     }
     if (new Set(dependencies).size !== dependencies.length) {
@@ -47,77 +49,32 @@ export function validateDefinition(
       throw refusal(
         "A step's access must lie within the client's own access to registered resources.",
         'access_above_client',
+        { step_number: at + 1, ...comparedAccess(access, clientAccess) },
       )
     }
     gate ||= approval_gate
   }
-  if (hasCycle(steps)) throw refusal('The dependencies form a cycle.', 'dependency_cycle')
+  const { prerequisites, missing } = stepGraph(steps)
+  if (hasCycle(steps, prerequisites)) throw refusal('The dependencies form a cycle.', 'dependency_cycle')
+  // A gate that is not in the record yet brings what comes before it.
+  const nothing = new Map()
+  if (recorded && hasCycle(steps, step_id => missing(nothing, step_id))) {
+    throw refusal('A step could never be entered: its gate waits for it.', 'gate_waits_for_step')
+  }
 }
 
-/**
- * Whether a new definition removes or loosens a gate, an assignment or an access of the old one (protocol.md section
- * 5). In doubt it does: a step taken away, moved, handed to another agent, or added where its agent had less.
- */
-export function loosens(previous: readonly WorkflowStep[], next: readonly WorkflowStep[]): boolean {
-  const before = new Map(previous.map(step => [step.step_id, step]))
-  const kept = next.filter(step => before.has(step.step_id)).map(step => step.step_id)
-  if (previous.some((step, index) => step.step_id !== kept[index])) return true
-  if (losesGates(previous, next)) return true
-  // With its first dependency an order becomes a graph, in which fewer steps are left behind (ADR 17).
-  if (!hasDependencies(previous) && hasDependencies(next)) return true
-  return next.some(step => {
-    const old = before.get(step.step_id)
-    return old ? stepLoosens(old, step) : additionLoosens(previous, step)
-  })
-}
-
-/** A step that waited for a gate, and for what that waits for, waits for another one or for none. */
-function losesGates(previous: readonly WorkflowStep[], next: readonly WorkflowStep[]): boolean {
-  const [before, after] = [stepGraph(previous), stepGraph(next)]
-  return previous.some(({ step_id }) => {
-    const gates = after.gates(step_id)
-    return before.gates(step_id).some(gate => !gates.includes(gate))
-  })
-}
-
-function hasDependencies(steps: readonly WorkflowStep[]): boolean {
-  return steps.some(step => step.dependencies.length > 0)
-}
-
-function stepLoosens(old: WorkflowStep, step: WorkflowStep): boolean {
-  return (
-    (old.approval_gate && !step.approval_gate) ||
-    (old.requires_approval && !step.requires_approval) ||
-    (old.required && !step.required) ||
-    (old.agent_id !== undefined && old.agent_id !== step.agent_id) ||
-    // Nothing is minted for a gate of nobody; given to an agent, it mints.
-    (old.approval_gate && old.agent_id === undefined && step.agent_id !== undefined) ||
-    (old.repeatable !== true && step.repeatable === true) ||
-    (old.reversible === false && step.reversible !== false) ||
-    !old.dependencies.every(id => step.dependencies.includes(id)) ||
-    (old.access !== undefined && (step.access === undefined || !isWithin(step.access, old.access)))
-  )
-}
-
-/** A new step opens another way for an agent that had steps already, or for every agent. */
-function additionLoosens(previous: readonly WorkflowStep[], step: WorkflowStep): boolean {
-  if (step.agent_id === undefined) return !step.approval_gate
-  return previous.some(old => old.agent_id === step.agent_id || (old.agent_id === undefined && !old.approval_gate))
-}
-
-/** Over dependencies and required steps before: what waits for itself could never be entered. */
-function hasCycle(steps: readonly WorkflowStep[]): boolean {
-  const { prerequisites } = stepGraph(steps)
-  let waiting = steps
+/** What waits for itself could never be entered. */
+function hasCycle(steps: readonly WorkflowStep[], waitsFor: (step_id: string) => Iterable<string>): boolean {
+  let waiting = steps.map(({ step_id }) => ({ step_id, before: [...waitsFor(step_id)] }))
   for (;;) {
     const open = new Set(waiting.map(step => step.step_id))
-    const blocked = waiting.filter(step => [...prerequisites(step.step_id)].some(id => open.has(id)))
+    const blocked = waiting.filter(({ before }) => before.some(id => open.has(id)))
     if (blocked.length === 0) return false
     if (blocked.length === waiting.length) return true
     waiting = blocked
   }
 }
 
-function refusal(description: string, reason: string): OAuthError {
-  return new OAuthError('invalid_request', description, { reason })
+function refusal(description: string, reason: string, compared?: Compared): OAuthError {
+  return new OAuthError('invalid_request', description, { reason, ...(compared && { compared }) })
 }

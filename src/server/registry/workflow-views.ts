@@ -3,15 +3,19 @@ import { Problem } from '../../protocol/problem.ts'
 import type { WorkflowStep } from '../../protocol/workflow.ts'
 import type { StepView, WorkflowDetail } from '../../protocol/workflow-views.ts'
 import type { Context } from '../context.ts'
+import { findClient } from '../store/clients.ts'
+import { listWorkflows, type WorkflowFilter, type WorkflowListRow } from '../store/workflow-lists.ts'
 import {
+  findLastDefinition,
+  findStandingVersion,
   findWorkflow,
   listVersions,
-  listWorkflows,
-  type WorkflowListRow,
+  type WorkflowRow,
   type WorkflowVersionRow,
 } from '../store/workflows.ts'
 import { decodeCursor, type Page, pageOf } from './cursor.ts'
 import type { WorkflowName } from './workflow-approval.ts'
+import { loosenings } from './workflow-loosening.ts'
 
 /** Of one workflow as many versions are shown. */
 const SHOWN_VERSIONS = 20
@@ -42,27 +46,68 @@ export const workflowViewSchema = z.object({
 })
 export type WorkflowView = z.output<typeof workflowViewSchema>
 
+/** The same for administrators, who see those of every client. */
+export const listedWorkflowSchema = z.object({ client_id: z.string(), ...workflowViewSchema.shape })
+export type ListedWorkflow = z.output<typeof listedWorkflowSchema>
+
+type PageAsked = { readonly cursor?: string; readonly limit: number }
+export type WorkflowsAsked = PageAsked & { readonly client_id?: string; readonly status?: WorkflowFilter }
+
 /** Workflows of a client in the order of their ids: the version that counts or counted last, else the newest. */
-export async function getWorkflows(
-  ctx: Context,
-  client_id: string,
-  page: { cursor?: string; limit: number },
-): Promise<Page<WorkflowView>> {
-  const { cursorKey } = ctx.keys
-  const list = `workflows ${client_id}`
-  const after = page.cursor === undefined ? {} : { after: decodeCursor(cursorKey, list, page.cursor) }
-  const rows = await listWorkflows(ctx, client_id, { ...after, limit: page.limit + 1 })
-  const { items, next_cursor } = pageOf(cursorKey, list, rows, page.limit, row => row.workflow_id)
+export async function getWorkflows(ctx: Context, client_id: string, page: PageAsked): Promise<Page<WorkflowView>> {
+  const { items, next_cursor } = await workflowRows(ctx, { ...page, client_id })
   return { items: items.map(workflowView), next_cursor }
+}
+
+/** Those of all clients, of one client, of one state, in the order of client and id. */
+export async function getListedWorkflows(ctx: Context, asked: WorkflowsAsked): Promise<Page<ListedWorkflow>> {
+  const { items, next_cursor } = await workflowRows(ctx, asked)
+  return { items: items.map(row => ({ client_id: row.client_id, ...workflowView(row) })), next_cursor }
+}
+
+async function workflowRows(ctx: Context, asked: WorkflowsAsked): Promise<Page<WorkflowListRow>> {
+  const { cursor, limit, ...filter } = asked
+  const { cursorKey } = ctx.keys
+  const list = `workflows ${filter.client_id ?? '*'} ${filter.status ?? '*'}`
+  const after = cursor === undefined ? undefined : nameIn(decodeCursor(cursorKey, list, cursor))
+  const rows = await listWorkflows(ctx, { ...filter, limit: limit + 1, ...(after && { after }) })
+  return pageOf(cursorKey, list, rows, limit, row => `${row.client_id}/${row.workflow_id}`)
+}
+
+/** Neither part of a workflow's name has a slash. */
+function nameIn(position: string): WorkflowName {
+  const [client_id = '', workflow_id = ''] = position.split('/')
+  return { client_id, workflow_id }
 }
 
 /** One workflow with its newest versions, as whoever decides about them sees it. Throws Problem `not_found`. */
 export async function getWorkflow(ctx: Context, { client_id, workflow_id }: WorkflowName): Promise<WorkflowDetail> {
   const workflow = await findWorkflow(ctx, client_id, workflow_id)
-  if (!workflow) throw new Problem('not_found', 'The client has no workflow of this workflow_id.')
+  const client = await findClient(ctx, client_id)
+  if (!workflow || !client) throw new Problem('not_found', 'The client has no workflow of this workflow_id.')
   const versions = await listVersions(ctx, client_id, workflow_id, SHOWN_VERSIONS)
   const { status, version } = workflow
-  return { client_id, workflow_id, status, version, versions: versions.map(versionView) }
+  const causes = await waitsFor(ctx, workflow)
+  const views = versions.map(row => versionView(row, causes(row)))
+  return { client_id, workflow_id, owner: client.owner, status, version, versions: views }
+}
+
+type Waits = WorkflowDetail['versions'][number]['pending_for']
+
+/**
+ * Why a pending version waits, derived from what counts now: nothing of it is kept. Only the newest can be approved,
+ * so that the steps of one version are compared, however many were proposed.
+ */
+async function waitsFor(ctx: Context, workflow: WorkflowRow): Promise<(row: WorkflowVersionRow) => Waits> {
+  const { client_id, workflow_id } = workflow
+  const standing = await findStandingVersion(ctx, client_id, workflow_id)
+  const last = standing?.status === 'pending' ? await findLastDefinition(ctx, client_id, workflow_id) : undefined
+  const revoked: Waits = workflow.status === 'revoked' ? [{ cause: 'workflow_revoked', step_id: null }] : []
+  return ({ status, version, definition }) => {
+    if (status !== 'pending') return []
+    if (version !== standing?.version) return [{ cause: 'replaced', step_id: null }]
+    return [...revoked, ...(last ? loosenings(last, definition.steps) : [])]
+  }
 }
 
 function workflowView(row: WorkflowListRow): WorkflowView {
@@ -84,7 +129,7 @@ function referenceStep(step: WorkflowStep): WorkflowView['steps'][string] {
   return { ...view, agent, scopes: [...new Set((step.access ?? []).flatMap(entry => entry.scope.split(' ')))] }
 }
 
-function versionView(row: WorkflowVersionRow): WorkflowDetail['versions'][number] {
+function versionView(row: WorkflowVersionRow, pending_for: Waits): WorkflowDetail['versions'][number] {
   const { version, status, registered_at, registered_by, registered_owner, definition } = row
   return {
     version,
@@ -97,6 +142,7 @@ function versionView(row: WorkflowVersionRow): WorkflowDetail['versions'][number
     rejected_at: row.rejected_at?.toISOString() ?? null,
     rejected_by: row.rejected_by,
     reject_reason: row.reject_reason,
+    pending_for,
     steps: definition.steps.map(stepView),
   }
 }

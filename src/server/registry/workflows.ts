@@ -9,7 +9,9 @@ import { findLastDefinition, findNewestVersion, findStandingVersion } from '../s
 import type { Outcome } from './act.ts'
 import { clientToRegisterFor } from './app-client.ts'
 import { grantableAccess } from './ceiling.ts'
-import { loosens, validateDefinition } from './workflow-definition.ts'
+import { ownerOfClient } from './four-eyes.ts'
+import { validateDefinition } from './workflow-definition.ts'
+import { loosenings } from './workflow-loosening.ts'
 
 /**
  * Registers a version of a workflow (protocol.md section 5), inside `act`. The newest definition again is `skipped`; a
@@ -38,7 +40,7 @@ export async function registerWorkflow(
     if (workflow?.status === 'active') return workflowOutcome(client_id, workflow_id, standing.version, 'skipped')
   }
   const last = await findLastDefinition(tx, client_id, workflow_id)
-  const asks = client.policies.require_approval && last !== undefined && loosens(last, steps)
+  const asks = client.policies.require_approval && last !== undefined && loosenings(last, steps).length > 0
   const pending = workflow?.status === 'revoked' || asks
   const version = ((await findNewestVersion(tx, client_id, workflow_id))?.version ?? 0) + 1
   await insertWorkflowVersion(tx, {
@@ -52,6 +54,8 @@ export async function registerWorkflow(
     registered_at: tx.now(),
     registered_by: caller.sub,
     registered_owner: caller.acting_owner,
+    registered_client: caller.client_id,
+    registered_client_owner: await ownerOfClient(tx, caller.client_id),
     approved_at: null,
     approved_by: null,
     rejected_at: null,

@@ -1,6 +1,7 @@
 import type { SelectQueryBuilder } from 'kysely'
 import type { Context } from '../context.ts'
 import { AGENT_COLUMNS, type Agent } from './agents.ts'
+import type { Client } from './clients.ts'
 import type { RegistrationRow } from './registrations.ts'
 import type { Database } from './schema.ts'
 
@@ -18,17 +19,21 @@ export type AgentPage = {
   readonly limit: number
 }
 
+/** An agent as its row says, and whether its client stands: what its client's end ends is not written to each agent. */
+export type ListedAgent = Agent & { readonly client_status: Client['status'] }
+
 /**
- * Agents in the order of client and id, those after `after` (primary key; by `status` indexes agent_out_of_order and
- * registration_pending).
+ * Agents in the order of client and id, those after `after` (primary keys; by `status` indexes agent_out_of_order and
+ * registration_pending). Those of a client that was revoked or deleted are revoked with it (protocol.md section 9).
  */
 export async function listAgents(
   ctx: Context,
   { client_id, status, after, limit }: AgentPage,
-): Promise<readonly Agent[]> {
+): Promise<readonly ListedAgent[]> {
   let query = ctx.db
     .selectFrom('agent')
-    .select(AGENT_COLUMNS)
+    .innerJoin('client', 'client.client_id', 'agent.client_id')
+    .select([...AGENT_COLUMNS, 'client.status as client_status'])
     .orderBy('agent.client_id')
     .orderBy('agent.agent_id')
     .limit(limit)
@@ -41,19 +46,25 @@ export async function listAgents(
   return await ofStatus(query, status).execute()
 }
 
-function ofStatus<O>(query: SelectQueryBuilder<Database, 'agent', O>, status: AgentFilter | undefined) {
+function ofStatus<O>(query: SelectQueryBuilder<Database, 'agent' | 'client', O>, status: AgentFilter | undefined) {
   if (status === undefined) return query
-  if (status !== 'pending') return query.where('agent.status', '=', status)
-  return query.where(eb =>
-    eb.exists(
-      eb
-        .selectFrom('registration')
-        .select('registration.version')
-        .whereRef('registration.client_id', '=', 'agent.client_id')
-        .whereRef('registration.agent_id', '=', 'agent.agent_id')
-        .where('registration.status', '=', 'pending'),
-    ),
-  )
+  if (status === 'revoked') {
+    return query.where(eb => eb.or([eb('agent.status', '=', status), eb('client.status', '<>', 'active')]))
+  }
+  const standing = query.where('client.status', '=', 'active')
+  if (status !== 'pending') return standing.where('agent.status', '=', status)
+  return standing
+    .where('agent.status', '<>', 'revoked')
+    .where(eb =>
+      eb.exists(
+        eb
+          .selectFrom('registration')
+          .select('registration.version')
+          .whereRef('registration.client_id', '=', 'agent.client_id')
+          .whereRef('registration.agent_id', '=', 'agent.agent_id')
+          .where('registration.status', '=', 'pending'),
+      ),
+    )
 }
 
 export type CurrentVersion = Pick<

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Context } from '../context.ts'
 
 /** An owner and how many clients answer to it; `operators` are those of them that administer. */
@@ -35,4 +36,17 @@ export async function moveClients(tx: Context, from: string, to: string, now: Da
     .returning('client_id')
     .execute()
   return moved.map(row => row.client_id).sort()
+}
+
+/** Whether one of an owner's clients asks for approvals (index client_by_owner). */
+export async function ownsGuardedClient(tx: Context, owner: string): Promise<boolean> {
+  const row = await tx.db
+    .selectFrom('client')
+    .select('client_id')
+    .where('owner', '=', owner)
+    .where('status', '<>', 'deleted')
+    .where(sql<boolean>`policies -> 'require_approval' = 'true'::jsonb`)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }

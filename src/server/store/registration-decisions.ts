@@ -45,8 +45,9 @@ export async function retireSameContent(tx: Context, agent: AgentName, checksum:
 }
 
 /**
- * Who answers for the versions of these agents that counted at `since` or later: each but those that another took the
- * place of before, their drain over too (unique index on client_id, agent_id, version). In doubt one counted.
+ * Who answers for the versions of these agents that counted at `since` or later, and who owns the clients through which
+ * they came: each but those that another took the place of before, their drain over too (unique index on client_id,
+ * agent_id, version). In doubt one counted.
  */
 export async function registrantsSince(
   ctx: Context,
@@ -55,8 +56,11 @@ export async function registrantsSince(
 ): Promise<readonly string[]> {
   const clients = agents.map(({ client_id }) => client_id)
   const ids = agents.map(({ agent_id }) => agent_id)
-  const { rows } = await sql<{ registered_owner: string }>`
-    select distinct version.registered_owner from registration as version
+  const { rows } = await sql<{ owner: string }>`
+    with counted as (
+      select distinct version.registered_owner, version.registered_client_owner,
+          coalesce(version.registered_client, version.registered_by) as through
+        from registration as version
       where (version.client_id, version.agent_id) in (select * from unnest(${clients}::text[], ${ids}::text[]))
         and (version.pending_for = '[]' or version.approved_at is not null)
         and (version.drains_until > ${since} or not exists (select 1 from registration as next
@@ -64,6 +68,10 @@ export async function registrantsSince(
             and next.version > version.version
             and (next.pending_for = '[]' or next.approved_at is not null)
             and coalesce(next.approved_at, next.registered_at) < ${since}))
-      order by version.registered_owner limit ${MOST_REGISTRANTS}`.execute(ctx.db)
-  return rows.map(row => row.registered_owner)
+    )
+    select registered_owner as owner from counted
+      union select registered_client_owner from counted where registered_client_owner is not null
+      union select client.owner from counted join client on client.client_id = counted.through
+      order by owner limit ${MOST_REGISTRANTS}`.execute(ctx.db)
+  return rows.map(row => row.owner)
 }

@@ -27,6 +27,8 @@ const COLUMNS = [
   'registered_at',
   'registered_by',
   'registered_owner',
+  'registered_client',
+  'registered_client_owner',
   'approved_at',
   'approved_by',
   'pending_for',
@@ -47,6 +49,23 @@ export function isValid(
   now: Date,
 ): boolean {
   return status === 'active' || (status === 'draining' && drains_until !== null && drains_until > now)
+}
+
+/** Versions of an agent that count, wait or drain, the newest first (index registration_live_checksum). */
+export async function liveRegistrations(
+  ctx: Context,
+  client_id: string,
+  agent_id: string,
+): Promise<readonly RegistrationRow[]> {
+  return await ctx.db
+    .selectFrom('registration')
+    .select(COLUMNS)
+    .where('client_id', '=', client_id)
+    .where('agent_id', '=', agent_id)
+    .where('status', 'in', LIVE)
+    .orderBy('version', 'desc')
+    .limit(MOST_VALID)
+    .execute()
 }
 
 /** One version by its id (primary key). */
@@ -187,11 +206,11 @@ export async function newestProposal(
     .executeTakeFirst()
 }
 
-/** Other agents of the client that have a live version of this content (index registration_by_content). */
+/** Other agents of the client that have a live version of one of these contents (index registration_by_content). */
 export async function agentsOfContent(
   ctx: Context,
   { client_id, agent_id }: AgentName,
-  content_digest: Buffer,
+  content_digests: readonly Buffer[],
   limit: number,
 ): Promise<readonly string[]> {
   const rows = await ctx.db
@@ -199,7 +218,7 @@ export async function agentsOfContent(
     .select('agent_id')
     .distinct()
     .where('client_id', '=', client_id)
-    .where('content_digest', '=', content_digest)
+    .where('content_digest', 'in', content_digests)
     .where('agent_id', '<>', agent_id)
     .where('status', 'in', LIVE)
     .orderBy('agent_id')

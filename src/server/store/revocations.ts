@@ -92,6 +92,12 @@ export async function latestRevocations(
   return new Map(rows.map(row => [row.id, row.revoked_at]))
 }
 
+/** The newest entry of all; under the exclusive gate whatever comes after it is of the act that asked (primary key). */
+export async function lastEntry(tx: Context): Promise<string> {
+  const row = await tx.db.selectFrom('revocation').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  return String(row?.seq ?? 0)
+}
+
 /** When an entry of an act at `now` ends: after every token that it can match. */
 export function entryEnd(now: Date): Date {
   return new Date(now.getTime() + (TOKEN_LIFETIME_HARD_LIMIT + REVOCATION_MARGIN) * 1000)
@@ -140,18 +146,19 @@ export async function liftRevocation(
 
 export type RevocationRow = Selectable<RevocationTable>
 
-/** Entries, the newest first, those written before `before` (primary key). */
+/** Entries of one kind or of any, the newest first, those written before `before` (primary key). */
 export async function listRevocations(
   ctx: Context,
-  page: { before?: string; limit: number },
+  { kind, before, limit }: { kind?: RevocationKind; before?: string; limit: number },
 ): Promise<readonly RevocationRow[]> {
-  return await ctx.db
+  let query = ctx.db
     .selectFrom('revocation')
     .select(['seq', 'kind', 'id', 'reason', 'revoked_by', 'revoked_at', 'ends_at', 'lifted_at'])
-    .$if(page.before !== undefined, query => query.where('seq', '<', page.before ?? ''))
     .orderBy('seq', 'desc')
-    .limit(page.limit)
-    .execute()
+    .limit(limit)
+  if (kind !== undefined) query = query.where('kind', '=', kind)
+  if (before !== undefined) query = query.where('seq', '<', before)
+  return await query.execute()
 }
 
 /**

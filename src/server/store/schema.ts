@@ -134,6 +134,9 @@ export type RegistrationTable = {
   registered_at: Date
   registered_by: string
   registered_owner: string
+  /** By whose token, and whose that client was then; null of versions older than the columns. */
+  registered_client: Later<string>
+  registered_client_owner: Later<string>
   approved_at: Date | null
   approved_by: string | null
   /** Why the version waited, or waits. */
@@ -162,6 +165,9 @@ export type WorkflowVersionTable = {
   registered_at: Date
   registered_by: string
   registered_owner: string
+  /** By whose token, and whose that client was then; null of versions older than the columns. */
+  registered_client: Later<string>
+  registered_client_owner: Later<string>
   approved_at: Date | null
   approved_by: string | null
   rejected_at: Later<Date>

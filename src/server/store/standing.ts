@@ -7,7 +7,15 @@ import { isAssigned } from './workflows.ts'
 /** A record as it was read: it has not changed while its row has this version; null: there was no row. */
 export type RecordRef = {
   /** `assignment`: whether a workflow assigns the agent, `yes` or `no`. */
-  readonly kind: 'client' | 'resource' | 'agent' | 'registration' | 'agent_key' | 'workflow' | 'assignment'
+  readonly kind:
+    | 'client'
+    | 'resource'
+    | 'agent'
+    | 'registration'
+    | 'agent_key'
+    | 'workflow'
+    | 'assignment'
+    | 'trusted_issuer'
   readonly id: string
   /** The second half of a key that has two. */
   readonly part?: string
@@ -82,6 +90,7 @@ const KINDS: readonly (readonly [kind: RecordRef['kind'], name: RawBuilder<unkno
       sql`'workflow'`,
       sql`(select xmin::text from workflow where client_id = asked.id and workflow_id = asked.part)`,
     ],
+    ['trusted_issuer', sql`'trusted_issuer'`, sql`(select xmin::text from trusted_issuer where name = asked.id)`],
     ['assignment', sql`'assignment'`, sql`case when ${isAssigned(own('id'), own('part'))} then 'yes' else 'no' end`],
   ]
 

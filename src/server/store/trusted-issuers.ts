@@ -38,16 +38,19 @@ export async function lockTrustedIssuer(tx: Context, name: string): Promise<Trus
   return await query.executeTakeFirst()
 }
 
-/** The active records of one issuer that let this client present its tokens (index trusted_issuer_by_issuer). */
+/**
+ * The active records of one issuer that let this client present its tokens (index trusted_issuer_by_issuer), with the
+ * version of the row (store/standing.ts).
+ */
 export async function findIssuersFor(
   ctx: Context,
   asked: { issuer: string; client_id: string; purposes: readonly IssuerPurpose[]; limit: number },
-): Promise<readonly TrustedIssuer[]> {
+): Promise<readonly (TrustedIssuer & { readonly row_version: string })[]> {
   const { issuer, client_id, purposes, limit } = asked
   if (purposes.length === 0) return []
   return await ctx.db
     .selectFrom('trusted_issuer')
-    .select(COLUMNS)
+    .select([...COLUMNS, sql<string>`trusted_issuer.xmin::text`.as('row_version')])
     .where('issuer', '=', issuer)
     .where('status', '=', 'active')
     .where('purpose', 'in', purposes)

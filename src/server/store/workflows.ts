@@ -18,6 +18,8 @@ const VERSION_COLUMNS = [
   'registered_at',
   'registered_by',
   'registered_owner',
+  'registered_client',
+  'registered_client_owner',
   'approved_at',
   'approved_by',
   'rejected_at',
@@ -183,45 +185,4 @@ export async function findWorkflow(
     .where('client_id', '=', client_id)
     .where('workflow_id', '=', workflow_id)
     .executeTakeFirst()
-}
-
-export type WorkflowListRow = Pick<
-  WorkflowVersionRow,
-  'workflow_id' | 'version' | 'definition' | 'status' | 'registered_at'
-> & { readonly workflow_status: WorkflowRow['status']; readonly pending: string | null }
-
-/** For each workflow of a client the active version, else the newest, in order of ids after `after` (primary keys). */
-export async function listWorkflows(
-  ctx: Context,
-  client_id: string,
-  page: { after?: string; limit: number },
-): Promise<readonly WorkflowListRow[]> {
-  return await ctx.db
-    .selectFrom('workflow_version as shown')
-    .innerJoin('workflow', join =>
-      join.onRef('workflow.client_id', '=', 'shown.client_id').onRef('workflow.workflow_id', '=', 'shown.workflow_id'),
-    )
-    .select(eb => [
-      'shown.workflow_id',
-      'shown.version',
-      'shown.definition',
-      'shown.status',
-      'shown.registered_at',
-      'workflow.status as workflow_status',
-      eb
-        .selectFrom('workflow_version as waiting')
-        .whereRef('waiting.client_id', '=', 'shown.client_id')
-        .whereRef('waiting.workflow_id', '=', 'shown.workflow_id')
-        .where('waiting.status', '=', 'pending')
-        .select(count => count.fn.countAll<string>().as('n'))
-        .as('pending'),
-    ])
-    .distinctOn('shown.workflow_id')
-    .where('shown.client_id', '=', client_id)
-    .$if(page.after !== undefined, query => query.where('shown.workflow_id', '>', page.after ?? ''))
-    .orderBy('shown.workflow_id')
-    .orderBy(eb => eb.case().when('shown.status', '=', 'active').then(0).else(1).end())
-    .orderBy('shown.version', 'desc')
-    .limit(page.limit)
-    .execute()
 }

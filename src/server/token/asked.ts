@@ -78,10 +78,15 @@ async function askedStep(
   client_id: string,
   { workflow_id, workflow_step, execution_id }: WorkflowRequest,
 ): Promise<Pick<Asked, 'workflow_id' | 'workflow_step' | 'execution_id'>> {
-  const workflow = await findActiveWorkflow(ctx, client_id, workflow_id)
+  const found = execution_id === undefined ? undefined : await findExecution(ctx, execution_id)
+  const own = found?.client_id === client_id ? found : undefined
+  // An execution goes on by its own version, whatever counts by now.
+  const pinned = own?.workflow_id === workflow_id ? own : undefined
+  const workflow = pinned ?? (await findActiveWorkflow(ctx, client_id, workflow_id))
   const step = workflow?.steps.find(({ step_id }) => step_id === workflow_step)
-  const named = { workflow_id: workflow ? workflow_id : null, workflow_step: step?.step_id ?? null }
-  if (execution_id === undefined) return named
-  const execution = await findExecution(ctx, execution_id)
-  return { ...named, execution_id: execution?.client_id === client_id ? execution_id : null }
+  return {
+    workflow_id: workflow ? workflow_id : null,
+    workflow_step: step?.step_id ?? null,
+    ...(execution_id !== undefined && { execution_id: own ? execution_id : null }),
+  }
 }

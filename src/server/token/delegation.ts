@@ -147,13 +147,14 @@ async function record(tx: Context, { proven, limits, now }: Presented): Promise<
   const { claims, parent } = proven
   const { iss, jti, digest } = claims
   const most = limits.max_children
-  const isFull = (await countChildren(tx, parent.jti, most)) >= most
-  if (!isFull && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
+  const children = await countChildren(tx, parent.jti, most)
+  if (children < most && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
   const twin = await findPresented(tx, iss, jti)
   if (twin !== undefined) return twin === digest ? undefined : delegationRefused('delegation_twin')
   return new OAuthError('delegation_unauthorized', 'The parent token has as many delegations as it may have.', {
     ajwt_error: 'limit_exceeded',
     reason: 'max_children',
+    compared: { delegations_of_parent: children, max_children: most },
   })
 }
 

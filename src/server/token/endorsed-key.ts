@@ -48,8 +48,8 @@ const bindKey = inTurn(
     const { client_id, policies } = client
     const { jkt, jwk, expires_at, signer } = endorsement
     const most = policies.max_endorsed_keys
-    const isNew = !(await isLive(tx, jkt, now))
-    if (isNew && (await countEndorsedKeys(tx, client_id, agent_id, now, most)) >= most) return tooManyKeys()
+    const live = (await isLive(tx, jkt, now)) ? undefined : await countEndorsedKeys(tx, client_id, agent_id, now, most)
+    if (live !== undefined && live >= most) return tooManyKeys(live, most)
     const key = { jkt, jwk, client_id, agent_id, expires_at, endorsed_by: signer.jkt }
     return (await insertEndorsedKey(tx, key, now)) ? undefined : statementRefused('agent_key_mismatch')
   },
@@ -68,9 +68,10 @@ async function isLive(tx: Context, jkt: string, now: Date): Promise<boolean> {
   return key !== undefined && key.removed_at === null && key.expires_at !== null && key.expires_at > now
 }
 
-function tooManyKeys(): OAuthError {
+function tooManyKeys(endorsed_keys: number, max_endorsed_keys: number): OAuthError {
   return new OAuthError('invalid_dpop_proof', 'The agent has as many endorsed keys as its client may have; wait.', {
     ajwt_error: 'limit_exceeded',
     reason: 'endorsed_keys_full',
+    compared: { endorsed_keys, max_endorsed_keys },
   })
 }

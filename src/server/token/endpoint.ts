@@ -99,16 +99,20 @@ function checkClientMayAsk(
   // Exchange with an agent_id is the agent grant, and needs both.
   const due = isAgentRequest(request) ? [request.grant_type, AGENT_GRANT] : [request.grant_type]
   if (!due.every(grant_type => client.grant_types.some(held => held === grant_type))) {
-    throw new OAuthError('unauthorized_client', 'The client is not registered for this grant.')
+    throw new OAuthError('unauthorized_client', 'The client is not registered for this grant.', {
+      compared: { grant_types_needed: [...new Set(due)].join(' ') },
+    })
   }
   if (isAgentRequest(request) && !grants(client.access, ctx.config.issuer, 'generate:intent-token')) {
     throw new OAuthError('unauthorized_client', 'The client may not mint intent tokens.', {
       reason: 'no_intent_token_scope',
+      compared: { scope_needed: `${ctx.config.issuer} generate:intent-token` },
     })
   }
   if (proof?.nonce === undefined && client.policies.dpop_nonce === 'required') {
     throw new OAuthError('use_dpop_nonce', 'The client must send a nonce; repeat with the DPoP-Nonce of this answer.', {
       reason: 'dpop_nonce_missing',
+      compared: { nonce_sent: 'none' },
     })
   }
 }

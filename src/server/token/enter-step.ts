@@ -3,6 +3,7 @@ import type { WorkflowRequest } from '../../protocol/workflow-request.ts'
 import type { Context } from '../context.ts'
 import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
+import { unapproved } from '../registry/step-approval.ts'
 import { consumeApproval } from '../store/approvals.ts'
 import { findExecutionRecord } from '../store/execution-record.ts'
 import { insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
@@ -33,6 +34,8 @@ export type EnteredStep = { readonly execution_id: string; readonly judged: Judg
 export async function enterStep(tx: Context, entry: StepEntry, asked: Asked): Promise<EnteredStep | OAuthError> {
   const { execution_id } = entry
   if (entry.opening) {
+    // Not opened by a refusal: anybody could open as many as they like (ADR 17).
+    if (typeof entry.judged.approval === 'string') return executionRequired()
     // Another mint with the same user token opened it meanwhile: this one is judged again, as one of that execution.
     if (!(await open(tx, entry.opening))) throw new Undone()
     return await record(tx, execution_id, entry.judged, asked.now)
@@ -40,6 +43,7 @@ export async function enterStep(tx: Context, entry: StepEntry, asked: Asked): Pr
   const judged = await judgeAgain(tx, execution_id, entry, asked)
   if (judged instanceof OAuthError) return judged
   if (judged.approval === 'missing') return await awaitApproval(tx, execution_id, entry, asked)
+  if (typeof judged.approval === 'string') return unapproved(judged.approval)
   return await record(tx, execution_id, judged, asked.now)
 }
 
@@ -64,7 +68,7 @@ async function judgeAgain(
 
 async function record(tx: Context, execution_id: string, judged: JudgedStep, now: Date): Promise<EnteredStep> {
   const { approval, entry, how, leaves, step } = judged
-  if (approval !== undefined && approval !== 'missing' && approval.entry === null) {
+  if (approval !== undefined && typeof approval !== 'string' && approval.entry === null) {
     const taken = await consume(tx, { approval_id: approval.approval_id, entry, now })
     if (!taken) throw new Error('An approval was taken behind the lock.')
   }
@@ -113,5 +117,13 @@ async function awaitApproval(
     'workflow_step_unauthorized',
     'The step waits for an approval; ask again when it was granted.',
     { ajwt_error: 'approval_pending', approval_id: opened.approval_id },
+  )
+}
+
+function executionRequired(): OAuthError {
+  return new OAuthError(
+    'workflow_step_unauthorized',
+    'The step needs an approval, and that an execution: open one with POST /intent/executions first.',
+    { ajwt_error: 'approval_required', reason: 'execution_required' },
   )
 }

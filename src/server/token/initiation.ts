@@ -6,6 +6,7 @@ import type { AgentGrantRequest } from '../../protocol/token-request.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../store/clients.ts'
 import { revocationRefs, standingRevocation } from '../store/revocations.ts'
+import type { PassContext } from './known-records.ts'
 import { readOwnToken } from './own-token.ts'
 import { type ForeignSubject, readForeignSubject } from './subject-token.ts'
 
@@ -19,7 +20,7 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
  * of ours with an assertion of its delegation. Reads only. Throws `invalid_request`.
  */
 export async function readInitiation(
-  ctx: Context,
+  ctx: PassContext,
   { subject_token, workflow, delegation_assertion }: AgentGrantRequest,
   client: Client,
   proof: DpopProof | undefined,
@@ -44,7 +45,9 @@ export async function readInitiation(
     throw refusal('Only a client with workflow_state recorded takes a subject_token.', 'recorded_only')
   }
   const { client_id } = client
-  return { user: await readForeignSubject(ctx, subject_token, { client_id, purposes: ['user'], proof }) }
+  const user = await readForeignSubject(ctx, subject_token, { client_id, purposes: ['user'], proof })
+  ctx.known.relyOn(user.record)
+  return { user }
 }
 
 /** Not verified: only to know whose keys to ask. */

@@ -51,7 +51,7 @@ export function enteredIntent(intent: Intent, entered: { execution_id: string; j
 }
 
 function approvalClaim({ approval }: JudgedStep): Pick<Intent, 'approval'> {
-  if (approval === undefined || approval === 'missing') return {}
+  if (approval === undefined || typeof approval === 'string') return {}
   const { approval_id: id, arguments_digest } = approval
   return { approval: { id, ...(arguments_digest !== null && { arguments_digest }) } }
 }

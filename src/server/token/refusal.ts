@@ -33,14 +33,15 @@ export async function recordRefusal(ctx: Context, refusal: Refusal): Promise<OAu
 /** Writes the audit row of a refusal. */
 export async function auditRefusal(tx: Context, refusal: Refusal): Promise<void> {
   const { error, client_id, agent_id, asked, origin } = refusal
-  const { missing_steps, approval_id, delegated_scope } = error.details
-  const execution_id = asked?.execution_id ?? null
+  const { missing_steps, approval_id, delegated_scope, compared } = error.details
+  const execution_id = asked?.execution_id ?? error.details.execution_id ?? null
   const details = {
     error: error.code,
     ...(asked && { asked }),
     ...(missing_steps && { missing_steps }),
     ...(approval_id !== undefined && { approval_id }),
     ...(delegated_scope !== undefined && { delegated_scope }),
+    ...(compared && { compared }),
   }
   await auditTokenRefused(tx, { ...origin, client_id, agent_id, execution_id, reason: error.reason, details })
 }

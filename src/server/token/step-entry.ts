@@ -52,8 +52,12 @@ type Sent = {
 export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEntry> {
   const execution = await namedExecution(ctx, sent)
   if (!execution) return await prepareOpening(ctx, sent)
-  const { workflow, initiator } = sent
   if (execution.client_id !== sent.client.client_id) throw unknownExecution()
+  return await joinExecution(ctx, sent, execution).catch(refusedIn(execution.execution_id))
+}
+
+async function joinExecution(ctx: PassContext, sent: Sent, execution: PinnedExecution): Promise<StepEntry> {
+  const { workflow, initiator } = sent
   if (initiator && initiator.sub !== execution.initiated_by) throw delegationRefused('other_initiator')
   if (execution.workflow_id !== workflow.workflow_id) {
     throw refusal('The execution is one of another workflow.', 'execution_of_other_workflow')
@@ -72,6 +76,14 @@ export async function prepareEntry(ctx: PassContext, sent: Sent): Promise<StepEn
     ...{ execution_id, workflow_version, limits, expires_at, initiated_by, access, intent_digest, asked },
     ...(workflow.arguments !== undefined && { arguments: workflow.arguments }),
     judged: judgeStep(asked),
+  }
+}
+
+/** Makes what rethrows a refusal with the execution that it was judged in: the request need not have named it. */
+function refusedIn(execution_id: string): (error: unknown) => never {
+  return error => {
+    if (!(error instanceof OAuthError)) throw error
+    throw new OAuthError(error.code, error.message, { ...error.details, execution_id })
   }
 }
 
@@ -105,7 +117,12 @@ async function namedExecution(ctx: PassContext, sent: Sent): Promise<PinnedExecu
     return execution
   }
   if (!initiator) return undefined
-  return await findExecutionByOpening(ctx, client.client_id, openingDigest(initiator, { ...workflow, agent_id }))
+  const { client_id } = client
+  const { workflow_id } = workflow
+  // What was opened ahead has the digest of the intent and lower limits: a mint that names no execution has them too.
+  const ahead = await findExecutionByOpening(ctx, client_id, openingDigest(initiator, { workflow_id }))
+  if (ahead) return ahead
+  return await findExecutionByOpening(ctx, client_id, openingDigest(initiator, { ...workflow, agent_id }))
 }
 
 async function prepareOpening(ctx: PassContext, sent: Sent): Promise<StepEntry> {
@@ -120,13 +137,6 @@ async function prepareOpening(ctx: PassContext, sent: Sent): Promise<StepEntry> 
     ...{ graph: stepGraph(active.steps), limits, nodes: 0, record: new Map(), approvals: [] },
   }
   const judged = judgeStep(asked)
-  if (judged.approval === 'missing') {
-    throw new OAuthError(
-      'workflow_step_unauthorized',
-      'The step needs an approval, and that an execution: open one with POST /intent/executions first.',
-      { ajwt_error: 'approval_required', reason: 'execution_required' },
-    )
-  }
   const initiated_by = initiator?.sub ?? agentSubject(client_id, agent_id)
   const opening = newExecution(ctx, {
     ...{

@@ -13,6 +13,7 @@ import { verifyCompactJws } from '../../protocol/verify-jws.ts'
 import type { Context } from '../context.ts'
 import { issuerKeys } from '../registry/issuer-keys.ts'
 import { latestRevocations } from '../store/revocations.ts'
+import type { RecordRef } from '../store/standing.ts'
 import { findIssuersFor, type TrustedIssuer } from '../store/trusted-issuers.ts'
 import {
   accessOf,
@@ -34,6 +35,8 @@ export type ForeignSubject = {
   readonly expires_at: Date
   /** SHA-256 of what was signed: one token has one digest, however its signature is written. */
   readonly digest: Buffer
+  /** The record of the issuer: by other rules the token may be worth something else. */
+  readonly record: RecordRef
 }
 
 type Asked = {
@@ -82,6 +85,7 @@ async function read(ctx: Context, { token, type }: SubjectToken, asked: Asked): 
     access: accessOf(record, payload),
     expires_at: new Date(exp * 1000),
     digest: sha256(signingInput),
+    record: { kind: 'trusted_issuer', id: record.name, version: record.row_version },
   }
 }
 
@@ -99,7 +103,7 @@ async function recordFor(
   ctx: Context,
   payload: JsonObject,
   { client_id, purposes }: Pick<Asked, 'client_id' | 'purposes'>,
-): Promise<TrustedIssuer> {
+): Promise<TrustedIssuer & { readonly row_version: string }> {
   const { iss } = payload
   if (typeof iss !== 'string') throw subjectTokenRefused('subject_token_issuer')
   if (iss === ctx.config.issuer) throw subjectTokenRefused('subject_token_own')

@@ -1,5 +1,5 @@
 import { type Access, grants } from '../../protocol/access.ts'
-import { OAuthError } from '../../protocol/errors.ts'
+import { type Compared, OAuthError } from '../../protocol/errors.ts'
 import { TOKEN_LIFETIME_DEFAULT } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { Target } from './authorization.ts'
@@ -62,10 +62,11 @@ export async function registeredTarget(
   }
 }
 
-export function unknownTarget(): OAuthError {
-  return new OAuthError('invalid_target', UNKNOWN_TARGET)
+export function unknownTarget(compared?: Compared): OAuthError {
+  return new OAuthError('invalid_target', UNKNOWN_TARGET, compared ? { compared } : {})
 }
 
-export function scopeRefused(): OAuthError {
-  return new OAuthError('invalid_scope', 'A scope asked for is outside what may be granted; ask for less.')
+export function scopeRefused(compared?: Compared): OAuthError {
+  const description = 'A scope asked for is outside what may be granted; ask for less.'
+  return new OAuthError('invalid_scope', description, compared ? { compared } : {})
 }

@@ -12,19 +12,21 @@ const SIGNATURE_LENGTH: Readonly<Record<SigningAlg, number>> = { ES256: 86, EdDS
 
 /**
  * Whether a token may go to its API as that wants it: not too large, and under `chain_disclosure: proofs` with hops
- * that can be shown, at most 3 and all signed by registered keys. Throws `invalid_target`.
+ * that can be shown: at most 3, all signed by registered keys, and the last one to a registered key (section 6,
+ * Offline). Throws `invalid_target`.
  */
 export function checkTokenSize({ agent, target }: Permitted, header: object, claims: AccessTokenClaims): void {
   const proofs = claims.delegation_proofs
   if (proofs && proofs.length > MAX_PROOFS)
     throw tooLarge('The chain has more hops than a token shows proofs of.', 'too_many_proofs')
   if (proofs && !agent?.delegation?.registered_keys) {
-    throw new OAuthError(
-      'invalid_target',
-      'The API asks for proofs by registered keys; one of the chain is endorsed.',
-      {
-        reason: 'proof_by_endorsed_key',
-      },
+    throw endorsed('The API asks for proofs by registered keys; one of the chain is endorsed.', 'proof_by_endorsed_key')
+  }
+  // Its key signed nothing yet, but it is the one that the last assertion names.
+  if (proofs && agent?.key !== 'registered') {
+    throw endorsed(
+      'The API asks for proofs by registered keys; that of the agent is endorsed.',
+      'proof_for_endorsed_key',
     )
   }
   const parts = [encodedLength(header), encodedLength(claims), SIGNATURE_LENGTH[target.signing_alg]]
@@ -36,6 +38,10 @@ export function checkTokenSize({ agent, target }: Permitted, header: object, cla
 /** base64url without padding is 4/3 of what it encodes. */
 function encodedLength(part: object): number {
   return Math.ceil((Buffer.byteLength(JSON.stringify(part)) * 4) / 3)
+}
+
+function endorsed(description: string, reason: string): OAuthError {
+  return new OAuthError('invalid_target', description, { reason })
 }
 
 function tooLarge(description: string, reason: string): OAuthError {

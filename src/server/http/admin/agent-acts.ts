@@ -8,13 +8,19 @@ import {
   rollbackSchema,
   suspendSchema,
 } from '../../../protocol/agent.ts'
-import { resumptionAnswerSchema, suspensionAnswerSchema } from '../../../protocol/agent-acts.ts'
+import {
+  agentGrantAnswerSchema,
+  agentGrantChangeSchema,
+  resumptionAnswerSchema,
+  suspensionAnswerSchema,
+} from '../../../protocol/agent-acts.ts'
 import { agentIdSchema, clientIdSchema } from '../../../protocol/names.ts'
 import type { ActEvent } from '../../audit/events.ts'
 import type { Context } from '../../context.ts'
 import { act } from '../../registry/act.ts'
 import { approveVersion } from '../../registry/agent-approval.ts'
 import { reject, retire } from '../../registry/agent-decisions.ts'
+import { changeGrant } from '../../registry/agent-grant.ts'
 import { rollback } from '../../registry/agent-rollback.ts'
 import { resume, suspend } from '../../registry/agent-suspension.ts'
 import type { AgentName } from '../../store/agent-lists.ts'
@@ -34,7 +40,7 @@ const shared = {
 }
 const ofVersion = { 200: registrationAnswerSchema, ...problems }
 
-/** POST /admin/v1/agents/{client_id}/{agent_id}/approve, reject, retire, rollback, suspend, resume. */
+/** PATCH /admin/v1/agents/{client_id}/{agent_id}, POST …/approve, reject, retire, rollback, suspend, resume. */
 export async function adminAgentActRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
   const approve = {
     ...shared,
@@ -49,6 +55,20 @@ export async function adminAgentActRoutes(app: App, { ctx }: { ctx: Context }): 
     const asked = { ...idempotency(request, headers), body, answer: registrationAnswerSchema, before }
     const event = eventOf('agent.approve', params, body)
     return answerAct(reply, await act(ctx, caller, event, asked, tx => approveVersion(tx, caller, params, body)))
+  })
+  const regrant = {
+    ...shared,
+    summary: 'Change the grant of an agent, at once for every version; wider only by another owner than the client’s',
+    body: agentGrantChangeSchema,
+    response: { 200: agentGrantAnswerSchema, ...problems },
+  }
+  app.patch(path, { ...approves, schema: regrant }, async (request, reply) => {
+    const { body, headers, params } = request
+    const caller = callerOf(request)
+    const before = enterGateExclusive
+    const asked = { ...idempotency(request, headers), body, answer: agentGrantAnswerSchema, before }
+    const event = { action: 'agent.grant', ...params, details: {} } as const
+    return answerAct(reply, await act(ctx, caller, event, asked, tx => changeGrant(tx, caller, params, body)))
   })
   const turnDown = {
     ...shared,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ClientUpdate, clientSchema, clientUpdateSchema, secretRotationSchema } from '../../../protocol/client.ts'
+import { type ClientUpdate, clientUpdateSchema, secretRotationSchema } from '../../../protocol/client.ts'
 import { clientIdSchema } from '../../../protocol/names.ts'
 import type { Context } from '../../context.ts'
 import { act } from '../../registry/act.ts'
@@ -7,7 +7,7 @@ import { deleteClient } from '../../registry/client-deletion.ts'
 import { tryJwksUri } from '../../registry/client-keys.ts'
 import { rotateSecret } from '../../registry/client-secrets.ts'
 import { changeClient } from '../../registry/client-update.ts'
-import { clientChangedSchema, clientRotatedSchema } from '../../registry/client-view.ts'
+import { clientChangedSchema, clientDeletedSchema, clientRotatedSchema } from '../../registry/client-view.ts'
 import { enterGateExclusive } from '../../store/gate.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
@@ -56,7 +56,7 @@ export async function adminClientChangeRoutes(app: App, { ctx }: { ctx: Context 
     ...about,
     summary: 'Delete a client for good, with all that descends from it; its name is never given out again',
     querystring: reasonQuery,
-    response: { 200: clientSchema, ...problems },
+    response: { 200: clientDeletedSchema, ...problems },
   }
   app.delete('/admin/v1/clients/:client_id', { config, schema: remove }, async (request, reply) => {
     const { headers, params, query } = request
@@ -66,7 +66,7 @@ export async function adminClientChangeRoutes(app: App, { ctx }: { ctx: Context 
     const asked = {
       ...idempotency(request, headers),
       body: query,
-      answer: clientSchema,
+      answer: clientDeletedSchema,
       before: enterGateExclusive,
     }
     const remove = (tx: Context) => deleteClient(tx, caller, client_id, query.reason)

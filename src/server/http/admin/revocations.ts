@@ -1,4 +1,10 @@
-import { revocationAnswerSchema, revocationSchema, revocationViewSchema } from '../../../protocol/revocation.ts'
+import { z } from 'zod'
+import {
+  ENTRY_KINDS,
+  revocationAnswerSchema,
+  revocationSchema,
+  revocationViewSchema,
+} from '../../../protocol/revocation.ts'
 import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
 import { createRevocation, getRevocations } from '../../registry/revocations.ts'
@@ -38,12 +44,14 @@ export async function adminRevocationRoutes(app: App, { ctx }: { ctx: Context })
     return answerAct(reply, answer)
   })
   const list = {
-    summary: 'Revocations, the newest first, until they are purged a day after they ended',
+    summary: 'Revocations, of one kind or of any, the newest first, until they are purged a day after they ended',
     tags,
-    querystring: pageQuery,
+    querystring: pageQuery.extend({ kind: z.enum(ENTRY_KINDS).optional() }),
     response: { 200: listOf(revocationViewSchema), ...problems },
   }
   app.get('/admin/v1/revocations', { config, schema: list }, async request => {
-    return await read(ctx, callerOf(request), { details: {} }, () => getRevocations(ctx, pageOfQuery(request.query)))
+    const { kind, ...page } = request.query
+    const asked = { ...pageOfQuery(page), ...(kind && { kind }) }
+    return await read(ctx, callerOf(request), { details: {} }, () => getRevocations(ctx, asked))
   })
 }

@@ -7,7 +7,8 @@ import type { Context } from '../../context.ts'
 import { act, read } from '../../registry/act.ts'
 import { getClient } from '../../registry/clients.ts'
 import { approveWorkflow, rejectWorkflow } from '../../registry/workflow-approval.ts'
-import { getWorkflow, getWorkflows, workflowViewSchema } from '../../registry/workflow-views.ts'
+import { getListedWorkflows, getWorkflow, listedWorkflowSchema } from '../../registry/workflow-views.ts'
+import { WORKFLOW_FILTERS } from '../../store/workflow-lists.ts'
 import { answerAct, idempotency, idempotencyHeaders } from '../act-answer.ts'
 import type { App } from '../app-type.ts'
 import { callerOf } from '../bearer-auth.ts'
@@ -22,20 +23,40 @@ const versionSchema = z.strictObject({ version: z.int().min(1).max(MAX_VERSION) 
 const ofClient = z.object({ client_id: clientIdSchema })
 const ofWorkflow = ofClient.extend({ workflow_id: workflowIdSchema })
 
-/** GET /admin/v1/workflows/{client_id}[/{workflow_id}], and the decision about a version. */
+const status = z.enum(WORKFLOW_FILTERS).optional()
+
+/** GET /admin/v1/workflows[/{client_id}[/{workflow_id}]], and the decision about a version. */
 export async function adminWorkflowRoutes(app: App, { ctx }: { ctx: Context }): Promise<void> {
+  const all = {
+    summary: 'Workflows of all clients, or those of one client or state, with how many versions wait',
+    tags,
+    querystring: pageQuery.extend({ client_id: clientIdSchema.optional(), status }),
+    response: { 200: listOf(listedWorkflowSchema), ...problems },
+  }
+  app.get('/admin/v1/workflows', { config, schema: all }, async request => {
+    const { client_id, status } = request.query
+    return await read(ctx, callerOf(request), { ...(client_id && { client_id }), details: {} }, async () => {
+      if (client_id) await getClient(ctx, client_id)
+      return await getListedWorkflows(ctx, {
+        ...pageOfQuery(request.query),
+        ...(client_id && { client_id }),
+        ...(status && { status }),
+      })
+    })
+  })
   const list = {
     summary: 'Workflows of a client, with how many versions wait',
     tags,
     params: ofClient,
-    querystring: pageQuery,
-    response: { 200: listOf(workflowViewSchema), ...problems },
+    querystring: pageQuery.extend({ status }),
+    response: { 200: listOf(listedWorkflowSchema), ...problems },
   }
   app.get('/admin/v1/workflows/:client_id', { config, schema: list }, async request => {
     const { client_id } = request.params
+    const { status } = request.query
     return await read(ctx, callerOf(request), { client_id, details: {} }, async () => {
       await getClient(ctx, client_id)
-      return await getWorkflows(ctx, client_id, pageOfQuery(request.query))
+      return await getListedWorkflows(ctx, { ...pageOfQuery(request.query), client_id, ...(status && { status }) })
     })
   })
   const show = {

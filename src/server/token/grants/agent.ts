@@ -15,8 +15,9 @@ import { intentOf } from '../intent.ts'
 import type { PassContext } from '../known-records.ts'
 import { onlyRegisteredKey, provePossession } from '../possession.ts'
 import { registeredTarget } from '../target.ts'
+import { refusedUnder } from './ceiling-refusal.ts'
 import { assertedChain, recordedChain } from './chain.ts'
-import { type ReadDelegation, readDelegation, refusedOver, refusedUnder } from './delegated.ts'
+import { type ReadDelegation, readDelegation, refusedOver } from './delegated.ts'
 import { authorizeStep, type StepAuthorization } from './workflow.ts'
 
 type Sent = {
@@ -66,7 +67,7 @@ export async function agentGrant(
     ...(delegation?.ceilings ?? []),
   ]
   const target = await registeredTarget(ctx, resource, scope, ceilings, step.entry?.judged.step).catch(
-    refusedUnder(delegation, client, resource),
+    refusedUnder({ client, resource, step, delegation }),
   )
   const unboundDraft = !proof && target.token_profile === 'draft'
   const intent = intentOf({

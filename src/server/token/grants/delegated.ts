@@ -1,7 +1,5 @@
-import { grants } from '../../../protocol/access.ts'
 import { delegationRefused } from '../../../protocol/delegation.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
-import { formatScope, splitScope } from '../../../protocol/scope.ts'
 import type { AgentGrantRequest } from '../../../protocol/token-request.ts'
 import type { Client } from '../../store/clients.ts'
 import { type ProvenDelegation, proveDelegation } from '../delegation.ts'
@@ -35,24 +33,6 @@ export async function readDelegation(
 export function refusedOver(refused: OAuthError | undefined): (error: unknown) => never {
   return error => {
     throw refused && error instanceof OAuthError && error.reason === 'step_of_other_agent' ? refused : error
-  }
-}
-
-/**
- * Makes what rethrows a refusal of audience or scope, with what the delegation leaves of the client's access there for
- * the audit row: names of the registry, not the words of a delegator (attack 111).
- */
-export function refusedUnder(
-  delegation: ProvenDelegation | undefined,
-  { access }: Client,
-  resource: string,
-): (error: unknown) => never {
-  return error => {
-    if (!delegation || !(error instanceof OAuthError)) throw error
-    const names = access.flatMap(pair => (pair.resource === resource ? (splitScope(pair.scope) ?? []) : []))
-    const left = names.filter(name => delegation.ceilings.every(ceiling => grants(ceiling, resource, name)))
-    const details = { ...error.details, delegated_scope: formatScope(left) }
-    throw new OAuthError(error.code, error.message, details)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Access, grants, intersect } from '../../../protocol/access.ts'
+import { type Access, accessText, grants, intersect } from '../../../protocol/access.ts'
 import type { DpopProof } from '../../../protocol/dpop.ts'
 import { OAuthError } from '../../../protocol/errors.ts'
 import type { TokenExchangeRequest } from '../../../protocol/token-request.ts'
@@ -25,10 +25,12 @@ export async function tokenExchangeGrant(
   const { client_id } = client
   const purposes = ['operator', 'workload'] as const
   const subject = await readForeignSubject(ctx, subject_token, { client_id, purposes, proof })
+  ctx.known.relyOn(subject.record)
   const access = intersect(client.access, subject.access ?? [])
+  const compared = { issuer_access: accessText(access) }
   const target = ownTarget(ctx, asked ?? onlyOwnResource(ctx, access, scope))
-  if (!target || !access.some(pair => pair.resource === target.resource)) throw unknownTarget()
-  if (!scope.every(name => grants(access, target.resource, name))) throw scopeRefused()
+  if (!target || !access.some(pair => pair.resource === target.resource)) throw unknownTarget(compared)
+  if (!scope.every(name => grants(access, target.resource, name))) throw scopeRefused(compared)
   return {
     grant: 'token_exchange',
     client,
@@ -47,5 +49,6 @@ function onlyOwnResource({ config }: Context, access: Access, scope: readonly st
   if (only !== undefined && others.length === 0) return only
   throw new OAuthError('invalid_target', 'The scopes do not name one resource; send the resource parameter.', {
     reason: 'resource_not_unique',
+    compared: { issuer_access: accessText(access) },
   })
 }
