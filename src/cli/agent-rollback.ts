@@ -11,8 +11,9 @@ import { openSession } from './session.ts'
 
 const HELP = `
 Without --to the version is the newest that counted before the active one. Processes of the version that is left go on
-minting for --drain seconds. Where the client has policy "require_approval", the owner of the client, or of the content,
-cannot roll back alone.`
+minting for --drain seconds, up to the client's policy "max_drain_seconds"; without it they stop at once. A version that
+waits for approval is replaced and never counts: register its content again if it is still wanted. Where the client has
+policy "require_approval", the owner of the client, or of the content, cannot roll back alone.`
 
 const rollbackOptions = z.object({
   to: z.string().optional(),
@@ -47,9 +48,13 @@ export function addAgentRollbackCommand(agent: Command): void {
       }
       const { registration_id, checksum, version } = target
       session.out.note(`Going back to version ${version} (${registration_id}).`)
+      const waiting = registrations.filter(({ status }) => status === 'pending')
       const body = { registration_id, checksum, drain_seconds }
       const record = readRecord(await api.post(`${agentPath(client_id, agent_id)}/rollback`, body))
       session.out.result(record, recordText(record))
+      for (const { version } of waiting) {
+        session.out.note(`Version ${version} waited for approval: it is replaced and never counts.`)
+      }
     })
 }
 

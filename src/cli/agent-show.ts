@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { type AgentDetail, agentDetailSchema, type RegistrationView } from '../protocol/agent-views.ts'
+import { cameBack, versionState } from '../protocol/version-state.ts'
 import { adminClient, listAll } from './admin-client.ts'
 import { agentPath } from './agent-path.ts'
 import { CliFailure } from './failure.ts'
@@ -78,8 +79,9 @@ function detailText({ keys, registrations, suspended, ...record }: AgentDetail):
   return [head, '', 'Keys', tableText(KEYS, keys), '', 'Versions', tableText(VERSIONS, versions)].join('\n')
 }
 
-function statusText({ status, drains_until, rejected_at, pending_for }: RegistrationView): string {
+function statusText(version: RegistrationView): string {
+  const { status, drains_until, pending_for } = version
   if (status === 'draining') return `draining until ${drains_until}`
   if (status === 'pending') return `pending (${pending_for.join(', ')})`
-  return rejected_at === null ? status : 'rejected'
+  return `${versionState(version)}${cameBack(version) ? ', rolled back' : ''}`
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { type VersionDetail, versionDetailSchema } from '../protocol/agent-views.ts'
+import { versionState } from '../protocol/version-state.ts'
 import { adminClient } from './admin-client.ts'
 import { agentPath } from './agent-path.ts'
 import { diffSections, diffSummary, warningLines } from './diff-text.ts'
@@ -47,7 +48,7 @@ function versionText({ components, warnings, against, diff, ...record }: Version
     section(`Tool ${name}`, `${description}\n${rest}`),
   )
   return [
-    recordText(record),
+    recordText({ ...record, status: versionState(record) }),
     ...warningLines(warnings),
     ...(against && diff ? [diffSummary(against, diff)] : []),
     section('Prompt', components.prompt),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { addAgentCreateCommand } from './agent-create.ts'
 import { addAgentDecideCommands } from './agent-decide.ts'
+import { addAgentGrantCommand } from './agent-grant.ts'
 import { addAgentKeyCommand } from './agent-key.ts'
 import { addAgentPreviewCommand } from './agent-preview.ts'
 import { addAgentRollbackCommand } from './agent-rollback.ts'
@@ -19,6 +20,7 @@ export function addAgentCommand(program: Command): void {
   addAgentDecideCommands(agent)
   addAgentSuspendCommands(agent)
   addAgentRollbackCommand(agent)
+  addAgentGrantCommand(agent)
   addAgentKeyCommand(agent)
   addAgentSettingsCommand(agent)
 }

@@ -1,11 +1,13 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
+import { revocationAnswerSchema } from '../protocol/revocation.ts'
 import { adminClient, listAll, readRecord } from './admin-client.ts'
 import { addClientCreateCommand } from './client-create.ts'
 import { clientPath } from './client-path.ts'
 import { addClientSecretCommand } from './client-secret.ts'
 import { addClientUpdateCommand } from './client-update.ts'
 import { recordText, tableText } from './output.ts'
+import { coveredText } from './revoke.ts'
 import { openSession } from './session.ts'
 
 const COLUMNS = ['client_id', 'kind', 'token_endpoint_auth_method', 'owner', 'status', 'client_name']
@@ -55,6 +57,9 @@ export function addClientCommand(program: Command): void {
       const { reason } = deleteOptions.parse(command.opts())
       const api = await adminClient(session, 'admin:clients')
       const record = readRecord(await api.delete(clientPath(client_id), { reason }))
-      session.out.result(record, recordText(record))
+      const { revocation, ...client } = record
+      const covered = revocationAnswerSchema.safeParse(revocation)
+      const text = covered.success ? ['', coveredText(covered.data)] : []
+      session.out.result(record, [recordText(client), ...text].join('\n'))
     })
 }

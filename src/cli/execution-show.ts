@@ -1,10 +1,13 @@
 import type { Command } from 'commander'
 import { type ExecutionView, executionViewSchema } from '../protocol/execution.ts'
 import { adminClient } from './admin-client.ts'
+import { addClientOrAdminOptions, readClientOrAdmin } from './credential.ts'
 import { delegationTree } from './delegation-tree.ts'
 import { CliFailure } from './failure.ts'
 import { recordText, tableText } from './output.ts'
+import { registrationClient } from './registration-client.ts'
 import { openSession, type Session } from './session.ts'
+import type { ClientCredential } from './token-client.ts'
 
 const STEPS = ['step_id', 'agent_id', 'state', 'needs', 'entries', 'tokens', 'entered_at', 'after']
 const TOKENS = ['jti', 'agent_id', 'workflow_step', 'resource', 'scope', 'issued_at', 'expires_at', 'status']
@@ -12,23 +15,30 @@ const APPROVALS = ['approval_id', 'step_id', 'status', 'arguments_digest', 'open
 
 /** `remit execution show` */
 export function addExecutionShowCommand(execution: Command): void {
-  execution
-    .command('show')
+  addClientOrAdminOptions(execution.command('show'))
     .description('show one execution: its steps, tokens, approvals, and who delegated to whom')
     .argument('<execution_id>')
     .action(async (execution_id: string, _options, command: Command) => {
       const session = openSession(command)
-      const api = await adminClient(session, 'audit:read')
-      const answer = await api.get(`/admin/v1/executions/${encodeURIComponent(execution_id)}`)
+      const credential = await readClientOrAdmin(command)
+      const answer = await readExecution(session, execution_id, credential)
       const view = executionViewSchema.safeParse(answer)
       if (!view.success) {
         throw new CliFailure('unexpected_answer', 'The server answered in a form that this release does not know.')
       }
-      noteNextSteps(session, view.data)
+      if (!credential) noteNextSteps(session, view.data)
       session.out.result(view.data, viewText(view.data))
     })
 }
 
+/** As an administrator any; as a client its own, with the scope by which it mints. */
+async function readExecution(session: Session, execution_id: string, credential: ClientCredential | undefined) {
+  const path = `executions/${encodeURIComponent(execution_id)}`
+  if (!credential) return await (await adminClient(session, 'audit:read')).get(`/admin/v1/${path}`)
+  return await (await registrationClient(session, credential, 'generate:intent-token')).get(`/intent/${path}`)
+}
+
+/** By commands of an administrator. */
 function noteNextSteps({ out }: Session, { execution_id, status, approvals }: ExecutionView): void {
   if (status !== 'open') return
   if (approvals.some(approval => approval.status === 'pending')) {

@@ -4,14 +4,10 @@ import { z } from 'zod'
 import { type ExecutionLimits, executionLimitsSchema } from '../protocol/execution.ts'
 import { readRecord } from './admin-client.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
-import { wrongUsage } from './failure.ts'
-import { readSecret } from './files.ts'
 import { recordText } from './output.ts'
 import { registrationClient } from './registration-client.ts'
 import { openSession } from './session.ts'
-
-/** RFC 8693 section 3. */
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
+import { addSubjectTokenOptions, readSubjectToken } from './subject-token.ts'
 
 const HELP = `
 A step without anything before it opens an execution by itself; open one ahead to name the user or the intent.
@@ -19,8 +15,6 @@ Example:
   remit execution start auto-patch --client hello-app --secret-file secret --subject-token-file user.jwt`
 
 const startOptions = z.object({
-  subjectTokenFile: z.string().optional(),
-  subjectTokenType: z.string().optional(),
   intentDigest: z.string().optional(),
   expiresIn: z.int().optional(),
   limits: executionLimitsSchema.partial().optional(),
@@ -28,14 +22,9 @@ const startOptions = z.object({
 
 /** `remit execution start` */
 export function addExecutionStartCommand(execution: Command): void {
-  addCredentialOptions(execution.command('start'))
+  addSubjectTokenOptions(addCredentialOptions(execution.command('start')))
     .description('open an execution of a workflow ahead of its first step')
     .argument('<workflow_id>')
-    .option(
-      '--subject-token-file <file>',
-      'token of the user whom it serves, from a trusted issuer ("-": standard input)',
-    )
-    .option('--subject-token-type <uri>', `what that token is (default: ${JWT_TYPE})`)
     .option('--intent-digest <digest>', 'a hash of what was asked for; it goes into every token')
     .option('--expires-in <seconds>', 'how long it is open (default: an hour; at most a day)', readSeconds)
     .option(
@@ -49,16 +38,10 @@ export function addExecutionStartCommand(execution: Command): void {
 
 async function startExecution(workflow_id: string, _options: unknown, command: Command): Promise<void> {
   const session = openSession(command)
-  const { subjectTokenFile, subjectTokenType, intentDigest, expiresIn, limits } = startOptions.parse(command.opts())
-  if (subjectTokenType !== undefined && subjectTokenFile === undefined) {
-    throw wrongUsage('Give --subject-token-file FILE, whose type this is.')
-  }
+  const { intentDigest, expiresIn, limits } = startOptions.parse(command.opts())
   const body = {
     workflow_id,
-    ...(subjectTokenFile !== undefined && {
-      subject_token: await readSecret(subjectTokenFile),
-      subject_token_type: subjectTokenType ?? JWT_TYPE,
-    }),
+    ...(await readSubjectToken(command)),
     ...(intentDigest !== undefined && { intent_digest: intentDigest }),
     ...(expiresIn !== undefined && { expires_in: expiresIn }),
     ...(limits !== undefined && { limits }),

@@ -71,13 +71,12 @@ export function refusalOf({ status, headers, body }: Answer, url: string): CliFa
   })
 }
 
-/** Of a batch, why each of the refused ones was. */
+/** Of a batch, why each of the refused ones was: by its name, else by its place. */
 function resultLines(results: readonly Readonly<Record<string, string>>[] = []): string[] {
-  return results
-    .filter(result => result.status === 'refused')
-    .map(({ agent_id, workflow_id, error, error_description }) =>
-      printable(`${agent_id ?? workflow_id} (${error}): ${error_description}`),
-    )
+  return results.flatMap(({ status, agent_id, workflow_id, error, error_description }, at) => {
+    const name = agent_id ?? workflow_id ?? `item ${at + 1}`
+    return status === 'refused' ? [printable(`${name} (${error}): ${error_description}`)] : []
+  })
 }
 
 /** Tries once more after a network failure, or a 503 that says when. `attempt` must be safe to repeat. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { agentChecksum } from '../protocol/checksum.ts'
-import { AGENT_GRANT } from '../protocol/grant-types.ts'
+import { AGENT_GRANT, TOKEN_EXCHANGE_GRANT } from '../protocol/grant-types.ts'
 import { WORKFLOW_STEP_TYPE } from '../protocol/workflow-request.ts'
 import { addCredentialOptions, readCredential } from './credential.ts'
 import { CliFailure, wrongUsage } from './failure.ts'
@@ -9,6 +9,7 @@ import { readObject, readSecret } from './files.ts'
 import { readKeyFile } from './keys.ts'
 import { issuerOf } from './profile.ts'
 import { openSession } from './session.ts'
+import { addSubjectTokenOptions, readSubjectToken } from './subject-token.ts'
 import { discover, requestToken } from './token-client.ts'
 
 const HELP = `
@@ -30,6 +31,7 @@ const mintOptions = z.object({
   delegation: z.string().optional(),
   execution: z.string().optional(),
   arguments: z.string().optional(),
+  argumentsDigest: z.string().optional(),
 })
 
 const executionSchema = z.object({ execution_id: z.string() })
@@ -50,7 +52,7 @@ const componentsSchema = z.strictObject({
 })
 
 export function addTokenMint(token: Command): void {
-  addCredentialOptions(token.command('mint'))
+  addSubjectTokenOptions(addCredentialOptions(token.command('mint')))
     .description('get an intent token for an agent; the token alone is written to standard output')
     .addOption(new Option('--file <file>', 'components of the agent; their checksum is computed').conflicts('checksum'))
     .option('--checksum <hex>', 'its checksum, where the components are not at hand')
@@ -64,7 +66,13 @@ export function addTokenMint(token: Command): void {
     .option('--delegation <file>', 'the assertion by which another agent gave it the task ("remit delegate")')
     .option('--completed <ids>', 'steps done before, separated by commas')
     .option('--execution <id>', 'the execution that the step belongs to; without it an entry step opens one')
-    .option('--arguments <file>', 'what the step is done with, where it needs an approval (JSON or YAML)')
+    .addOption(
+      new Option(
+        '--arguments <file>',
+        'what the step is done with, where it needs an approval (JSON or YAML)',
+      ).conflicts('argumentsDigest'),
+    )
+    .option('--arguments-digest <digest>', 'of what was approved: enough to mint again while the step is entered')
     .addHelpText('after', HELP)
     .action(async (_options: unknown, command: Command) => {
       const session = openSession(command)
@@ -74,8 +82,12 @@ export function addTokenMint(token: Command): void {
       const key = options.key === undefined ? undefined : await readKeyFile(options.key)
       const metadata = await discover(await issuerOf(session))
       const { workflow, step, completed, delegation, keyStatement } = options
+      const subject = await readSubjectToken(command)
+      const details = await detailsOf(options)
       const parameters = {
-        grant_type: AGENT_GRANT,
+        // Token exchange with an agent_id is the agent grant for somebody (protocol.md section 6).
+        grant_type: subject ? TOKEN_EXCHANGE_GRANT : AGENT_GRANT,
+        ...subject,
         agent_id,
         computed_checksum,
         scope: options.scope,
@@ -83,7 +95,7 @@ export function addTokenMint(token: Command): void {
         ...(workflow !== undefined && { workflow_enabled: 'true', workflow_id: workflow }),
         ...(step !== undefined && { workflow_step: step }),
         ...(options.execution !== undefined && { execution_id: options.execution }),
-        ...(options.arguments !== undefined && { authorization_details: await detailsOf(options) }),
+        ...(details !== undefined && { authorization_details: details }),
         ...(delegation !== undefined && { delegation_assertion: await readSecret(delegation) }),
         ...(keyStatement !== undefined && { key_statement: await readSecret(keyStatement) }),
         ...(completed !== undefined && {
@@ -98,14 +110,11 @@ export function addTokenMint(token: Command): void {
     })
 }
 
-/** RFC 9396: the step with its arguments; the server makes the digest. Throws CliFailure. */
-async function detailsOf({
-  workflow,
-  step,
-  execution,
-  arguments: file,
-}: z.output<typeof mintOptions>): Promise<string> {
-  if (workflow === undefined || step === undefined || file === undefined) {
+/** RFC 9396: the step with its arguments, whose digest the server makes, or with that alone. Throws CliFailure. */
+async function detailsOf(options: z.output<typeof mintOptions>): Promise<string | undefined> {
+  const { workflow, step, execution, arguments: file, argumentsDigest: arguments_digest } = options
+  if (file === undefined && arguments_digest === undefined) return undefined
+  if (workflow === undefined || step === undefined) {
     throw wrongUsage('Give --workflow and --step, whose arguments these are.')
   }
   const named = {
@@ -113,7 +122,8 @@ async function detailsOf({
     workflow_step: step,
     ...(execution !== undefined && { execution_id: execution }),
   }
-  return JSON.stringify([{ type: WORKFLOW_STEP_TYPE, ...named, arguments: await readObject(file) }])
+  const sent = file === undefined ? { arguments_digest } : { arguments: await readObject(file) }
+  return JSON.stringify([{ type: WORKFLOW_STEP_TYPE, ...named, ...sent }])
 }
 
 async function identify({ agent, file, checksum }: z.output<typeof mintOptions>) {

@@ -13,12 +13,13 @@ export function workflowGraph(steps: readonly StepView[]): string {
     steps.flatMap((step, at) => {
       if (parentOf(step) !== parent) return []
       const indent = depth === 0 ? '' : `${'   '.repeat(depth - 1)}└─ `
-      return [`${String(at + 1).padStart(width)}  ${indent}${stepText(step)}`, ...draw(step.step_id, depth + 1)]
+      return [`${String(at + 1).padStart(width)}  ${indent}${stepText(step, 2)}`, ...draw(step.step_id, depth + 1)]
     })
   return draw(undefined, 0).join('\n')
 }
 
-function stepText({ step_id, agent_id, access, dependencies, ...step }: StepView): string {
+/** A step in one line; with its dependencies from `named` of them on: a drawing shows the last one itself. */
+export function stepText({ step_id, agent_id, access, dependencies, ...step }: StepView, named = 1): string {
   const marks = [
     step.required && 'required',
     step.approval_gate && 'approval gate',
@@ -27,9 +28,9 @@ function stepText({ step_id, agent_id, access, dependencies, ...step }: StepView
   const pairs = (access ?? []).map(({ resource, scope }) => `${scope} at ${resource}`)
   return lineText([
     step_id,
-    agent_id ?? (step.approval_gate ? 'nobody' : 'any agent'),
+    agent_id ?? (step.approval_gate ? 'a person decides' : 'any agent'),
     ...(marks.length > 0 ? [`(${marks.join(', ')})`] : []),
-    ...(dependencies.length > 1 ? [`after ${dependencies.join(', ')}`] : []),
+    ...(dependencies.length >= named ? [`after ${dependencies.join(', ')}`] : []),
     ...(pairs.length > 0 ? [`may ${pairs.join('; ')}`] : []),
     ...(step.action === null ? [] : [`does ${step.action}`]),
   ])

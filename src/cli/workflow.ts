@@ -9,7 +9,7 @@ import { addWorkflowCreateCommand } from './workflow-create.ts'
 import { addWorkflowDecideCommands } from './workflow-decide.ts'
 import { addWorkflowShowCommands } from './workflow-show.ts'
 
-const deregisterOptions = z.object({ close: z.boolean().default(false) })
+const deregisterOptions = z.object({ app: z.string().optional(), close: z.boolean().default(false) })
 
 export function addWorkflowCommand(program: Command): void {
   const workflow = program.command('workflow').description('the workflows of a client: steps in order')
@@ -19,6 +19,7 @@ export function addWorkflowCommand(program: Command): void {
   addCredentialOptions(workflow.command('deregister'))
     .description('end a workflow: nothing is minted for it; its agents stay bound by it')
     .argument('<workflow_id>')
+    .option('--app <client>', 'the client whose workflow it is, where --client registers for it (registers_for)')
     .option('--close', 'end its open executions too; without this they forbid it')
     .addHelpText('after', '\nTo set an agent free first, register a version without it, or grant it outside_workflow.')
     .action(deregisterWorkflow)
@@ -28,8 +29,8 @@ async function deregisterWorkflow(workflow_id: string, _options: unknown, comman
   const session = openSession(command)
   const credential = await readCredential(command)
   const api = await registrationClient(session, credential, 'register:workflow')
-  const { close } = deregisterOptions.parse(command.opts())
-  const query = new URLSearchParams({ workflow_id, app_id: credential.client_id, ...(close && { close: 'true' }) })
+  const { app = credential.client_id, close } = deregisterOptions.parse(command.opts())
+  const query = new URLSearchParams({ workflow_id, app_id: app, ...(close && { close: 'true' }) })
   const record = readRecord(await api.post(`/intent/deregister/workflow?${query}`, {}))
   session.out.result(record, recordText(record))
 }
