@@ -15,8 +15,8 @@ export type Act = {
   readonly danger?: boolean
   /** Asks why; goes into the audit trail. */
   readonly reason?: boolean
-  /** Asks for a number of seconds. */
-  readonly seconds?: string
+  /** Asks for a number of seconds; says in a sentence what 0 does, with which the dialog begins. */
+  readonly seconds?: { readonly label: string; readonly zero: string }
   /** What must be typed because the act is final. */
   readonly typed?: string
   /** Sends it. @returns what was done, in a sentence; nothing where `onDone` shows it itself */
@@ -78,17 +78,23 @@ export function ActDialog({ act, onDone, onClose }: { act: Act; onDone: (said: s
           </label>
         )}
         {act.seconds !== undefined && (
-          <label>
-            {act.seconds}
-            <input
-              type="number"
-              min={0}
-              max={604_800}
-              step={1}
-              value={fields.seconds}
-              onInput={event => change({ seconds: Math.trunc(event.currentTarget.valueAsNumber) || 0 })}
-            />
-          </label>
+          <>
+            <label>
+              {act.seconds.label}
+              <input
+                type="number"
+                aria-describedby="act-zero"
+                min={0}
+                max={604_800}
+                step={1}
+                value={fields.seconds}
+                onInput={event => change({ seconds: Math.trunc(event.currentTarget.valueAsNumber) || 0 })}
+              />
+            </label>
+            <p id="act-zero" class="zero">
+              {act.seconds.zero}
+            </p>
+          </>
         )}
         {act.typed !== undefined && (
           <label>

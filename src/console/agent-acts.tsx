@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { AgentDetail } from '../protocol/agent-views.ts'
 import { act } from './api.ts'
+import { OwnHint } from './own-hint.tsx'
 import { saidOfRevocation } from './revocation-answer.ts'
 import { revocationAnswerShape } from './revocation-shapes.ts'
 import { ActButton } from './scope.tsx'
@@ -15,13 +16,13 @@ export function AgentActs({ agent, reload }: { agent: AgentDetail; reload: () =>
   function suspend(): void {
     begin({
       title: `Suspend ${agent_id}`,
-      effect: `No version of the agent mints and its tokens die at once, until it is resumed by another owner than you and than the client's owner (${owner}).`,
+      effect: `No version of the agent mints, and introspection calls its tokens inactive at once; an API that does not introspect takes them until they expire. So it stays until it is resumed by another owner than you and than the client's owner (${owner}).`,
       confirm: 'Suspend',
       danger: true,
       reason: true,
       run: async ({ reason }, key) => {
         await act(`${path}/suspend`, { reason }, z.unknown(), key)
-        return `${agent_id} is suspended: it mints nothing, and its tokens are dead.`
+        return `${agent_id} is suspended: it mints nothing, and introspection calls its tokens inactive. An API that does not introspect takes them until they expire.`
       },
     })
   }
@@ -57,9 +58,12 @@ export function AgentActs({ agent, reload }: { agent: AgentDetail; reload: () =>
   return (
     <div class="acts">
       {agent_status === 'suspended' ? (
-        <ActButton scope="approve:agents" kind="main" onClick={resume}>
-          Resume
-        </ActButton>
+        <>
+          <OwnHint owners={[agent.suspended?.owner, owner]}>who neither suspended it nor owns its client</OwnHint>
+          <ActButton scope="approve:agents" kind="main" onClick={resume}>
+            Resume
+          </ActButton>
+        </>
       ) : (
         <ActButton scope="revoke" onClick={suspend}>
           Suspend

@@ -30,11 +30,16 @@ export function AgentKeys({ agent, reload }: { agent: AgentDetail; reload: () =>
   return (
     <section class="card">
       <h2>Keys</h2>
-      {agent.keys.length === 0 && <Empty>No key is registered.</Empty>}
+      {agent.keys.length === 0 && (
+        <Empty>
+          No key is registered. An administrator of another owner than the client's adds one:{' '}
+          <code>{`remit agent key add ${agent.app_id} ${agent.agent_id} --key FILE`}</code>
+        </Empty>
+      )}
       <ul class="keys">
         {agent.keys.map(({ jkt, source, added_at, expires_at }) => (
           <li key={jkt}>
-            <Id id={jkt} short />
+            <Id id={jkt} />
             <ActButton scope="revoke" kind="danger" onClick={() => revoke(jkt)}>
               Revoke<span class="hear"> key {jkt}</span>
             </ActButton>

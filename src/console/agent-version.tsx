@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
 import type { AgentDetail, PendingCause, RegistrationView, VersionDetail } from '../protocol/agent-views.ts'
+import { cameBack, everCounted, versionState } from '../protocol/version-state.ts'
 import { get, query } from './api.ts'
 import { Badge, Id } from './badge.tsx'
 import { ComponentsDiffView, ComponentsText } from './components-view.tsx'
@@ -11,7 +13,6 @@ import { href } from './route.ts'
 import { versionShape } from './shapes.ts'
 import { Moment } from './time.tsx'
 import { VersionActs } from './version-acts.tsx'
-import { versionState } from './version-state.ts'
 
 const WAITS_FOR: Readonly<Record<PendingCause, string>> = {
   require_approval: 'its client asks for approval of every version',
@@ -40,6 +41,11 @@ export function Version({
       signal,
     ),
   )
+  const listed = agent.registrations.find(one => one.registration_id === registration_id)?.status
+  // Somebody else may have decided meanwhile.
+  useEffect(() => {
+    if (listed !== undefined && load.data !== undefined && load.data.status !== listed) load.reload()
+  }, [listed])
   function reloadBoth(): void {
     load.reload()
     reload()
@@ -55,7 +61,7 @@ export function Version({
           </header>
           <Warnings version={version} />
           <Proposal version={version} />
-          <Origin version={version} />
+          <Origin agent={agent} version={version} />
           <Changes agent={agent} version={version} />
           <h3>Components</h3>
           <ComponentsText components={version.components} />
@@ -117,7 +123,7 @@ function Proposal({ version: { status, proposed_grant, proposed_jkts } }: { vers
   )
 }
 
-function Origin({ version }: { version: VersionDetail }) {
+function Origin({ agent, version }: { agent: AgentDetail; version: VersionDetail }) {
   const { client_id, agent_id, registration_id } = version
   const decided = { client_id, agent_id, about: { registration_id } }
   return (
@@ -128,11 +134,19 @@ function Origin({ version }: { version: VersionDetail }) {
       <Fact name="Checksum">
         <Id id={version.checksum} /> <span class="quiet">{version.checksum_profile}</span>
       </Fact>
-      <Fact name="Registered">
-        <Moment at={version.registered_at} /> by <Id id={version.registered_by} /> for{' '}
-        <Id id={version.registered_owner} />
-      </Fact>
-      {version.approved_at !== null && (
+      {cameBack(version) ? (
+        <Fact name="Rolled back">
+          <Moment at={version.registered_at} />{' '}
+          <DecidedBy action="agent.rollback" {...decided} by={version.registered_by} />
+          {contentOf(agent, version)}, which <Id id={version.registered_owner} /> answers for
+        </Fact>
+      ) : (
+        <Fact name="Registered">
+          <Moment at={version.registered_at} /> by <Id id={version.registered_by} /> for{' '}
+          <Id id={version.registered_owner} />
+        </Fact>
+      )}
+      {version.approved_at !== null && !cameBack(version) && (
         <Fact name="Approved">
           <Moment at={version.approved_at} />
           {version.approved_by !== null && (
@@ -157,6 +171,12 @@ function Origin({ version }: { version: VersionDetail }) {
       )}
     </dl>
   )
+}
+
+/** The version whose content counts again, where it is among those read. */
+function contentOf({ registrations }: AgentDetail, { version, checksum }: VersionDetail): string {
+  const source = registrations.find(one => one.version < version && one.checksum === checksum && everCounted(one))
+  return source ? `, to the content of version ${source.version}` : ', to older content'
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {

@@ -1,5 +1,6 @@
 import { useRef } from 'preact/hooks'
 import type { AgentDetail } from '../protocol/agent-views.ts'
+import { cameBack, versionState } from '../protocol/version-state.ts'
 import { AgentActs } from './agent-acts.tsx'
 import { AgentKeys } from './agent-keys.tsx'
 import { Version } from './agent-version.tsx'
@@ -7,13 +8,13 @@ import { stateOf } from './agents.tsx'
 import { get } from './api.ts'
 import { Badge, Id } from './badge.tsx'
 import { GrantList } from './grant-list.tsx'
-import { Empty, Loaded, useLoad } from './load.tsx'
+import { Empty, Loaded } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
+import { usePoll } from './poll.ts'
 import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
 import { agentDetailShape } from './shapes.ts'
 import { Countdown, Moment } from './time.tsx'
-import { versionState } from './version-state.ts'
 
 export type AgentName = { readonly client_id: string; readonly agent_id: string }
 
@@ -34,7 +35,7 @@ export function AgentPage(props: AgentName & { registration_id: string; against:
 
 function Agent({ client_id, agent_id, registration_id, against }: Parameters<typeof AgentPage>[0]) {
   const shown = useRef<string>(undefined)
-  const load = useLoad(`agent ${client_id}/${agent_id}`, signal =>
+  const load = usePoll(`agent ${client_id}/${agent_id}`, signal =>
     get(`/admin/v1/agents/${client_id}/${agent_id}`, agentDetailShape, signal),
   )
   return (
@@ -134,6 +135,7 @@ function VersionList({ agent, chosen }: { agent: AgentDetail; chosen: string | u
                 ) : (
                   <Moment at={version.registered_at} />
                 )}
+                {cameBack(version) && ' rolled back'}
               </span>
             </a>
           </li>

@@ -21,19 +21,19 @@ const COLUMNS = [
 ] as const
 
 /** All agents of all clients; those that wait for somebody come first. */
-export function AgentsPage() {
+export function AgentsPage({ search }: { search: URLSearchParams }) {
   return (
     <>
       <h1>Agents</h1>
       <ForScope scope="approve:agents">
-        <Agents />
+        <Agents key={search.get('filter')} asked={search.get('filter') ?? ''} />
       </ForScope>
     </>
   )
 }
 
-function Agents() {
-  const [filter, setFilter] = useState('')
+function Agents({ asked }: { asked: string }) {
+  const [filter, setFilter] = useState(asked)
   const load = useLoad('agents', signal => getAll('/admin/v1/agents', agentShape, signal))
   return (
     <Loaded load={load} what="agents">

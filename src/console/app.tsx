@@ -12,7 +12,7 @@ import { ExecutionsPage } from './executions.tsx'
 import { ExplanationPage } from './explanation.tsx'
 import { Header } from './header.tsx'
 import { RevocationsPage } from './revocations.tsx'
-import type { Route } from './route.ts'
+import { type Route, readRoute } from './route.ts'
 import { SessionContext, TellContext } from './session.ts'
 import { SignIn } from './sign-in.tsx'
 import { useRoute } from './use-route.ts'
@@ -31,16 +31,25 @@ export function App() {
   )
 }
 
+/** What an act did, and the place where it is told. */
+const NOTHING = { text: '', place: '' }
+
+function placeNow(): string {
+  return readRoute(location.hash).path.join('/')
+}
+
 function Rooms({ session, leave }: { session: ConsoleSession; leave: () => void }) {
   const route = useRoute()
   const [room = 'agents'] = route.path
   const main = useRef<HTMLElement>(null)
-  const [said, setSaid] = useState('')
+  const [said, setSaid] = useState(NOTHING)
   const place = route.path.join('/')
   const first = useRef(true)
   // Another place, whatever its filters, begins anew
   useEffect(() => {
-    setSaid('')
+    // An act that leads elsewhere is told there.
+    const isTold = said.text !== '' && said.place === place
+    if (!isTold) setSaid(NOTHING)
     document.title = `${
       route.path
         .map(part => part)
@@ -48,18 +57,18 @@ function Rooms({ session, leave }: { session: ConsoleSession; leave: () => void 
         .join(' · ') || 'agents'
     } · Remit console`
     // A new page is read from its beginning, by eyes and by screen readers.
-    if (!first.current) main.current?.focus({ preventScroll: true })
+    if (!first.current && !isTold) main.current?.focus({ preventScroll: true })
     if (!first.current) scrollTo(0, 0)
     first.current = false
   }, [place])
   return (
-    <TellContext.Provider value={setSaid}>
+    <TellContext.Provider value={useCallback(text => setSaid({ text, place: placeNow() }), [])}>
       <button type="button" class="skip-link" onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
       <Header session={session} room={room === 'explain' ? 'decisions' : room} onLeave={leave} />
       <main id="main" ref={main} tabIndex={-1}>
-        <Said text={said} onClose={useCallback(() => setSaid(''), [])} />
+        <Said text={said.text} onClose={useCallback(() => setSaid(NOTHING), [])} />
         <Page route={route} />
       </main>
     </TellContext.Provider>
@@ -90,7 +99,7 @@ function Page({ route: { path, search } }: { route: Route }) {
   const [room = 'agents', first, second, third] = path
   switch (room) {
     case 'agents':
-      if (first === undefined || second === undefined) return <AgentsPage />
+      if (first === undefined || second === undefined) return <AgentsPage search={search} />
       return (
         <AgentPage
           client_id={first}
@@ -106,9 +115,9 @@ function Page({ route: { path, search } }: { route: Route }) {
     case 'decisions':
       return <DecisionsPage search={search} />
     case 'explain':
-      return <ExplanationPage id={first ?? ''} />
+      return <ExplanationPage id={first ?? ''} search={search} />
     case 'workflows':
-      if (first === undefined || second === undefined) return <WorkflowsPage />
+      if (first === undefined || second === undefined) return <WorkflowsPage search={search} />
       return <WorkflowPage client_id={first} workflow_id={second} version={Number(third ?? 0) || 0} />
     case 'clients':
       return first === undefined ? <ClientsPage /> : <ClientPage client_id={first} />

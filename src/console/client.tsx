@@ -1,4 +1,3 @@
-import { Fragment } from 'preact'
 import { useState } from 'preact/hooks'
 import * as z from 'zod/mini'
 import { act, get } from './api.ts'
@@ -7,6 +6,7 @@ import type { ClientView } from './client-view.ts'
 import { AccessList } from './grant-list.tsx'
 import { Loaded, useLoad } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
+import { PolicyList } from './policy-list.tsx'
 import { saidOfRevocation } from './revocation-answer.ts'
 import { revocationAnswerShape } from './revocation-shapes.ts'
 import { href } from './route.ts'
@@ -64,7 +64,10 @@ function ClientActs(props: { client: ClientView; reload: () => void; onSecret: (
       title: 'Rotate the secret',
       effect: 'A new secret is made and shown once. The secrets before it stay valid for the time below, then end.',
       confirm: 'Rotate',
-      seconds: 'Seconds for which the older secrets stay valid',
+      seconds: {
+        label: 'Seconds for which the older secrets stay valid',
+        zero: 'With 0 they end at once: what still uses one is refused until it has the new secret.',
+      },
       run: async ({ seconds }, key) => {
         const body = { overlap_seconds: seconds }
         const { client_secret } = await act(`/admin/v1/clients/${client_id}/secret`, body, rotatedShape, key)
@@ -163,6 +166,11 @@ function Facts({ client }: { client: ClientView }) {
           <dd>
             <Moment at={client.created_at} />
           </dd>
+          <dt>Has</dt>
+          <dd>
+            <a href={href(['agents'], { filter: client.client_id })}>Its agents</a>,{' '}
+            <a href={href(['workflows'], { filter: client.client_id })}>its workflows</a>
+          </dd>
           <dt>Audit</dt>
           <dd>
             <a href={href(['decisions'], { client_id: client.client_id })}>Decisions about this client</a>
@@ -173,16 +181,7 @@ function Facts({ client }: { client: ClientView }) {
         <h2>Access</h2>
         <AccessList access={client.access} />
         <h2>Policies</h2>
-        <dl>
-          {Object.entries(policies).map(([name, value]) => (
-            <Fragment key={name}>
-              <dt>{name}</dt>
-              <dd>
-                <code>{String(value)}</code>
-              </dd>
-            </Fragment>
-          ))}
-        </dl>
+        <PolicyList policies={policies} />
       </section>
     </div>
   )

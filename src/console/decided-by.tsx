@@ -7,7 +7,7 @@ import { useHolds } from './session.ts'
 import { auditRowShape } from './shapes.ts'
 
 type Decision = {
-  readonly action: 'agent.approve' | 'agent.reject' | 'workflow.approve' | 'workflow.reject'
+  readonly action: 'agent.approve' | 'agent.reject' | 'agent.rollback' | 'workflow.approve' | 'workflow.reject'
   readonly client_id: string
   readonly agent_id?: string
   /** What the details of the audit row say about what was decided. */

@@ -3,7 +3,8 @@ import type { AuditRowView } from '../protocol/audit-views.ts'
 import { useDecisions } from './audit-poll.ts'
 import { Badge, Id } from './badge.tsx'
 import { ColumnHeads } from './column-heads.tsx'
-import { DecisionFilters, readFilter } from './decision-filters.tsx'
+import { type DecisionFilter, DecisionFilters, readFilter } from './decision-filters.tsx'
+import { ExplainField } from './explain-field.tsx'
 import { FailureNote } from './failure.tsx'
 import { Empty } from './load.tsx'
 import { ownerBehind } from './owner-behind.ts'
@@ -34,7 +35,8 @@ export function DecisionsPage({ search }: { search: URLSearchParams }) {
 
 function DecisionsView({ search }: { search: URLSearchParams }) {
   const [paused, setPaused] = useState(false)
-  const { rows, more = false, failed, older } = useDecisions(readFilter(search), paused)
+  const filter = readFilter(search)
+  const { rows, more = false, failed, older } = useDecisions(filter, paused)
   return (
     <>
       <DecisionFilters search={search}>
@@ -43,12 +45,13 @@ function DecisionsView({ search }: { search: URLSearchParams }) {
         </button>
         <p class="quiet">{paused ? 'Paused.' : 'Looks every 2 s.'} Filters take whole names, as you type.</p>
       </DecisionFilters>
+      <ExplainField kept={filter} />
       {failed && <FailureNote failed={failed} />}
       {rows === undefined && !failed && <p class="quiet loading">Loading decisions…</p>}
       {rows?.length === 0 && <Empty>Nothing was decided yet that matches.</Empty>}
       {rows !== undefined && rows.length > 0 && (
         <>
-          <DecisionTable rows={rows} />
+          <DecisionTable rows={rows} kept={filter} />
           <p class="quiet">
             {more && paused && (
               <button type="button" onClick={older}>
@@ -64,30 +67,31 @@ function DecisionsView({ search }: { search: URLSearchParams }) {
   )
 }
 
-function DecisionTable({ rows }: { rows: readonly AuditRowView[] }) {
+function DecisionTable({ rows, kept }: { rows: readonly AuditRowView[]; kept: DecisionFilter }) {
   return (
     <table>
       <ColumnHeads columns={COLUMNS} />
       <tbody>
         {rows.map(row => (
-          <Decision key={row.id} row={row} />
+          <Decision key={row.id} row={row} kept={kept} />
         ))}
       </tbody>
     </table>
   )
 }
 
-function Decision({ row }: { row: AuditRowView }) {
+function Decision({ row, kept }: { row: AuditRowView; kept: DecisionFilter }) {
+  const place = href(['explain', row.id], kept)
   const explain = (
-    <a href={href(['explain', row.id])}>
+    <a href={place}>
       Explain<span class="hear"> {row.action}</span>
     </a>
   )
   return (
     <tr class={row.outcome}>
       <td>
-        <a href={href(['explain', row.id])}>
-          <Moment at={row.at} short />
+        <a href={place}>
+          <Moment at={row.at} />
           <span class="hear"> explain</span>
         </a>
         <span class="narrow">{explain}</span>
@@ -112,6 +116,9 @@ function Decision({ row }: { row: AuditRowView }) {
             <Id id={row.agent_id} />
           </>
         )}
+        <span class="narrow">
+          <span class="quiet">by</span> <Actor row={row} />
+        </span>
       </td>
       <td class="wide">
         <Actor row={row} />

@@ -111,7 +111,7 @@ function Table({ executions }: { executions: readonly ExecutionSummary[] }) {
         {executions.map(execution => (
           <tr key={execution.execution_id}>
             <td>
-              <Moment at={execution.opened_at} short />
+              <Moment at={execution.opened_at} />
             </td>
             <td>
               <a href={href(['executions', execution.execution_id])}>

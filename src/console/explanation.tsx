@@ -3,6 +3,7 @@ import type { AuditRowView, Explanation } from '../protocol/audit-views.ts'
 import { get } from './api.ts'
 import { Badge, Id } from './badge.tsx'
 import { CopyButton } from './copy-button.tsx'
+import { readFilter } from './decision-filters.tsx'
 import { Loaded, useLoad } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
 import { href } from './route.ts'
@@ -10,12 +11,12 @@ import { ForScope } from './scope.tsx'
 import { explanationShape } from './shapes.ts'
 import { Moment } from './time.tsx'
 
-/** Which check decided, against what, and what mends it. */
-export function ExplanationPage({ id }: { id: string }) {
+/** Which check decided, against what, and what mends it; `search` is the filter of the decisions it was reached from. */
+export function ExplanationPage({ id, search }: { id: string; search: URLSearchParams }) {
   return (
     <>
       <p class="crumb">
-        <a href={href(['decisions'])}>Live decisions</a>
+        <a href={href(['decisions'], readFilter(search))}>Live decisions</a>
       </p>
       <h1>Explanation</h1>
       <ForScope scope="audit:read">

@@ -33,7 +33,10 @@ export function Header({ session, room, onLeave }: { session: ConsoleSession; ro
       </nav>
       <div class="who-am-i">
         <span>
-          <code>{session.client_id}</code> for <code>{session.acting_owner}</code>
+          <code class="me" title={session.client_id}>
+            {session.client_id}
+          </code>{' '}
+          for <code>{session.acting_owner}</code>
         </span>
         <TimeLeft until={session.expires_at} />
         <button type="button" class="small" onClick={next}>

@@ -12,6 +12,7 @@ import type {
 } from '../protocol/agent-views.ts'
 import type { AuditRowView, Explanation } from '../protocol/audit-views.ts'
 import type { ConsoleSession, ConsoleSignInAnswer } from '../protocol/console-session.ts'
+import { WORKFLOW_CAUSES } from '../protocol/workflow-causes.ts'
 import type { StepView, WorkflowDetail } from '../protocol/workflow-views.ts'
 import type { ClientView } from './client-view.ts'
 
@@ -77,6 +78,7 @@ export const agentDetailShape = exactly<AgentDetail>()(
   z.object({
     ...agentMembers,
     owner: text,
+    max_drain_seconds: z.number(),
     suspended: z.nullable(z.object({ by: text, owner: text, at: text, reason: text })),
     keys: z.array(
       z.object({
@@ -178,6 +180,7 @@ export const workflowShape = exactly<WorkflowDetail>()(
   z.object({
     client_id: text,
     workflow_id: text,
+    owner: text,
     status: z.enum(['active', 'deregistered', 'revoked']),
     version: z.number(),
     versions: z.array(
@@ -192,6 +195,7 @@ export const workflowShape = exactly<WorkflowDetail>()(
         rejected_at: maybeText,
         rejected_by: maybeText,
         reject_reason: maybeText,
+        pending_for: z.array(z.object({ cause: z.enum(WORKFLOW_CAUSES), step_id: maybeText })),
         steps: z.array(step),
       }),
     ),

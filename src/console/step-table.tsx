@@ -2,6 +2,7 @@ import { Badge, Id } from './badge.tsx'
 import { AccessList } from './grant-list.tsx'
 import { ForeignText } from './marked-text.tsx'
 import { Scroll } from './scroll.tsx'
+import { agentOf } from './step-box.tsx'
 import { type ChangedStep, marksOf } from './workflow-graph.ts'
 
 /** Everything that the drawing shows, and the access of each step, as a table. */
@@ -42,7 +43,7 @@ function StepRow({ changed: { step, change, changes }, compared }: { changed: Ch
           </p>
         )}
       </th>
-      <td>{agent_id === null ? <span class="quiet">none</span> : <Id id={agent_id} />}</td>
+      <td>{agent_id === null ? <span class="quiet">{agentOf(step)}</span> : <Id id={agent_id} />}</td>
       <td class="ids">
         {dependencies.length === 0 ? (
           <span class="quiet">–</span>

@@ -3,8 +3,11 @@ import type { AgentDetail, VersionDetail } from '../protocol/agent-views.ts'
 import { hasCounted } from '../protocol/rollback-target.ts'
 import type { Act } from './act-dialog.tsx'
 import { act } from './api.ts'
+import { Id } from './badge.tsx'
+import { OwnHint } from './own-hint.tsx'
 import { saidOfRevocation } from './revocation-answer.ts'
 import { revocationAnswerShape } from './revocation-shapes.ts'
+import { href } from './route.ts'
 import { ActButton } from './scope.tsx'
 import { registrationAnswerShape } from './shapes.ts'
 import { useAct } from './use-act.tsx'
@@ -23,12 +26,16 @@ export function VersionActs({
   const { status } = version
   const path = `/admin/v1/agents/${agent.app_id}/${agent.agent_id}`
   const acts = { approve, reject, rollBack, retire, revoke }
-  const begins = (name: keyof typeof acts) => () => begin(acts[name](path, version))
+  const begins = (name: keyof typeof acts) => () => begin(acts[name](path, version, agent))
+  const countsNow = agent.registrations.some(one => one.status === 'active' && one.checksum === version.checksum)
   if (agent.agent_status === 'revoked' || status === 'revoked') return null
   return (
     <div class="acts">
       {status === 'pending' && (
         <>
+          <OwnHint owners={[version.registered_owner, agent.owner]}>
+            who neither registered it nor owns the client
+          </OwnHint>
           <ActButton scope="approve:agents" kind="main" onClick={begins('approve')}>
             Approve
           </ActButton>
@@ -37,7 +44,7 @@ export function VersionActs({
           </ActButton>
         </>
       )}
-      {hasCounted(version) && (
+      {hasCounted(version) && !countsNow && (
         <ActButton scope="approve:agents" kind="main" onClick={begins('rollBack')}>
           Roll back to this version
         </ActButton>
@@ -55,17 +62,35 @@ export function VersionActs({
   )
 }
 
-function approve(path: string, { registration_id, checksum, version, drain_seconds }: VersionDetail): Act {
-  const drain = drain_seconds > 0 ? `drains for ${drain_seconds} s` : 'stops minting'
+function approve(path: string, detail: VersionDetail, agent: AgentDetail): Act {
+  const { registration_id, checksum, version, proposed_grant, proposed_jkts } = detail
+  const proposes = [
+    ...(proposed_grant === null ? [] : ['the grant']),
+    ...(proposed_jkts.length === 0 ? [] : [proposed_jkts.length === 1 ? 'the key' : 'the keys']),
+  ].join(' and ')
   return {
-    title: `Approve version ${version}`,
-    effect: `Version ${version} counts at once; the version before it ${drain}. What it proposes is granted with it.`,
+    title: `Approve version ${version} of ${agent.agent_id}`,
+    effect: (
+      <>
+        Version {version} of <Id id={`${agent.app_id}/${agent.agent_id}`} /> counts at once. Its checksum is{' '}
+        <Id id={checksum} />.{leftBehind(detail, agent)}
+        {proposes !== '' && ` The agent is given ${proposes} that version ${version} proposes.`}
+      </>
+    ),
     confirm: 'Approve',
     run: async (_fields, key) => {
       await act(`${path}/approve`, { registration_id, checksum }, registrationAnswerShape, key)
       return `Version ${version} is approved and counts now.`
     },
   }
+}
+
+/** What becomes of the version that counts now. */
+function leftBehind({ drain_seconds }: VersionDetail, { registrations, max_drain_seconds }: AgentDetail): string {
+  const active = registrations.find(({ status }) => status === 'active')
+  if (!active) return ''
+  const drain = Math.min(drain_seconds, max_drain_seconds)
+  return ` Version ${active.version} ${drain > 0 ? `goes on minting for ${drain} s` : 'stops minting'}.`
 }
 
 function reject(path: string, { registration_id, checksum, version }: VersionDetail): Act {
@@ -82,15 +107,25 @@ function reject(path: string, { registration_id, checksum, version }: VersionDet
   }
 }
 
-function rollBack(path: string, { registration_id, checksum, version }: VersionDetail): Act {
+function rollBack(path: string, { registration_id, checksum, version }: VersionDetail, agent: AgentDetail): Act {
+  const { app_id, agent_id, registrations, max_drain_seconds } = agent
+  const waiting = registrations.filter(({ status }) => status === 'pending').map(one => one.version)
+  const replaced =
+    waiting.length === 1
+      ? `Version ${waiting[0]}, which waits for approval, is replaced and never counts.`
+      : `Versions ${waiting.join(', ')}, which wait for approval, are replaced and never count.`
   return {
     title: `Roll back to version ${version}`,
-    effect: `The content of version ${version} becomes a new version that counts at once; the one that counts now drains.`,
+    effect: `The content of version ${version} becomes a new version that counts at once.${waiting.length > 0 ? ` ${replaced}` : ''}`,
     confirm: 'Roll back',
-    seconds: 'Seconds for which the version that counts now goes on minting',
+    seconds: {
+      label: `Seconds for which the version that counts now goes on minting, ${max_drain_seconds} at most`,
+      zero: 'With 0 it ends at once: processes that still run its prompt are refused.',
+    },
     run: async ({ seconds }, key) => {
       const body = { registration_id, checksum, drain_seconds: seconds }
       const made = await act(`${path}/rollback`, body, registrationAnswerShape, key)
+      location.hash = href(['agents', app_id, agent_id, made.registration_id])
       return `The content of version ${version} counts again, as version ${made.version} (${made.status}).`
     },
   }

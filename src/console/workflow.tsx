@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { CAUSE_TEXTS } from '../protocol/workflow-causes.ts'
 import type { WorkflowDetail } from '../protocol/workflow-views.ts'
 import type { Act } from './act-dialog.tsx'
 import { act, get } from './api.ts'
@@ -6,6 +7,7 @@ import { Badge, Id } from './badge.tsx'
 import { DecidedBy } from './decided-by.tsx'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { ForeignText } from './marked-text.tsx'
+import { OwnHint } from './own-hint.tsx'
 import { href } from './route.ts'
 import { ActButton, ForScope } from './scope.tsx'
 import { workflowShape } from './shapes.ts'
@@ -89,9 +91,14 @@ function OneVersion(props: { workflow: WorkflowDetail; chosen: Version; path: st
         <Badge state={chosen.status} />
         {chosen.status === 'pending' && (
           <div class="acts">
-            <ActButton scope="approve:agents" kind="main" onClick={() => begin(approve(path, chosen))}>
-              Approve
-            </ActButton>
+            <OwnHint owners={[chosen.registered_owner, workflow.owner]}>
+              who neither registered it nor owns the client
+            </OwnHint>
+            {chosen.pending_for.every(({ cause }) => cause !== 'replaced') && (
+              <ActButton scope="approve:agents" kind="main" onClick={() => begin(approve(path, chosen, workflow))}>
+                Approve
+              </ActButton>
+            )}
             <ActButton scope="approve:agents" onClick={() => begin(reject(path, chosen))}>
               Reject
             </ActButton>
@@ -99,6 +106,7 @@ function OneVersion(props: { workflow: WorkflowDetail; chosen: Version; path: st
           </div>
         )}
       </header>
+      <Causes version={chosen} />
       <Origin workflow={workflow} version={chosen} />
       {before && (
         <p class={chosen.status === 'pending' ? 'note wait' : 'quiet'}>
@@ -112,6 +120,29 @@ function OneVersion(props: { workflow: WorkflowDetail; chosen: Version; path: st
         border is a required step.
       </p>
       <StepTable steps={steps} compared={before !== undefined} />
+    </section>
+  )
+}
+
+function Causes({ version: { status, pending_for } }: { version: Version }) {
+  if (status !== 'pending' || pending_for.length === 0) return null
+  return (
+    <section class="note wait" aria-label="Why it waits">
+      <p>
+        <strong>Waits for approval</strong>:
+      </p>
+      <ul class="warnings">
+        {pending_for.map(({ cause, step_id }) => (
+          <li key={`${cause} ${step_id}`}>
+            {step_id !== null && (
+              <>
+                <Id id={step_id} />:{' '}
+              </>
+            )}
+            {CAUSE_TEXTS[cause]}
+          </li>
+        ))}
+      </ul>
     </section>
   )
 }
@@ -153,10 +184,16 @@ function versionBefore({ versions, version: counts }: WorkflowDetail, chosen: Ve
   return versions.find(({ version, status }) => version < chosen.version && status === 'superseded')
 }
 
-function approve(path: string, { version }: Version): Act {
+function approve(path: string, { version }: Version, { client_id, workflow_id, versions }: WorkflowDetail): Act {
+  const active = versions.find(({ status }) => status === 'active')
   return {
-    title: `Approve version ${version}`,
-    effect: `Version ${version} counts for every request from now on; the version that counts now is superseded.`,
+    title: `Approve version ${version} of ${workflow_id}`,
+    effect: (
+      <>
+        Version {version} of <Id id={`${client_id}/${workflow_id}`} /> counts for every request from now on.
+        {active && ` Version ${active.version} counts no more.`}
+      </>
+    ),
     confirm: 'Approve',
     run: async (_fields, key) => {
       await act(`${path}/approve`, { version }, z.unknown(), key)

@@ -7,7 +7,6 @@ import { getAll, type Whole } from './lists.ts'
 import { Empty, Loaded, useLoad } from './load.tsx'
 import { href } from './route.ts'
 import { ForScope } from './scope.tsx'
-import { agentShape } from './shapes.ts'
 import { Moment } from './time.tsx'
 
 const COLUMNS = [
@@ -22,6 +21,7 @@ const COLUMNS = [
 
 /** What the list shows of a workflow; the server sends its steps as well. */
 const listedSchema = z.object({
+  client_id: z.string(),
   workflow_id: z.string(),
   version: z.number(),
   status: z.string(),
@@ -29,22 +29,22 @@ const listedSchema = z.object({
   step_ids: z.array(z.string()),
   pending: z.number(),
 })
-type Listed = z.output<typeof listedSchema> & { readonly client_id: string }
+type Listed = z.output<typeof listedSchema>
 
 /** The workflows of all clients. */
-export function WorkflowsPage() {
+export function WorkflowsPage({ search }: { search: URLSearchParams }) {
   return (
     <>
       <h1>Workflows</h1>
       <ForScope scope="approve:agents">
-        <Workflows />
+        <Workflows key={search.get('filter')} asked={search.get('filter') ?? ''} />
       </ForScope>
     </>
   )
 }
 
-function Workflows() {
-  const [filter, setFilter] = useState('')
+function Workflows({ asked }: { asked: string }) {
+  const [filter, setFilter] = useState(asked)
   const load = useLoad('workflows', allWorkflows)
   return (
     <Loaded load={load} what="workflows">
@@ -108,15 +108,8 @@ function Table({ workflows }: { workflows: readonly Listed[] }) {
   )
 }
 
-/** The server lists them client by client; the clients that have agents are those whose workflows run. */
+/** Those that wait first. */
 async function allWorkflows(signal: AbortSignal): Promise<Whole<Listed>> {
-  const agents = await getAll('/admin/v1/agents', agentShape, signal)
-  const client_ids = [...new Set(agents.items.map(agent => agent.app_id))]
-  const lists = await Promise.all(
-    client_ids.map(async client_id => {
-      const { items } = await getAll(`/admin/v1/workflows/${client_id}`, listedSchema, signal)
-      return items.map(workflow => ({ ...workflow, client_id }))
-    }),
-  )
-  return { items: lists.flat().sort((one, other) => other.pending - one.pending), more: agents.more }
+  const { items, more } = await getAll('/admin/v1/workflows', listedSchema, signal)
+  return { items: items.toSorted((one, other) => other.pending - one.pending), more }
 }
