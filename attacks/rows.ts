@@ -15,22 +15,30 @@ const endedSchema = z.object({ file: z.string(), title: z.string(), passed: z.bo
 
 /** Rows that name a test: the others are about parts that do not exist yet. */
 const applying = Object.entries(attacks).flatMap(([n, covered]) => {
-  if (!('test' in covered)) return []
-  const [path = '', part = ''] = covered.test.split('#')
-  return [{ n: Number(n), path, part }]
+  if (!('tests' in covered)) return []
+  const parts = covered.tests.map(named => {
+    const [path = '', part = ''] = named.split('#')
+    return { path, part }
+  })
+  return [{ n: Number(n), parts }]
 })
 
 /**
  * Runs the tests of the catalogue, with real servers and a Postgres of their own, and says of each row that applies what
- * came of it in this very run. A row counts as blocked where its test is among those that passed and none that names the
- * row failed.
+ * came of it in this very run. A row counts as blocked where each of its tests is among those that passed and none that
+ * names the row failed.
  */
 export async function runRows(defer: Defer, progress: (done: number) => void): Promise<readonly Row[]> {
-  const ended = await runTests([...new Set(applying.map(({ path }) => path))], defer, progress)
-  return applying.map(({ n, path, part }) => {
+  const ended = await runTests(
+    [...new Set(applying.flatMap(({ parts }) => parts.map(({ path }) => path)))],
+    defer,
+    progress,
+  )
+  return applying.map(({ n, parts }) => {
     const named = ended.filter(({ title }) => numbersOf(title).includes(n))
-    const isThere = named.some(({ file, title }) => file.endsWith(path) && title.includes(part))
-    const blocked = isThere && named.every(({ passed }) => passed)
+    const isThere = ({ path, part }: (typeof parts)[number]) =>
+      named.some(({ file, title }) => file.endsWith(path) && title.includes(part))
+    const blocked = parts.every(isThere) && named.every(({ passed }) => passed)
     return { n, blocked, tests: named.map(({ title, passed }) => `${passed ? 'passed' : 'failed'}: ${title}`) }
   })
 }

@@ -16,7 +16,9 @@ import { intervalOfMedian, median } from './statistics.ts'
 
 // What a mint costs more when the server records the execution, and when it is delegated: one request of each kind a
 // round, in turning order, against one server process; the median of the ratios within a round, with its interval.
-// Requests are signed before the clock starts, so that the time is the server's and that of loopback HTTP.
+// Requests are signed before the clock starts, so that the time is the server's and that of loopback HTTP. `entered` opens
+// an execution and enters its step, `renewed` mints again in it; `delegated` shows an assertion for the first time,
+// `delegated again` one that was shown before.
 
 const ROUNDS = Number(process.argv[2] ?? 400)
 const WARM_UP = 40
@@ -25,7 +27,8 @@ const LIMITS = { max_tokens: 1_000, max_children: 256, max_nodes: 10_000 }
 /** Rounds an execution: an execution of hundreds of tokens is not what is measured. */
 const ROUNDS_AN_EXECUTION = 40
 
-type Kind = 'plain' | 'recorded' | 'delegated'
+const KINDS = ['plain', 'entered', 'renewed', 'delegated', 'delegated again'] as const
+type Kind = (typeof KINDS)[number]
 type Minter = () => Promise<() => Promise<void>>
 
 await setStage(async ({ dir, defer }) => {
@@ -62,58 +65,55 @@ await setStage(async ({ dir, defer }) => {
   const workflow = { workflow_id: 'flow', steps }
   expectStatus(await client.call('POST', server.metadata.ajwt_workflow_registration_endpoint, register, workflow), 200)
 
-  let running = { execution_id: '', assertion: '' }
+  let running = { execution_id: '', parent_jti: '', assertion: '' }
   const named = () => ({ workflow_id: 'flow', workflow_step: 'work' })
   async function startExecution(): Promise<void> {
     const begun = await request(client, agents.lead, named())
     const answer = await begun()
     const parent = accessTokenClaimsSchema.parse(decodeJwt(String(answer.access_token)))
+    running = { execution_id: parent.intent?.execution_id ?? '', parent_jti: parent.jti, assertion: '' }
+    running.assertion = await newAssertion()
+    const shown = await request(client, agents.hand, { ...named(), ...delegation(running.assertion) })
+    await shown()
+  }
+  async function newAssertion(): Promise<string> {
     const iat = epochSeconds(new Date())
-    const execution_id = parent.intent?.execution_id ?? ''
-    const assertion = await signDelegation(agents.lead.key, {
+    return await signDelegation(agents.lead.key, {
       iss: 'agent:bench:lead',
       sub: 'agent:bench:hand',
       aud: remit.issuer,
-      parent_jti: parent.jti,
+      parent_jti: running.parent_jti,
       jkt: await thumbprint(agents.hand.key),
       scope: 'read',
       resource: [API],
       workflow_step: 'work',
-      execution_id,
+      execution_id: running.execution_id,
       iat,
       exp: iat + 600,
       jti: randomUUID(),
     })
-    running = { execution_id, assertion }
   }
+  const delegation = (assertion: string) => ({
+    ...{ execution_id: running.execution_id, delegation_assertion: assertion },
+  })
   const minters: Readonly<Record<Kind, Minter>> = {
     plain: async () => await timed(client, agents.solo, {}),
-    recorded: async () => await timed(client, agents.lead, { ...named(), execution_id: running.execution_id }),
-    delegated: async () =>
-      await timed(client, agents.hand, {
-        ...named(),
-        ...{ execution_id: running.execution_id, delegation_assertion: running.assertion },
-      }),
+    entered: async () => await timed(client, agents.lead, named()),
+    renewed: async () => await timed(client, agents.lead, { ...named(), execution_id: running.execution_id }),
+    delegated: async () => await timed(client, agents.hand, { ...named(), ...delegation(await newAssertion()) }),
+    'delegated again': async () => await timed(client, agents.hand, { ...named(), ...delegation(running.assertion) }),
   }
-  const order: readonly (readonly Kind[])[] = [
-    ['plain', 'recorded', 'delegated'],
-    ['recorded', 'delegated', 'plain'],
-    ['delegated', 'plain', 'recorded'],
-    ['plain', 'delegated', 'recorded'],
-    ['recorded', 'plain', 'delegated'],
-    ['delegated', 'recorded', 'plain'],
-  ]
-  const times: Record<Kind, number[]> = { plain: [], recorded: [], delegated: [] }
+  const times: Record<Kind, number[]> = { plain: [], entered: [], renewed: [], delegated: [], 'delegated again': [] }
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     if ((round + WARM_UP) % ROUNDS_AN_EXECUTION === 0) await startExecution()
-    for (const kind of order[(round + WARM_UP) % order.length] ?? []) {
+    for (const kind of turned(round + WARM_UP)) {
       const go = await minters[kind]()
       const began = performance.now()
       await go()
       if (round >= 0) times[kind].push(performance.now() - began)
     }
   }
-  for (const kind of ['recorded', 'delegated'] as const) {
+  for (const kind of KINDS.slice(1)) {
     const ratios = times[kind].map((time, round) => time / (times.plain[round] ?? time))
     const [low, high] = intervalOfMedian(ratios)
     console.log(
@@ -122,6 +122,13 @@ await setStage(async ({ dir, defer }) => {
   }
   console.log(`plain, median: ${median(times.plain).toFixed(2)} ms`)
 }, console.error)
+
+/** The kinds of one round: each begins as often as any other, and every other time they run backwards. */
+function turned(round: number): readonly Kind[] {
+  const at = Math.floor(round / 2) % KINDS.length
+  const kinds = [...KINDS.slice(at), ...KINDS.slice(0, at)]
+  return round % 2 === 0 ? kinds : kinds.reverse()
+}
 
 type Sender = { readonly components: { readonly agent_id: string }; readonly checksum: string; readonly key: HolderKey }
 

@@ -1,6 +1,6 @@
 import { type Html, html } from './html.ts'
 
-const BOX = { width: 190, height: 74 }
+const BOX = { width: 204, height: 74 }
 const GAP = 56
 const LINE = BOX.width + GAP
 

@@ -1,23 +1,35 @@
-import type { ExecutionStepView, ExecutionView } from '../src/protocol/execution.ts'
-import { type Box, boxes } from './boxes.ts'
+import type { ExecutionView } from '../src/protocol/execution.ts'
+import { executionGraph } from './execution-graph.ts'
 import { type Html, html } from './html.ts'
 
-/** An execution as the server recorded it: its steps, and which token was minted from which. */
-export function executionRecord({ steps, tokens }: ExecutionView): Html {
-  return html`<div class="scroll">${boxes(steps.map(stepBox), [])}</div>
+/** An execution as the server recorded it: its steps as a graph, who approved what, and which token came from which. */
+export function executionRecord(execution: ExecutionView): Html {
+  const { tokens, approvals } = execution
+  return html`<div class="scroll">${executionGraph(execution)}</div>
 <div class="scroll"><table>
-<tr><th>Token</th><th>Step</th><th>Agent</th><th>Minted from</th></tr>
+<tr><th>Token</th><th>Step</th><th>Agent</th><th>Minted from</th><th>By approval</th></tr>
 ${tokens.map(
-  ({ jti, workflow_step, agent_id, parent_jti }) => html`<tr><td><code>${short(jti)}</code></td>
-<td>${workflow_step ?? ''}</td><td>${agent_id ?? ''}</td><td>${parent_jti === null ? html`` : html`<code>${short(parent_jti)}</code>`}</td></tr>
+  ({ jti, workflow_step, agent_id, parent_jti, approval_id }) => html`<tr><td><code>${short(jti)}</code></td>
+<td>${workflow_step ?? ''}</td><td>${agent_id ?? ''}</td><td>${maybe(parent_jti)}</td><td>${maybe(approval_id)}</td></tr>
+`,
+)}</table></div>
+<div class="scroll"><table>
+<tr><th>Approval</th><th>Step</th><th>Decision</th><th>By</th><th>Of arguments with the digest</th></tr>
+${approvals.map(
+  ({
+    approval_id,
+    step_id,
+    status,
+    decided_by,
+    arguments_digest,
+  }) => html`<tr><td><code>${short(approval_id)}</code></td>
+<td>${step_id}</td><td>${status}</td><td><code>${decided_by ?? ''}</code></td><td><code>${arguments_digest ?? 'none'}</code></td></tr>
 `,
 )}</table></div>`
 }
 
-function stepBox({ step_id, agent_id, approval_gate, state, tokens }: ExecutionStepView): Box {
-  const words = state === 'granted' ? 'approved' : `${state}, ${tokens} token${tokens === 1 ? '' : 's'}`
-  const kind = `${state === 'entered' || state === 'granted' ? 'done' : 'past'}${approval_gate ? ' gate' : ''}`
-  return { title: step_id, lines: [agent_id ?? 'a person decides', words], kind }
+function maybe(id: string | null): Html {
+  return id === null ? html`` : html`<code>${short(id)}</code>`
 }
 
 function short(id: string): string {

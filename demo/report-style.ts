@@ -40,6 +40,15 @@ svg .done { stroke: var(--good); stroke-width: 2.5 }
 svg .past { stroke: var(--bar); stroke-width: 2 }
 svg .gate { stroke-dasharray: 7 4 }
 svg path { fill: none; stroke: var(--soft); stroke-width: 1.6 }
+svg path.order { stroke-dasharray: 2 4 }
+svg .decision { font-size: 12.5px }
+svg rect.at-entered { stroke: var(--good); stroke-width: 2.5; fill: var(--good-back) }
+svg rect.at-left { stroke: var(--bar); stroke-width: 2 }
+svg rect.at-open { stroke: var(--server); stroke-width: 2 }
+svg rect.at-granted { stroke: var(--good); stroke-width: 2 }
+.swatch.at-entered { background: var(--good) } .swatch.at-left { background: var(--bar) }
+.swatch.at-open { background: var(--server) } .swatch.at-waiting { background: var(--line) }
+.swatch.at-granted { border: 2px dashed var(--good) }
 svg .head { fill: var(--soft); stroke: none }
 summary { cursor: pointer }
 .scroll { overflow-x: auto }

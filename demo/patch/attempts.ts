@@ -8,10 +8,17 @@ const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token'
 const delegation = { status: 403, error: 'delegation_unauthorized' }
 const step = { status: 403, error: 'workflow_step_unauthorized' }
 
-type Waiting = { readonly ben: Operator; readonly approval_id: string; readonly patch: () => Promise<Answer> }
+type Waiting = {
+  readonly ben: Operator
+  readonly approval_id: string
+  readonly execution_id: string
+  readonly plan: Minted
+  readonly patch: () => Promise<Answer>
+}
 
 /** What must not work while the patch waits. */
-export function approvalAttempts(scene: PatchScene, { ben, approval_id, patch }: Waiting): readonly Attempt[] {
+export function approvalAttempts(scene: PatchScene, waiting: Waiting): readonly Attempt[] {
+  const { ben, approval_id, execution_id, plan, patch } = waiting
   const decide = (by: Operator, arguments_digest: string | null) =>
     by.post(`/approvals/${approval_id}`, { decision: 'grant', arguments_digest, reason: 'It looks good.' })
   return [
@@ -40,18 +47,24 @@ export function approvalAttempts(scene: PatchScene, { ben, approval_id, patch }:
       expected: { ...step, ajwt_error: 'approval_pending' },
       run: patch,
     },
+    {
+      name: 'widened_delegation',
+      attack: 'The planner, who may read, hands on the right to write within its own step',
+      meaning: 'Within a step a delegation only ever narrows what its delegator holds.',
+      expected: delegation,
+      async run() {
+        const assertion = await delegate(scene, plan, 'patcher', { step_id: 'plan', scope: 'repo:write' })
+        return await ask(scene, 'patcher', { step_id: 'plan', execution_id, assertion })
+      },
+    },
   ]
 }
 
-type Running = { readonly execution_id: string; readonly plan: Minted; readonly handed: string }
+type Running = { readonly execution_id: string; readonly handed: string }
 
 /** Lies about steps, people and chains, told in a running execution. */
 export function executionAttempts(scene: PatchScene, running: Running): readonly Attempt[] {
-  const { execution_id, plan, handed } = running
-  const inPlan = async (task: { step_id: string; scope?: string }) => {
-    const assertion = await delegate(scene, plan, 'patcher', task)
-    return await ask(scene, 'patcher', { step_id: 'plan', execution_id, assertion })
-  }
+  const { execution_id, handed } = running
   const begin = async () => {
     const subject_token = await scene.foreign.signIn('ben', FOREIGN_CLIENT)
     const more = { subject_token, subject_token_type: ID_TOKEN }
@@ -66,13 +79,13 @@ export function executionAttempts(scene: PatchScene, running: Running): readonly
   return [
     {
       name: 'claimed_steps',
-      attack: 'The patcher starts a new execution and says that plan and review are done',
+      attack: 'The patcher starts a new execution and says that all before its step is done',
       meaning: 'What is done stands in the record of the server. A list in the request is only compared with it.',
-      expected: { ...step, missing_steps: ['plan', 'review'] },
+      expected: { ...step, missing_steps: ['plan', 'reproduce', 'review'] },
       run: async () =>
         ask(scene, 'patcher', {
           ...{ step_id: 'patch', execution_id: await another(), arguments: CHANGE },
-          more: { delegation_context: { completed_steps: ['triage', 'plan', 'review'] } },
+          more: { delegation_context: { completed_steps: ['triage', 'plan', 'reproduce', 'review'] } },
         }),
     },
     {
@@ -83,13 +96,6 @@ export function executionAttempts(scene: PatchScene, running: Running): readonly
       run: () => ask(scene, 'planner', { step_id: 'plan', execution_id }),
     },
     {
-      name: 'widened_delegation',
-      attack: 'The planner, who may read, hands on the right to write within its own step',
-      meaning: 'Within a step a delegation only ever narrows what its delegator holds.',
-      expected: delegation,
-      run: () => inPlan({ step_id: 'plan', scope: 'repo:write' }),
-    },
-    {
       name: 'grafted_chain',
       attack: 'The assertion that the patcher holds, taken into another execution',
       meaning: 'A delegation belongs to the execution in which it was given.',
@@ -97,6 +103,7 @@ export function executionAttempts(scene: PatchScene, running: Running): readonly
       async run() {
         const execution_id = await another()
         minted(await ask(scene, 'planner', { step_id: 'plan', execution_id }))
+        minted(await ask(scene, 'tester', { step_id: 'reproduce', execution_id }))
         return await ask(scene, 'patcher', { step_id: 'patch', execution_id, arguments: CHANGE, assertion: handed })
       },
     },
@@ -145,7 +152,7 @@ export function afterAttempts(scene: PatchScene, { token, patch }: Applied): rea
 }
 
 /** The delegation that worked, once the execution is revoked. */
-export function revokedAttempt(scene: PatchScene, { execution_id, handed }: Omit<Running, 'plan'>): Attempt {
+export function revokedAttempt(scene: PatchScene, { execution_id, handed }: Running): Attempt {
   return {
     name: 'revoked_execution',
     attack: 'The patcher once more, after the execution was revoked',

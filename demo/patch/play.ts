@@ -10,10 +10,16 @@ import { CHANGE, FOREIGN_CLIENT } from './story.ts'
 
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token'
 
-/** What the report draws: the execution as the server recorded it, and the last token of the chain. */
-export type PatchFindings = { execution?: ExecutionView; token?: Minted; chain?: readonly string[] }
+/** What the report draws: the execution as the server recorded it, twice, and the last token of the chain. */
+export type PatchFindings = {
+  /** While the patch waits for its approval. */
+  waiting?: ExecutionView
+  execution?: ExecutionView
+  token?: Minted
+  chain?: readonly string[]
+}
 
-/** Alice asks, the supervisor hands over to the planner and the planner to the patcher, Ben approves. */
+/** Alice asks, the supervisor hands over to planner and tester, the planner to the patcher, Ben approves. */
 export async function playPatch(
   scene: PatchScene,
   { progress, findings, anna }: { progress: Progress; findings: PatchFindings; anna: Operator },
@@ -31,6 +37,11 @@ export async function playPatch(
     const result = minted(await ask(scene, 'planner', { step_id: 'plan', execution_id, assertion }), assertion)
     return { detail: 'signed with the supervisor’s own key; the server derives the chain', result }
   })
+  await progress.step('hand_to_tester', 'And, side by side, to the tester', async () => {
+    const assertion = await delegate(scene, triage, 'tester', { step_id: 'reproduce' })
+    minted(await ask(scene, 'tester', { step_id: 'reproduce', execution_id, assertion }), assertion)
+    return { detail: 'plan and reproduce are entered at the same time', result: undefined }
+  })
   const handed = await delegate(scene, plan, 'patcher', { step_id: 'patch' })
   const patch = () => ask(scene, 'patcher', { step_id: 'patch', execution_id, arguments: CHANGE, assertion: handed })
   const approval_id = await progress.step(
@@ -42,11 +53,12 @@ export async function playPatch(
       return { detail: `403, and it opened ${body.approval_id}`, result: String(body.approval_id) }
     },
   )
+  findings.waiting = executionViewSchema.parse(await anna.read(`/executions/${execution_id}`))
   const ben = await progress.step('sign_in_ben', 'Ben signs in with two factors', async () => {
     return { detail: 'his ID token for a short admin token (RFC 8693)', result: await approver(scene, 'ben') }
   })
   const detail = approvalDetailSchema.parse(await ben.read(`/approvals/${approval_id}`))
-  await attempt(progress, approvalAttempts(scene, { ben, approval_id, patch: () => patch() }))
+  await attempt(progress, approvalAttempts(scene, { ben, approval_id, plan, execution_id, patch }))
   await progress.step('approve_step', 'Ben reads the exact arguments and approves', async () => {
     const { arguments_digest } = detail
     const decision = { decision: 'grant', arguments_digest, reason: 'Reviewed: one comparison, with a test.' }
@@ -64,7 +76,7 @@ export async function playPatch(
   findings.token = token
   findings.execution = executionViewSchema.parse(await anna.read(`/executions/${execution_id}`))
   progress.heading('Refused: lies about steps, people and chains')
-  await attempt(progress, executionAttempts(scene, { execution_id, plan, handed }))
+  await attempt(progress, executionAttempts(scene, { execution_id, handed }))
   await attempt(progress, afterAttempts(scene, { token, patch }))
   await progress.step('revoke_execution', 'Revoke the execution', async () => {
     const before = await scene.app.introspect(token.access_token)

@@ -69,7 +69,8 @@ export async function delegate(
 ): Promise<string> {
   const { claims, assertion } = from
   const { executed_by = '', execution_id } = claims.intent ?? {}
-  const delegator = executed_by === 'supervisor' ? scene.agents.supervisor : scene.agents.planner
+  const delegator = Object.values(scene.agents).find(({ components }) => components.agent_id === executed_by)
+  if (!delegator) throw new Error(`The token is of no agent of the story, but of ${executed_by}.`)
   const iat = epochSeconds(new Date())
   return await signDelegation(delegator.key, {
     iss: agentSubject(PATCH_APP, executed_by),

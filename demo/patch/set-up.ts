@@ -81,7 +81,7 @@ export async function setUpPatch(around: Around): Promise<PatchScene> {
       result: undefined,
     }
   })
-  const agents = await progress.step('register_patch', 'Register three agents and their workflow', async () => {
+  const agents = await progress.step('register_patch', 'Register four agents and their workflow', async () => {
     const registered = await registerAgents(app, access)
     await registerWorkflow(app, repo)
     return { detail: PATCH_STEPS.map(({ step_id }) => step_id).join(' > '), result: registered }
@@ -106,6 +106,7 @@ async function registerAgents(app: RemitClient, access: readonly object[]): Prom
   return {
     supervisor: await register('supervisor'),
     planner: await register('planner'),
+    tester: await register('tester'),
     patcher: await register('patcher'),
   }
 }
