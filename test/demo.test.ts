@@ -26,7 +26,7 @@ const answerSchema = z.strictObject({
 
 // Slow: each starts a server with a Postgres of its own.
 
-test('the demo does every step, sees every refusal and prints one JSON object (issues 2 and 5)', BOUND, async t => {
+test('the demo does every step, sees every refusal and prints one JSON object (issues 2, 4 and 5)', BOUND, async t => {
   const { cwd, tmp, demo } = await startDemo(t)
 
   const [code, stdout] = await Promise.all([demo.ended, demo.stdout])
@@ -40,6 +40,7 @@ test('the demo does every step, sees every refusal and prints one JSON object (i
   assert.ok(REQUIRED.isSubsetOf(names), `missing: ${[...REQUIRED.difference(names)]}`)
   checkTimes(calls)
   const report = await readFile(join(cwd, 'demo-report.html'), 'utf8')
+  checkSecondAct(report)
   assert.match(report, /Where the time of each call went/)
   assert.doesNotMatch(report, /<script|<link|<img| src=| href=|url\(|@import/)
   assert.deepEqual(await readdir(tmp), [])
@@ -55,6 +56,69 @@ test('a demo that is stopped half-way leaves nothing behind (issue 2, item 13)',
   assert.equal(await demo.ended, 143)
   assert.deepEqual(await readdir(tmp), [])
 })
+
+/** Chain and graph are drawn, with who approved (issue 4, item 6), as the server recorded them. */
+function checkSecondAct(report: string): void {
+  const act = between(report, '<h2>A person, a chain and a gate</h2>', '<h2>')
+  const [chain = '', waiting = '', applied = ''] = [...act.matchAll(/<svg .*?<\/svg>/gs)].map(([drawing]) => drawing)
+  assert.deepEqual(
+    [...chain.matchAll(/<text class="soft"[^>]*>([^<]*)/g)].map(([, line]) => line),
+    [
+      ...['whose intent it is', 'user:corp:alice'],
+      ...['the root', 'agent:patch-app:supervisor'],
+      ...['for step plan', 'agent:patch-app:planner'],
+      ...['for step patch', 'agent:patch-app:patcher'],
+      ...['subject token', 'signed', 'signed'],
+    ],
+  )
+  const edges = [
+    'triage before plan',
+    'triage before reproduce',
+    'plan before review',
+    'reproduce before review',
+    'review before patch',
+    'patch before verify',
+  ]
+  assert.deepEqual(titlesOf(waiting), [
+    ...edges,
+    'triage, supervisor, left, 1 token',
+    'plan, planner, entered, 1 token',
+    'reproduce, tester, entered, 1 token',
+    'review, a person decides, open',
+    'patch, patcher, open, waits for an approval',
+    'verify, tester, waiting',
+  ])
+  assert.deepEqual(titlesOf(applied), [
+    ...edges,
+    'triage, supervisor, left, 1 token',
+    'plan, planner, left, 1 token',
+    'reproduce, tester, left, 1 token',
+    'review, a person decides, passed',
+    'patch, patcher, entered, 1 token, ✓ approved by user:corp-operations:ben',
+    'verify, tester, open',
+  ])
+  // Two branches stand one above the other: the drawing follows the edges, not the order of the definition.
+  assert.equal(leftOf(applied, 'plan'), leftOf(applied, 'reproduce'))
+  assert.ok(leftOf(applied, 'reproduce') < leftOf(applied, 'review'))
+  assert.match(
+    between(act, '<th>Approval</th>', '</table>'),
+    /<td>patch<\/td><td>granted<\/td><td><code>user:corp-operations:ben</,
+  )
+}
+
+function between(text: string, begin: string, end: string): string {
+  const from = text.indexOf(begin) + begin.length
+  return text.slice(from, text.indexOf(end, from))
+}
+
+/** What a drawing says in words: its edges, then its steps. */
+function titlesOf(drawing: string): (string | undefined)[] {
+  return [...drawing.matchAll(/<title>([^<]*)/g)].map(([, title]) => title)
+}
+
+function leftOf(drawing: string, step_id: string): number {
+  return Number(new RegExp(`<title>${step_id},[^<]*</title>\\s*<rect [^>]* x="([0-9.]+)"`).exec(drawing)?.[1])
+}
 
 /**
  * Each call is measured on both ends (issue 5, item 5): together its parts are all of it, and no part of a tool call lies
@@ -88,7 +152,7 @@ function checkTimes(calls: z.output<typeof answerSchema>['calls']): void {
   )
 }
 
-/** What issues 2 and 5 name, and what keeps the APIs honest. */
+/** What issues 2, 4 and 5 name, and what keeps the APIs honest. */
 const REQUIRED = new Set([
   'changed_prompt',
   'changed_tool_description',
@@ -100,6 +164,18 @@ const REQUIRED = new Set([
   'revoked_agent',
   'token_without_proof',
   'token_with_other_key',
+  'approved_by_initiator',
+  'approved_something_else',
+  'patch_unapproved',
+  'widened_delegation',
+  'claimed_steps',
+  'left_step',
+  'grafted_chain',
+  'stolen_assertion',
+  'joined_execution',
+  'patch_twice',
+  'changed_body',
+  'revoked_execution',
   'mcp_without_token',
   'tool_without_rule',
   'tool_of_other_step',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { clientCreateSchema } from '../../src/protocol/client.ts'
+import { rawRequest } from '../support/raw-http.ts'
 import { type Attempt, agentGrant, clientCredentials, requestOf, send, tokenRequest } from './attempt.ts'
 import { givenWorld } from './given.ts'
 import { type Expected, refused } from './refused.ts'
@@ -207,14 +208,36 @@ const CASES: readonly Case[] = [
 for (const [row, cases] of Map.groupBy(CASES, one => one.row)) {
   test(`[attack ${row}] the token endpoints refuse ${cases.map(one => one.name).join('; ')}`, async () => {
     for (const { name, attempt, expect } of cases) {
-      const started = performance.now()
       await refused(world, attempt(), { ...INVALID, ...expect }, goodForm()).catch(error => {
         throw new Error(`${name}: ${error.message}`, { cause: error })
       })
-      assert.ok(performance.now() - started < 2_000, `${name} took long`)
     }
   })
 }
+
+/**
+ * The row says 100 ms. It is the work of this process that is counted, which is server and sender in one: time on the
+ * wall would be that of a busy machine. And the least of some, because a collection of garbage is not the request's.
+ */
+async function leastWork(attempt: () => Attempt): Promise<number> {
+  const took: number[] = []
+  for (let n = 0; n < 5; n += 1) {
+    const ready = attempt()
+    const before = process.cpuUsage()
+    const { status } = await send(world, ready)
+    const { user, system } = process.cpuUsage(before)
+    assert.ok(status === 400 || status === 413)
+    took.push((user + system) / 1000)
+  }
+  return Math.min(...took)
+}
+
+test('[attack 103] a deep, a wide and a long body are each refused with less than 100 ms of work', async () => {
+  for (const { name, attempt } of CASES.filter(({ row }) => row === 103)) {
+    const took = await leastWork(attempt)
+    assert.ok(took < 100, `${name} took ${took} ms`)
+  }
+})
 
 test('[attack 95] what is no agent_id is unknown, and stands nowhere in the audit trail (section 4)', async () => {
   for (const agent_id of ['x y', 'a\u0001\u001b[31m', '|'.repeat(128), 'a/b', 'pl\u0430nner']) {
@@ -259,11 +282,19 @@ test('[attack 97] members that are not the caller’s to set enter no token', as
 })
 
 test('[attack 104] headers and targets that are too large are refused before anything is read', async () => {
-  for (const [headers, status] of [[['X-Long', 'x'.repeat(20_000)], 431]] as const) {
-    const answer = await send(world, { ...goodForm(), extraHeaders: headers }).catch(() => ({ status: 431 }))
-    assert.equal(answer.status, status)
+  const { host } = new URL(world.app.issuer)
+  const long = 'x'.repeat(20_000)
+  const many = Array.from({ length: 3_000 }, (_, n) => `X-${n}: value\r\n`).join('')
+  const requests = {
+    'a long header': `POST /oauth/token HTTP/1.1\r\nHost: ${host}\r\nX-Long: ${long}\r\nContent-Length: 0\r\n\r\n`,
+    '3,000 headers': `POST /oauth/token HTTP/1.1\r\nHost: ${host}\r\n${many}Content-Length: 0\r\n\r\n`,
+    // The parser has one limit for target and headers, and one answer for both.
+    'a long target': `POST /oauth/token?x=${long} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`,
   }
-  assert.equal((await send(world, goodForm())).status, 200)
+  for (const [name, request] of Object.entries(requests)) {
+    assert.equal((await rawRequest(world.app.issuer, request)).status, 431, name)
+    assert.equal((await send(world, goodForm())).status, 200)
+  }
 })
 
 test('[attack 107] two lengths, a length and chunks, or two Hosts never reach a handler', async () => {

@@ -1,5 +1,5 @@
 import { after } from 'node:test'
-import { buildApp } from '../../src/server/app.ts'
+import { buildApp, type Listeners } from '../../src/server/app.ts'
 import { createUnauthenticatedCounter } from '../../src/server/audit/unauthenticated.ts'
 import type { Context } from '../../src/server/context.ts'
 import { loadServerSecret } from '../../src/server/keys/derive.ts'
@@ -11,13 +11,18 @@ import { createGroupCommit } from '../../src/server/store/group-commit.ts'
 import { createRecordCache } from '../../src/server/token/known-records.ts'
 import type { World } from './given.ts'
 
-export type Node = { readonly ctx: Context; readonly port: number; readonly close: () => Promise<void> }
+export type Node = {
+  readonly ctx: Context
+  readonly port: number
+  readonly adminPort: number
+  readonly close: () => Promise<void>
+}
 
 /**
  * Another server of the same issuer on the same database: a second node, or the same one started again. Closed at the
  * end of the test, or before.
  */
-export async function startNode({ app }: World): Promise<Node> {
+export async function startNode({ app }: Pick<World, 'app'>): Promise<Node> {
   const { sealer, now } = app.ctx
   const db = openDatabase(app.database.connection)
   const passDb = openDatabase(app.database.connection, () => {}, 'pass')
@@ -34,8 +39,7 @@ export async function startNode({ app }: World): Promise<Node> {
     unauthenticated: createUnauthenticatedCounter(),
   }
   const { public: listener, admin } = await buildApp(ctx)
-  await listener.listen({ host: '127.0.0.1', port: 0 })
-  const address = listener.server.address()
+  for (const one of new Set([listener, admin])) await one.listen({ host: '127.0.0.1', port: 0 })
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     await Promise.all([listener.close(), admin.close()])
@@ -46,5 +50,10 @@ export async function startNode({ app }: World): Promise<Node> {
     return closing
   }
   after(closeOnce)
-  return { ctx, port: typeof address === 'object' && address !== null ? address.port : 0, close: closeOnce }
+  return { ctx, port: portOf(listener), adminPort: portOf(admin), close: closeOnce }
+}
+
+function portOf({ server }: Listeners['public']): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
 }

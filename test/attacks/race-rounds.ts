@@ -8,7 +8,8 @@ import type { Database } from '../../src/server/store/schema.ts'
 import { forge } from '../protocol/forge.ts'
 import type { Answer } from './attempt.ts'
 import { thumbprint } from './given.ts'
-import { API, type Asked, type GateAgent, type NodeName, type Revoked, type TwoNodes } from './two-nodes.ts'
+import { API, type GateAgent } from './inserted.ts'
+import type { Asked, NodeName, Stopped, TwoNodes } from './two-nodes.ts'
 
 const STEP = 'work'
 /** Rows a statement. */
@@ -18,19 +19,22 @@ const LIFE = 900
 
 type Mint = (node: NodeName) => Promise<Answer>
 
-/** What a revoke covers, and mints that it races: `mint` prepares one more. */
+/** What a revoke or a suspension covers, and mints that it races: `mint` prepares one more. */
 export type Race = {
   readonly name: string
-  readonly revoke: Revoked
+  readonly stop: Stopped
+  /** What it is answered, and then the mints. */
+  readonly answers: { readonly stop: number; readonly mint: number }
   /** Tokens that are there for sure: every second round has one. */
   readonly before: readonly string[]
   readonly mint: () => Mint
 }
 
 type Of = 'plain' | 'recorded' | 'delegated' | 'delegated in an execution'
-type Kind = 'agent' | 'initiator' | 'token' | 'execution' | 'workflow'
+/** Every kind that there is (protocol.md section 9), and the suspension of an agent. */
+type Kind = 'token' | 'registration' | 'agent' | 'client' | 'execution' | 'workflow' | 'initiator' | 'key' | 'suspend'
 
-/** What is minted, and by what it is revoked: round after round another. */
+/** What is minted, and by what it is stopped: round after round another. */
 const RACES: readonly (readonly [Of, Kind])[] = [
   ['plain', 'agent'],
   ['recorded', 'execution'],
@@ -43,25 +47,43 @@ const RACES: readonly (readonly [Of, Kind])[] = [
   ['delegated in an execution', 'token'],
   ['recorded', 'agent'],
   ['delegated', 'initiator'],
+  ['plain', 'registration'],
+  ['recorded', 'key'],
+  ['delegated', 'suspend'],
+  ['plain', 'client'],
+  ['delegated in an execution', 'registration'],
+  ['plain', 'key'],
+  ['recorded', 'suspend'],
+  ['delegated', 'key'],
+  ['recorded', 'registration'],
+  ['plain', 'suspend'],
+  ['recorded', 'client'],
+  ['delegated in an execution', 'agent'],
 ]
+
+/** Whoever revokes a client needs one that no other round has. */
+export function clientOfRound(round: number): string {
+  return RACES[round % RACES.length]?.[1] === 'client' ? `app-of-round-${round}` : 'app'
+}
 
 /** Whose race this round is. Each agent has a workflow and an open execution; what it delegates goes to `helper`. */
 export async function prepareRace(nodes: TwoNodes, agent: GateAgent, helper: GateAgent, round: number): Promise<Race> {
   const [of, kind] = RACES[round % RACES.length] ?? ['plain', 'agent']
   const inExecution = of === 'recorded' || of === 'delegated in an execution'
   const { workflow_id, execution_id, parent_jti } = namesOf(agent, inExecution)
+  const { client_id, agent_id } = agent
+  const name = `${client_id}/${agent_id}`
   const ids = {
-    agent: `app/${agent.agent_id}`,
-    initiator: agentSubject('app', agent.agent_id),
-    token: parent_jti,
-    execution: execution_id,
-    workflow: `app/${workflow_id}`,
+    ...{ agent: name, suspend: name, client: client_id, registration: `reg_${agent_id}` },
+    ...{ initiator: agentSubject(client_id, agent_id), key: await thumbprint(agent.key) },
+    ...{ token: parent_jti, execution: execution_id, workflow: `${client_id}/${workflow_id}` },
   }
   const opens: Asked = inExecution ? { workflow_id, workflow_step: STEP } : {}
   const joins: Asked = inExecution ? { ...opens, execution_id } : {}
   const mint = await minting(nodes, { of, kind, agent, helper, opens, joins, parent_jti })
   const before = round % 2 === 0 ? [await tokenBefore(mint)] : []
-  return { name: `${of}, revoked by ${kind}`, revoke: { kind, id: ids[kind] }, before, mint }
+  const answers = { stop: kind === 'suspend' ? 200 : 201, mint: kind === 'client' ? 401 : 400 }
+  return { name: `${of}, by ${kind}`, stop: { kind, id: ids[kind] }, answers, before, mint }
 }
 
 type Minting = {
@@ -140,16 +162,26 @@ export async function insertRaces(db: Kysely<Database>, agents: readonly GateAge
 
 async function insertWorkflows(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
   const now = new Date()
-  const made = { client_id: 'app', version: 1, status: 'active' as const }
+  const made = { version: 1, status: 'active' as const }
   const by = { registered_at: now, registered_by: 'test', registered_owner: 'user:local:app' }
-  const flows = agents.map(agent => ({ ...made, workflow_id: namesOf(agent, true).workflow_id, created_at: now }))
+  const flows = agents.map(agent => {
+    return { ...made, client_id: agent.client_id, workflow_id: namesOf(agent, true).workflow_id, created_at: now }
+  })
   await db.insertInto('workflow').values(flows).execute()
   const versions = agents.map(agent => {
-    const { agent_id } = agent
+    const { client_id, agent_id } = agent
     const { workflow_id } = namesOf(agent, true)
     const { steps } = workflowRegistrationSchema.parse({ workflow_id, steps: [{ step_id: STEP, agent_id }] })
     return {
-      ...{ ...made, ...by, workflow_id, definition_digest: Buffer.alloc(32), approved_at: null, approved_by: null },
+      ...{
+        ...made,
+        ...by,
+        client_id,
+        workflow_id,
+        definition_digest: Buffer.alloc(32),
+        approved_at: null,
+        approved_by: null,
+      },
       ...{ definition: JSON.stringify({ steps }), agent_ids: JSON.stringify([agent_id]) },
     }
   })
@@ -160,9 +192,10 @@ async function insertExecutions(db: Kysely<Database>, agents: readonly GateAgent
   const now = new Date()
   const executions = agents.map(agent => {
     const { workflow_id, execution_id } = namesOf(agent, true)
-    const initiated_by = agentSubject('app', agent.agent_id)
+    const { client_id, agent_id } = agent
+    const initiated_by = agentSubject(client_id, agent_id)
     return {
-      ...{ execution_id, client_id: 'app', workflow_id, workflow_version: 1, initiated_by, opened_by: initiated_by },
+      ...{ execution_id, client_id, workflow_id, workflow_version: 1, initiated_by, opened_by: initiated_by },
       ...{ access: null, intent_digest: null, limits: JSON.stringify(LIMITS_DEFAULT), opening: null, tokens: 1 },
       ...{ opened_at: now, expires_at: new Date(now.getTime() + LIFE * 1000), status: 'open' as const },
     }
@@ -181,10 +214,10 @@ async function insertParents(db: Kysely<Database>, agents: readonly GateAgent[])
   const tokens = agents.flatMap((agent, n) =>
     [true, false].map(inExecution => {
       const { workflow_id, execution_id, parent_jti: jti } = namesOf(agent, inExecution)
-      const { agent_id } = agent
-      const sub = agentSubject('app', agent_id)
+      const { client_id, agent_id } = agent
+      const sub = agentSubject(client_id, agent_id)
       return {
-        ...{ jti, client_id: 'app', sub, resource: API, scope: 'read', token_profile: 'interop' as const, kid: 'k' },
+        ...{ jti, client_id, sub, resource: API, scope: 'read', token_profile: 'interop' as const, kid: 'k' },
         ...{ token_type: 'DPoP' as const, jkt: jkts[n] ?? '', agent_id, registration_id: `reg_${agent_id}` },
         workflow_id: inExecution ? workflow_id : null,
         workflow_version: inExecution ? 1 : null,

@@ -26,6 +26,10 @@ const REFUSED: readonly (readonly [string, readonly object[]])[] = [
     'dependency_cycle',
     [step('a', { dependencies: ['c'] }), step('b', { dependencies: ['a'] }), step('c', { dependencies: ['b'] })],
   ],
+  [
+    'gate_waits_for_step',
+    [{ step_id: 'gate', approval_gate: true, dependencies: ['a'] }, step('a', { requires_approval: true })],
+  ],
   ['duplicate_step', [step('a'), step('a')]],
   ['unknown_dependency', [step('a', { dependencies: ['z'] })]],
   ['unknown_agent', [step('a', { agent_id: 'nobody' })]],

@@ -1,9 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
-import { policiesSchema } from '../../src/protocol/client.ts'
 import { AGENT_GRANT, CLIENT_CREDENTIALS_GRANT } from '../../src/protocol/grant-types.ts'
 import { openDatabase } from '../../src/server/store/database.ts'
 import { startEmbeddedPostgres } from '../../src/server/store/embedded-postgres.ts'
@@ -11,19 +10,16 @@ import type { Database } from '../../src/server/store/schema.ts'
 import { forge, type TestKey, testKey } from '../protocol/forge.ts'
 import { freePorts } from '../support/free-ports.ts'
 import { type Answer, exchange, form } from './attempt.ts'
-import { thumbprint, tokenHash } from './given.ts'
+import { tokenHash } from './given.ts'
+import { API, CHECKSUM, type GateAgent, insertAgents, insertClients, SECRET } from './inserted.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
-export const API = 'https://api.example.com'
-const CHECKSUM = 'a'.repeat(64)
-/** Of both clients. */
-export const SECRET = 'a-secret-of-the-two-node-test'
-const BATCH = 250
+const SCOPES = { agent: 'intent', workflow: 'workflow' } as const
 
-export type GateAgent = { readonly agent_id: string; readonly key: TestKey }
 export type NodeName = 'one' | 'two'
 export type Asked = Readonly<Record<string, string>>
-export type Revoked = { readonly kind: string; readonly id: string }
+/** By a revocation of this kind, or the suspension of an agent. */
+export type Stopped = { readonly kind: string; readonly id: string }
 
 export type TwoNodes = {
   readonly issuer: string
@@ -31,14 +27,25 @@ export type TwoNodes = {
   readonly db: Kysely<Database>
   /** A mint request with further parameters, its proof signed in advance. */
   readonly prepareMint: (agent: GateAgent, asked?: Asked) => (node: NodeName) => Promise<Answer>
-  readonly prepareRevoke: (what: Revoked) => () => Promise<Answer>
+  readonly prepareStop: (what: Stopped) => () => Promise<Answer>
+  /** The admin API of node one, by `operator`. */
+  readonly administer: (path: string, body: object) => Promise<Answer>
+  /** A call of the issuer's own API by `app`, which may register. */
+  readonly register: (node: NodeName, what: 'agent' | 'workflow', body: object) => Promise<Answer>
   readonly isActive: (node: NodeName, token: string) => Promise<boolean>
-  readonly killAndRestart: (node: NodeName) => Promise<void>
+  /** kill -9; `meanwhile` runs while it is down. */
+  readonly killAndRestart: (node: NodeName, meanwhile?: () => Promise<void>) => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** Two `remit serve` processes of one issuer on one embedded Postgres, and agents that are ready to mint at both. */
-export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
+/**
+ * Two `remit serve` processes of one issuer on one embedded Postgres, and agents that are ready to mint at both; the nth
+ * is one of `clientOf(n)`.
+ */
+export async function startTwoNodes(
+  agentCount: number,
+  clientOf: (n: number) => string = () => 'app',
+): Promise<TwoNodes> {
   const directory = await mkdtemp(join(tmpdir(), 'remit-gate-'))
   // A directory of its own: as root, another account must pass it.
   const dataDir = await mkdtemp(join(tmpdir(), 'remit-gate-postgres-'))
@@ -64,8 +71,12 @@ export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
     })
   const nodes: Record<NodeName, ServerProcess> = { one: await start('one'), two: await start('two') }
   const db = openDatabase(postgres.connection)
-  const agents = Array.from({ length: agentCount }, (_, n) => ({ agent_id: `agent-${n}`, key: testKey('ES256') }))
-  await insertClients(db, issuer)
+  const agents = Array.from({ length: agentCount }, (_, n) => {
+    return { client_id: clientOf(n), agent_id: `agent-${n}`, key: testKey('ES256') }
+  })
+  const others = new Set(agents.map(({ client_id }) => client_id))
+  others.delete('app')
+  await insertClients(db, issuer, [...others])
   await insertAgents(db, agents)
 
   const host = new URL(issuer).host
@@ -82,40 +93,49 @@ export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
     ...['Host', host, 'Authorization', basic(client_id)],
     ...['Content-Type', 'application/x-www-form-urlencoded'],
   ]
-  const adminKey = testKey('ES256')
-  const adminToken = await exchange(
-    one,
-    '/oauth/token',
-    [...formHeaders('operator'), 'DPoP', proof(adminKey, `${issuer}/oauth/token`)],
-    form({ grant_type: CLIENT_CREDENTIALS_GRANT, scope: 'revoke', resource: `${issuer}/admin` }),
-  )
-  const access_token = String(adminToken.body.access_token)
+  const ownKey = testKey('ES256')
+  const tokenFor = async (client_id: string, resource: string, scope: string) => {
+    const headers = [...formHeaders(client_id), 'DPoP', proof(ownKey, `${issuer}/oauth/token`)]
+    const asked = form({ grant_type: CLIENT_CREDENTIALS_GRANT, scope, resource })
+    return String((await exchange(one, '/oauth/token', headers, asked)).body.access_token)
+  }
+  const bound = (token: string, base: string, path: string) => [
+    ...['Host', new URL(base).host, 'Content-Type', 'application/json'],
+    ...['Authorization', `DPoP ${token}`, 'DPoP', proof(ownKey, `${base}${path}`, tokenHash(token))],
+  ]
+  const adminToken = await tokenFor('operator', `${issuer}/admin`, 'revoke approve:agents')
+  const prepareAct = (path: string, body: object) => {
+    const headers = bound(adminToken, adminUrl, path)
+    return async () => await exchange(adminOne, path, headers, JSON.stringify(body))
+  }
 
   return {
     issuer,
     agents,
     db,
-    prepareMint({ agent_id, key }, asked = {}) {
-      const headers = [...formHeaders('app'), 'DPoP', proof(key, `${issuer}/oauth/token`)]
+    prepareMint({ client_id, agent_id, key }, asked = {}) {
+      const headers = [...formHeaders(client_id), 'DPoP', proof(key, `${issuer}/oauth/token`)]
       const params = { grant_type: AGENT_GRANT, agent_id, computed_checksum: CHECKSUM, scope: 'read', resource: API }
       return async node => await exchange(ports[node], '/oauth/token', headers, form({ ...params, ...asked }))
     },
-    prepareRevoke({ kind, id }) {
-      const path = '/admin/v1/revocations'
-      const headers = [
-        ...['Host', new URL(adminUrl).host, 'Content-Type', 'application/json'],
-        ...['Authorization', `DPoP ${access_token}`],
-        ...['DPoP', proof(adminKey, `${adminUrl}${path}`, tokenHash(access_token))],
-      ]
-      const body = JSON.stringify({ kind, id, reason: 'the gate test' })
-      return async () => await exchange(adminOne, path, headers, body)
+    prepareStop({ kind, id }) {
+      const reason = 'the gate test'
+      if (kind === 'suspend') return prepareAct(`/admin/v1/agents/${id}/suspend`, { reason })
+      return prepareAct('/admin/v1/revocations', { kind, id, reason })
+    },
+    administer: (path, body) => prepareAct(path, body)(),
+    async register(node, what, body) {
+      const path = `/intent/register/${what}`
+      const headers = bound(await tokenFor('app', issuer, `register:${SCOPES[what]}`), issuer, path)
+      return await exchange(ports[node], path, headers, JSON.stringify(body))
     },
     async isActive(node, token) {
       const answer = await exchange(ports[node], '/oauth/introspect', formHeaders('app'), form({ token }))
       return answer.body.active !== false || answer.status !== 200
     },
-    async killAndRestart(name) {
+    async killAndRestart(name, meanwhile) {
       await nodes[name].kill()
+      await meanwhile?.()
       nodes[name] = await start(name)
     },
     async close() {
@@ -124,121 +144,5 @@ export async function startTwoNodes(agentCount: number): Promise<TwoNodes> {
       await postgres.stop()
       await Promise.all([directory, dataDir].map(path => rm(path, { recursive: true })))
     },
-  }
-}
-
-/** `app`, which may ask for `read` at the API, and `operator`, which may revoke. */
-export async function insertClients(db: Kysely<Database>, issuer: string): Promise<void> {
-  const now = new Date()
-  const secret_digest = createHash('sha256').update(SECRET).digest()
-  const rights = {
-    app: [
-      { resource: issuer, scope: 'generate:intent-token' },
-      { resource: API, scope: 'read' },
-    ],
-    operator: [{ resource: `${issuer}/admin`, scope: 'revoke' }],
-  }
-  await db
-    .insertInto('resource')
-    .values({
-      resource: API,
-      scopes: JSON.stringify([{ name: 'read', workflow: false, approval: false }]),
-      token_profile: 'interop',
-      signing_alg: 'ES256',
-      max_token_lifetime: 300,
-      allow_bearer: false,
-      client_id: null,
-      status: 'active',
-      created_at: now,
-      created_by: 'test',
-    })
-    .execute()
-  for (const [client_id, access] of Object.entries(rights)) {
-    await db
-      .insertInto('client')
-      .values({
-        client_id,
-        client_name: client_id,
-        owner: `user:local:${client_id}`,
-        kind: 'app',
-        token_endpoint_auth_method: 'client_secret_basic',
-        jwks: null,
-        grant_types: JSON.stringify([CLIENT_CREDENTIALS_GRANT, AGENT_GRANT]),
-        access: JSON.stringify(access),
-        registers_for: '[]',
-        policies: JSON.stringify(policiesSchema.parse({})),
-        status: 'active',
-        created_at: now,
-        created_by: 'test',
-      })
-      .execute()
-    await db
-      .insertInto('client_secret')
-      .values({ client_id, secret_digest, created_at: now, expires_at: null })
-      .execute()
-  }
-}
-
-/** As if each had been registered with a key of its own. */
-async function insertAgents(db: Kysely<Database>, agents: readonly GateAgent[]): Promise<void> {
-  const now = new Date()
-  for (let at = 0; at < agents.length; at += BATCH) {
-    const batch = agents.slice(at, at + BATCH)
-    const jkts = await Promise.all(batch.map(agent => thumbprint(agent.key)))
-    const id = { client_id: 'app' }
-    const access = JSON.stringify([{ resource: API, scope: 'read' }])
-    await db
-      .insertInto('agent')
-      .values(
-        batch.map(({ agent_id }) => ({
-          ...id,
-          agent_id,
-          status: 'active' as const,
-          access,
-          outside_workflow: true,
-          suspended_by: null,
-          created_at: now,
-        })),
-      )
-      .execute()
-    await db
-      .insertInto('agent_key')
-      .values(
-        batch.map(({ agent_id, key }, n) => ({
-          ...id,
-          agent_id,
-          jkt: jkts[n] ?? '',
-          jwk: JSON.stringify(key.jwk),
-          source: 'registered' as const,
-          added_at: now,
-          expires_at: null,
-          removed_at: null,
-        })),
-      )
-      .execute()
-    await db
-      .insertInto('registration')
-      .values(
-        batch.map(({ agent_id }) => ({
-          ...id,
-          agent_id,
-          registration_id: `reg_${agent_id}`,
-          version: 1,
-          checksum: CHECKSUM,
-          checksum_profile: 'jcs' as const,
-          components_sealed: Buffer.alloc(0),
-          status: 'active' as const,
-          drain_seconds: 0,
-          drains_until: null,
-          proposed_grant: null,
-          proposed_keys: null,
-          registered_at: now,
-          registered_by: 'test',
-          registered_owner: 'user:local:app',
-          approved_at: null,
-          approved_by: null,
-        })),
-      )
-      .execute()
   }
 }

@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE, REASON_CATALOGUE, REASON_FAMILIES } from '../../src/pr
 import { AJWT_ERRORS, ERROR_CODES } from '../../src/protocol/errors.ts'
 import { complaint } from '../cli/complaint.ts'
 import { reasonsInCode } from './reasons-in-code.ts'
+import { WITHOUT_COMMAND } from './without-command.ts'
 
 const { found, unread } = reasonsInCode()
 const inCode = new Set(found.map(({ reason }) => reason))
@@ -53,6 +54,14 @@ test('an entry sends its reader to no page that is not there, and to no section 
     assert.doesNotMatch(text, /protocol\.md|(?<!RFC \d+ )\bsections? \d/, name)
     for (const page of text.match(/\bdocs\/[\w.-]+\w/g) ?? []) assert.ok(existsSync(new URL(page, root)), page)
   }
+})
+
+test('a reason names the command that mends it or begins to, or stands among those where none does, with the why', () => {
+  const reasons = Object.keys(REASON_CATALOGUE)
+  const listed = WITHOUT_COMMAND.flatMap(group => group.reasons)
+  const without = reasons.filter(reason => REASON_CATALOGUE[reason]?.command === undefined)
+  assert.deepEqual([...listed].sort(), without.sort())
+  for (const { why } of WITHOUT_COMMAND) assert.match(why, /^[a-z].{10,}[^.]$/)
 })
 
 const REGISTRY = new URL('../../src/server/registry/', import.meta.url)

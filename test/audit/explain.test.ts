@@ -95,6 +95,77 @@ test('a checksum whose version counted without approval and is retired: the comm
   assert.equal(about.command, `remit agent rollback patcher replaced --to ${agent.registration_id}`)
 })
 
+test('a checksum whose version was turned down: by whom stands in the version, why in the answer', async () => {
+  const client = await givenClient(app, { owner: 'user:local:carl', policies: { require_approval: true } })
+  const { client_id } = client
+  const asClient = caller(app, client, 'issuer', 'register:intent')
+  const agent_components = { agent_id: 'waiting', prompt_template: 'CANARY-prompt', tools: [] }
+  const { body } = await asClient('POST', '/intent/register/agent', { app_id: client_id, agent_components })
+  const { registration_id, checksum } = body
+  const asOwner = caller(app, await givenAdmin(app, { owner: 'user:local:eve' }), 'admin')
+  const decision = { registration_id, checksum, reason: 'wrong branch' }
+  const path = `/admin/v1/agents/${client_id}/waiting`
+  const own = caller(app, await givenAdmin(app, { owner: 'user:local:carl' }), 'admin')
+  const refused = await own('POST', `${path}/approve`, { registration_id, checksum })
+  assert.equal(refused.status, 403, JSON.stringify(refused.body))
+  const why = await explained(refused.request_id)
+  assert.deepEqual(
+    [why.reason, factOf(why, 'compared acting_owner'), factOf(why, 'compared owners who may not')],
+    ['own_proposal', 'user:local:carl', 'user:local:carl'],
+  )
+  assert.equal((await asOwner('POST', `${path}/reject`, decision)).status, 200)
+  await ctx.db
+    .updateTable('client')
+    .set({ jwks: JSON.stringify({ keys: [world.client.key.jwk] }) })
+    .where('client_id', '=', client_id)
+    .execute()
+  const row = { ...world.solo, client: { ...world.client, client_id }, agent_id: 'waiting', checksum: String(checksum) }
+  const about = await refusedBy(agentGrant(world, '/intent/token', row))
+  assert.equal(about.reason, 'agent_checksum_mismatch')
+  assert.match(about.mend, /version 1, which was turned down \(wrong branch\)/)
+  assert.equal(about.command, `remit agent version ${client_id} waiting ${registration_id}`)
+})
+
+test('a version whose drain is over is not shown as one that drains', async () => {
+  const agent = await givenAgentOf(ctx, world.client, 'drained')
+  const client = { ...world.client, key: await generateKey(), dpopKey: await generateKey() }
+  await givenAgent(app, client, 'drained', {
+    agent_components: { agent_id: 'drained', prompt_template: 'Another prompt.', tools: [] },
+    ...{ public_key: undefined, drain_seconds: 30 },
+  })
+  const other = { computed_checksum: 'a'.repeat(64) }
+  const attempt = () => agentGrant(world, '/oauth/token', agent)
+  assert.match(factOf(await refusedBy(attempt(), other), 'agent version 1') ?? '', /^draining until /)
+  app.clock.advance(31)
+  assert.equal(factOf(await refusedBy(attempt(), other), 'agent version 1'), undefined)
+})
+
+test('an agent of a revoked client is shown as revoked, with no version that counts', async () => {
+  const client = await givenClient(app)
+  const { client_id } = client
+  const { registration_id } = await givenAgent(app, client, 'orphan')
+  const body = { registration_id, checksum: 'a'.repeat(64) }
+  const other = await asAdmin('POST', `/admin/v1/agents/${client_id}/orphan/approve`, body)
+  assert.equal(other.status, 409)
+  const revoked = await asAdmin('POST', '/admin/v1/revocations', { kind: 'client', id: client_id, reason: 'left' })
+  assert.equal(revoked.status, 201)
+  const about = await explained(other.request_id)
+  assert.deepEqual(
+    [factOf(about, 'agent status'), factOf(about, 'agent versions')],
+    ['revoked', 'none is pending, active or draining'],
+  )
+})
+
+test('a proof by a revoked key: what the entry does, and that the agent needs a new one', async () => {
+  const agent = await givenAgentOf(ctx, world.client, 'robbed')
+  const jkt = await thumbprint(agent.key)
+  assert.equal((await asAdmin('POST', '/admin/v1/revocations', { kind: 'key', id: jkt, reason: 'stolen' })).status, 201)
+  const about = await refusedBy(agentGrant(world, '/oauth/token', agent))
+  assert.equal(about.reason, 'agent_key_mismatch')
+  assert.match(factOf(about, 'revocation 1 of key') ?? '', /the key is out of every record that had it/)
+  assert.equal(about.command, 'remit agent key add patcher robbed --key FILE')
+})
+
 test('a proof by another key: both thumbprints', async () => {
   const key = testKey('ES256')
   const attempt = agentGrant(world, '/intent/token', world.solo)

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict'
 import type { TrailReader } from '../../src/cli/audit-trail.ts'
+import { type Explanation, explanationSchema } from '../../src/protocol/audit-views.ts'
 import { ADMIN_SCOPES } from '../../src/protocol/own-resources.ts'
 import type { TestApp } from '../support/app.ts'
 import { accessToken, boundHeaders, type GivenClient } from '../support/given.ts'
@@ -6,7 +8,7 @@ import { accessToken, boundHeaders, type GivenClient } from '../support/given.ts
 export type Call = (
   method: string,
   path: string,
-  body?: unknown,
+  body?: object,
 ) => Promise<{ status: number; body: Record<string, unknown>; request_id: string }>
 
 /** One of our own two APIs, as a client with a bound token that is made anew before it ends. */
@@ -36,4 +38,19 @@ export function readerOf(admin: Call): TrailReader {
     if (status !== 200) throw new Error(JSON.stringify(body))
     return body
   }
+}
+
+/** What `remit explain` is told about an id. */
+export async function explained(admin: Call, id: unknown): Promise<Explanation> {
+  const { status, body } = await admin('GET', `/admin/v1/explain/${encodeURIComponent(String(id))}`)
+  assert.equal(status, 200, JSON.stringify(body))
+  return explanationSchema.parse(body)
+}
+
+/** The facts of these names, in their order. */
+export function factsOf(
+  { facts }: Explanation,
+  names: readonly string[],
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(names.map(name => [name, facts.find(fact => fact.name === name)?.value]))
 }

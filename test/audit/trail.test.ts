@@ -5,7 +5,7 @@ import { instantOf } from '../../src/cli/audit-filter.ts'
 import { followAfter, hasItsHash, newRows, readTrail } from '../../src/cli/audit-trail.ts'
 import { auditRowSchema } from '../../src/protocol/audit-views.ts'
 import { firstTimeIdAt, timeOfId } from '../../src/protocol/time-id.ts'
-import { auditAct } from '../../src/server/audit/events.ts'
+import { auditAct, auditTokenIssued, auditTokenRevoked } from '../../src/server/audit/events.ts'
 import { type Context, timeIdAt, transaction } from '../../src/server/context.ts'
 import { startTestApp } from '../support/app.ts'
 import { givenAdmin, givenClient } from '../support/given.ts'
@@ -31,7 +31,7 @@ const BY = {
 /** One row of the trail, written the only way there is. */
 async function row(
   tx: Context,
-  about: { client_id?: string; agent_id?: string; request_id?: string; n?: number } = {},
+  about: { client_id?: string; agent_id?: string; execution_id?: string; request_id?: string; n?: number } = {},
 ) {
   const { request_id = ctx.timeId(), n = 0, ...rest } = about
   await auditAct(tx, { ...BY, request_id }, { action: 'agent.register', details: { n }, ...rest })
@@ -76,6 +76,38 @@ test('rows are found by client, agent, actor, request, reason, outcome, action a
     refused.items.map(item => item.action),
     ['read'],
   )
+})
+
+test('rows are found by their execution and by their token, and not those of another (issue 3, audit read)', async () => {
+  clock.advance(5)
+  const since = clock.now().toISOString()
+  const origin = { client_id: 'token-app', agent_id: null, request_id: ctx.timeId(), address: '127.0.0.1' }
+  for (const execution_id of ['exe_one', 'exe_two']) {
+    await row(ctx, { execution_id })
+    clock.advance(1)
+    for (const name of ['a', 'b']) {
+      const jti = `${execution_id}-${name}`
+      await auditTokenIssued(ctx, { ...origin, execution_id, jti, sub: 'token-app', details: {} })
+      clock.advance(1)
+    }
+  }
+  await auditTokenRevoked(ctx, { ...origin, jti: 'exe_one-a', revoked: { token: 1 } })
+  const found = async (query: Record<string, string>) =>
+    (await list({ since, ...query })).items.map(({ action, execution_id, jti }) => [action, execution_id, jti])
+  const one = [
+    ['token.issue', 'exe_one', 'exe_one-b'],
+    ['token.issue', 'exe_one', 'exe_one-a'],
+    ['agent.register', 'exe_one', null],
+  ]
+  assert.deepEqual(await found({ execution_id: 'exe_one' }), one)
+  assert.deepEqual(
+    await found({ execution_id: 'exe_two' }),
+    one.map(([action, ...ids]) => [action, ...ids.map(id => id?.replace('one', 'two') ?? null)]),
+  )
+  assert.deepEqual(await found({ execution_id: 'exe_one', jti: 'exe_one-b' }), [one[0]])
+  assert.deepEqual(await found({ execution_id: 'exe_two', jti: 'exe_one-b' }), [])
+  assert.deepEqual(await found({ jti: 'exe_two-a' }), [['token.issue', 'exe_two', 'exe_two-a']])
+  assert.deepEqual(await found({ jti: 'exe_one-a' }), [['token.revoke', null, 'exe_one-a'], one[1]])
 })
 
 test('[attack 109] what is no filter is refused: an agent without its client, both directions, a forged id', async () => {

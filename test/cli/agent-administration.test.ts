@@ -96,15 +96,34 @@ describe('the command line administrates agents', async () => {
     const named = `--registration ${registration_id} --checksum ${value.registrations[0].checksum}`
     assert.ok(version.stderr.includes(`remit agent reject app greeter ${named} --reason`))
     const done = await reject(...named.split(' '))
-    assert.deepEqual([done.code, done.value.version, done.value.status], [0, 5, 'retired'])
+    assert.deepEqual([done.code, done.value.version, done.value.status], [0, 5, 'rejected'])
   })
 
   test('reject takes the pending version where none is named, and finds none the second time', async () => {
     await create('Say\u202e hello again.')
     const { code, value } = await agent('reject', '--reason', 'Reads backwards.')
-    assert.deepEqual([code, value.version, value.status], [0, 6, 'retired'])
+    assert.deepEqual([code, value.version, value.status], [0, 6, 'rejected'])
     const again = await agent('reject', '--reason', 'Again.')
     assert.deepEqual([again.code, again.value.error], [1, 'not_found'])
+  })
+
+  test('grant takes the place of the whole grant, without a new version', async () => {
+    const resource = 'https://crm.example/api'
+    await writeFile(join(cwd, 'crm.yaml'), stringify({ resource, scopes: [{ name: 'read' }, { name: 'write' }] }))
+    await remitJson(cwd, ['resource', 'create', 'crm.yaml'])
+    const held = ['--access', `${resource} read write`, '--access', `${issuer} register:intent`]
+    assert.equal((await remitJson(cwd, ['client', 'update', 'app', ...held])).code, 0)
+    const given = await agent('grant', '--access', `${resource} read`, '--outside-workflow')
+    const grant = { access: [{ resource, scope: 'read' }], outside_workflow: true }
+    assert.deepEqual([given.code, given.value], [0, { client_id: 'app', agent_id: 'greeter', grant }])
+    const none = { access: [], outside_workflow: false }
+    assert.deepEqual((await agent('grant', '--nothing')).value.grant, none)
+    for (const rest of [[], ['--nothing', '--access', `${resource} read`]]) {
+      const { code, value } = await agent('grant', ...rest)
+      assert.deepEqual([code, value.error], [2, 'usage'])
+    }
+    const above = await agent('grant', '--access', `${resource} delete`)
+    assert.deepEqual([above.code, above.value.error], [1, 'invalid_request'])
   })
 
   test('suspend, resume and retire say what follows', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { access as statFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
@@ -131,5 +131,53 @@ describe('versions of agents on the command line', async () => {
         [1, 'draining'],
       ],
     )
+  })
+
+  test('--app registers for another client, and only for one that registers_for names (section 4)', async () => {
+    const ci = { ...client, client_id: 'ci', registers_for: ['app'] }
+    await writeFile(join(cwd, 'ci.json'), JSON.stringify(ci))
+    await remit(cwd, ['client', 'create', 'ci.json', '--secret-file', 'ci-secret', ...at])
+    const asCi = ['--client', 'ci', '--secret-file', 'ci-secret', ...at]
+    await writeFile(join(cwd, 'planner.json'), agentOf('planner', 'Plan.'))
+    const previewed = await remitJson(cwd, ['agent', 'preview', 'planner.json', '--app', 'app', ...asCi])
+    assert.deepEqual([previewed.code, previewed.value.version], [0, 1])
+    const made = await remitJson(cwd, ['agent', 'create', 'planner.json', '--app', 'app', ...asCi])
+    assert.equal(made.code, 0)
+    assert.match(made.stderr, /remit agent grant app planner --access /)
+    await writeFile(join(cwd, 'helper.json'), agentOf('helper', 'Help.'))
+    await writeFile(join(cwd, 'reader.json'), agentOf('reader', 'Read.'))
+    const several = ['agent', 'create', 'helper.json', 'reader.json', '--app', 'app', ...asCi]
+    assert.equal((await remitJson(cwd, several)).code, 0)
+    const list = async (client_id: string) => {
+      const { value } = await remitJson(cwd, ['agent', 'list', client_id, ...at])
+      return value.map((row: { agent_id: string }) => row.agent_id)
+    }
+    assert.deepEqual(await list('ci'), [])
+    for (const agent_id of ['planner', 'helper', 'reader']) assert.ok((await list('app')).includes(agent_id))
+    for (const act of ['create', 'preview']) {
+      const refused = await remitJson(cwd, ['agent', act, 'planner.json', '--app', 'ci', ...as])
+      assert.deepEqual([act, refused.code, refused.value.error], [act, 1, 'unauthorized_client'])
+    }
+  })
+
+  test('a preview judges what create with the same options sends: key, access, drain (section 4)', async () => {
+    await writeFile(join(cwd, 'keyed.json'), agentOf('keyed', 'Keyed.'))
+    await remitJson(cwd, ['agent', 'create', 'keyed.json', ...as])
+    await writeFile(join(cwd, 'keyed-b.json'), agentOf('keyed', 'Keyed again.'))
+    const both = async (...options: readonly string[]) => {
+      const preview = await remitJson(cwd, ['agent', 'preview', 'keyed-b.json', ...options, ...as])
+      const create = await remitJson(cwd, ['agent', 'create', 'keyed-b.json', ...options, ...as])
+      return [preview.value.status ?? preview.value.error, create.value.status ?? create.value.error]
+    }
+    assert.deepEqual(await both('--access', 'https://nowhere.example.test read'), ['invalid_scope', 'invalid_scope'])
+    assert.deepEqual(await both('--drain', '3601'), ['invalid_request', 'invalid_request'])
+    assert.deepEqual(await both('--generate-key', 'keyed-key.json'), ['pending', 'pending'])
+    await writeFile(join(cwd, 'keyed-b.json'), agentOf('keyed', 'Keyed once more.'))
+    assert.deepEqual(await both('--key', 'keyed-key.json'), ['pending', 'pending'])
+    await writeFile(join(cwd, 'keyed-b.json'), agentOf('keyed', 'Without a key.'))
+    assert.deepEqual(await both(), ['active', 'active'])
+    const unwritten = await remitJson(cwd, ['agent', 'preview', 'one.json', '--generate-key', 'none.json', ...as])
+    assert.equal(unwritten.code, 0)
+    await assert.rejects(statFile(join(cwd, 'none.json')), { code: 'ENOENT' })
   })
 })

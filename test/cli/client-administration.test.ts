@@ -66,7 +66,9 @@ test('a client is created, changed, given a new secret, listed and deleted by co
     listed.map((row: { client_id: string }) => row.client_id),
     ['shop'],
   )
-  assert.equal((await json('client', 'delete', 'shop', '--reason', 'closed')).status, 'deleted')
+  const deleted = await remit(cwd, ['client', 'delete', 'shop', '--reason', 'closed'], env)
+  assert.match(deleted.stdout, /^status +deleted$/m)
+  assert.ok(deleted.stdout.endsWith('\n\nRevoked client shop.\n0 live tokens stop.\n'), deleted.stdout)
   assert.deepEqual(await json('client', 'list', '--owner', 'user:local:carl'), [])
   const gone = await json('client', 'list', '--status', 'deleted')
   assert.deepEqual(
@@ -105,7 +107,8 @@ test('while a client changes its key it has two of one kind, and signs with eith
     const made = await json('agent', 'create', parts, '--client', 'rotating', '--client-key', `${name}-key.json`)
     assert.deepEqual([made.agent_id, made.status], [name, 'active'])
   }
-  await json('client', 'delete', 'rotating', '--reason', 'done')
+  const deleted = await json('client', 'delete', 'rotating', '--reason', 'done')
+  assert.deepEqual([deleted.status, deleted.revocation.revoked.client], ['deleted', 1])
 })
 
 test('a resource is changed and deleted, and owners are listed and transferred by command', async () => {
@@ -113,11 +116,52 @@ test('a resource is changed and deleted, and owners are listed and transferred b
   await json('resource', 'create', await file('mail.json', { resource: uri, scopes: [{ name: 'send' }] }))
   const changed = await json('resource', 'update', uri, await file('mail2.json', { max_token_lifetime: 60 }))
   assert.deepEqual([changed.max_token_lifetime, changed.clients], [60, 0])
+  const uris = async (...status: readonly string[]) =>
+    (await json('resource', 'list', ...status)).map((row: { resource: string }) => row.resource)
+  assert.equal((await uris()).includes(uri), true)
+  assert.deepEqual(await uris('--status', 'deleted'), [])
   assert.equal((await json('resource', 'delete', uri, '--reason', 'closed')).status, 'deleted')
+  assert.deepEqual(await uris('--status', 'deleted'), [uri])
+  assert.equal((await uris()).includes(uri), false)
   assert.deepEqual(await json('owner', 'list'), [{ owner: 'user:local:anna', clients: 1, operators: 1 }])
   const moved = await json('owner', 'transfer', '--from', 'user:local:anna', '--to', 'user:local:eve', '--reason', 'x')
   assert.deepEqual(moved, { from: 'user:local:anna', to: 'user:local:eve', clients: 1 })
 })
+
+test('the example of resource create --help is a resource, and shows the marks and the profile', async () => {
+  const { stdout } = await remit(cwd, ['resource', 'create', '--help'], env)
+  const [, example = ''] = /but for the marks and client_id:\n([\s\S]*?)\n(?! )/.exec(stdout) ?? []
+  await json('client', 'create', await file('api-client.json', API_CLIENT))
+  await writeFile(join(cwd, 'example.yaml'), example.replace('example.test', 'example.test/example'))
+  const { created_at: _, ...made } = await json('resource', 'create', 'example.yaml')
+  assert.deepEqual(made, {
+    resource: 'https://api.example.test/example',
+    scopes: [
+      { name: 'read', workflow: false, approval: false },
+      { name: 'write', workflow: true, approval: false },
+      { name: 'pay', workflow: false, approval: true },
+    ],
+    token_profile: 'interop',
+    signing_alg: 'ES256',
+    max_token_lifetime: 300,
+    allow_bearer: false,
+    chain_disclosure: 'actors',
+    workflow_names: 'plain',
+    client_id: 'api-example',
+    status: 'active',
+    updated_at: null,
+  })
+})
+
+const API_CLIENT = {
+  client_id: 'api-example',
+  client_name: 'API',
+  owner: 'user:local:anna',
+  kind: 'service',
+  token_endpoint_auth_method: 'client_secret_basic',
+  grant_types: ['client_credentials'],
+  access: [],
+}
 
 test('wrong usage is named before anything is asked of the server', async () => {
   const wrong = [

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { z } from 'zod'
 import { delegationTree } from '../../src/cli/delegation-tree.ts'
+import { auditRowSchema } from '../../src/protocol/audit-views.ts'
 import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
 
 const API = 'https://api.example.test'
+const rowsSchema = z.array(auditRowSchema)
 
 /** One server and one working directory; the tests follow each other. */
 describe('executions by the command line', async () => {
@@ -117,8 +120,28 @@ describe('executions by the command line', async () => {
     const after = await remit(cwd, ['execution', 'show', execution_id])
     assert.match(after.stdout, /^check +- +granted /m)
     assert.match(after.stdout, /^apply +patcher +entered +- +1 +1 /m)
+    const again = ['--execution', execution_id, '--arguments-digest', arguments_digest]
+    const renewed = await mintFor('apply', ...again)
+    assert.equal(renewed.code, 0, renewed.stderr)
+    const others = ['--execution', execution_id, '--arguments-digest', 'A'.repeat(43)]
+    assert.equal((await mintFor('apply', ...others)).value.error, 'approval_required')
+    const both = await remit(cwd, [...mint, '--resource', API, ...again, '--arguments', 'arguments.json'])
+    assert.deepEqual([both.code, /cannot be used with option/.test(both.stderr)], [2, true])
     const unknown = await remitJson(cwd, ['execution', 'show', `exe_${'A'.repeat(22)}`])
     assert.deepEqual([unknown.code, unknown.value.error], [1, 'not_found'])
+  })
+
+  test('execution show as the client whose execution it is: the same, with the scope by which it mints', async () => {
+    const own = ['execution', 'show', execution_id, ...asApp]
+    const { code, value, stderr } = await remitJson(cwd, own)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(value, (await remitJson(cwd, ['execution', 'show', execution_id])).value)
+    assert.equal(value.tokens.length, 3)
+    assert.equal((await remit(cwd, own)).stderr, '', 'no command of an administrator')
+    const unknown = await remitJson(cwd, ['execution', 'show', `exe_${'A'.repeat(22)}`, ...asApp])
+    assert.deepEqual([unknown.code, unknown.value.error], [1, 'not_found'])
+    const half = await remit(cwd, ['execution', 'show', execution_id, '--secret-file', 'secret'])
+    assert.deepEqual([half.code, /Give --client ID/.test(half.stderr)], [2, true])
   })
 
   test('execution list filters by client, workflow, initiator and status', async () => {
@@ -141,6 +164,38 @@ describe('executions by the command line', async () => {
     const one = await remit(cwd, ['execution', 'list', '--limit', '1'])
     assert.match(one.stderr, /There are more/)
     assert.match(one.stdout, /^execution_id +client_id +workflow_id/)
+  })
+
+  test('audit search finds what happened in an execution, and by --jti what happened to a token of it', async () => {
+    const other = await mintFor('scan')
+    assert.equal(other.code, 0, other.stderr)
+    const searched = async (...filter: readonly string[]) => {
+      const { code, value, stderr } = await remitJson(cwd, ['audit', 'search', ...filter])
+      assert.equal(code, 0, stderr)
+      return rowsSchema.parse(value)
+    }
+    const rows = await searched('--execution', execution_id)
+    assert.deepEqual(
+      rows.map(({ action, outcome }) => `${action} ${outcome}`),
+      [
+        // A digest of no approval, and the renewal by the digest of its own.
+        ...['token.issue refused', 'token.issue success'],
+        'token.issue success',
+        'approval.grant success',
+        'token.issue refused',
+        'token.issue success',
+        'execution.open success',
+      ],
+    )
+    assert.deepEqual(new Set(rows.map(row => row.execution_id)), new Set([execution_id]))
+    const applied = rows.find(row => row.outcome === 'success')
+    assert.deepEqual(await searched('--jti', applied?.jti ?? ''), [applied])
+    const others = await searched('--execution', other.value.execution_id)
+    assert.deepEqual(
+      others.map(row => [row.action, row.execution_id]),
+      [['token.issue', other.value.execution_id]],
+    )
+    assert.deepEqual(await searched('--execution', execution_id, '--jti', others[0]?.jti ?? ''), [])
   })
 })
 

@@ -183,6 +183,7 @@ test('a CI job registers an agent and a workflow as itself, by its own token (se
     (await refused('agent', 'create', 'agent.json', ...as, '--token-file', 'bound.jwt')).error,
     'invalid_request',
   )
+  assert.equal((await json('agent', 'preview', 'agent.json', ...as, '--token-file', 'job.jwt')).status, 'active')
   const agent = await json('agent', 'create', 'agent.json', ...as, '--token-file', 'job.jwt')
   assert.equal(agent.status, 'active')
   assert.equal((await json('workflow', 'create', 'flow.json', ...as, '--token-file', 'job.jwt')).status, 'registered')

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { generateKey, signAssertion } from '../support/dpop.ts'
 import { freeAddresses, remit, remitJson, serve, workingDirectory } from './remit.ts'
 
 const API = 'https://api.example.test'
 const AGENT = '{"agent_id":"greeter","prompt_template":"Say hello.","tools":[]}'
 
-test('backup beside a running server, restore into an empty one: revoked stays revoked, old tokens are inactive, the old profile works (R18)', async () => {
+test('backup beside a running server, restore into an empty one: revoked stays revoked, old tokens are inactive, what was used stays used, the old profile works (R18)', async () => {
   const cwd = await workingDirectory()
   const { env, issuer, admin_url } = await freeAddresses()
   const at = ['--url', issuer, '--admin-url', admin_url]
@@ -37,6 +38,37 @@ test('backup beside a running server, restore into an empty one: revoked stays r
     assert.equal((await remitJson(cwd, create)).code, 0)
   }
   assert.equal((await remitJson(cwd, ['revoke', 'agent', 'app/lost', '--reason', 'test'])).code, 0)
+  // With an assertion that is fresh for 300 seconds: nothing but the epoch of the restore stands against it.
+  const key = await generateKey()
+  const signer = {
+    ...{ client_id: 'signer', client_name: 'Signer', owner: 'user:local:anna', kind: 'app' },
+    ...{ token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [key.jwk] } },
+    grant_types: ['client_credentials'],
+    access: [{ resource: issuer, scope: 'register:intent' }],
+  }
+  assert.equal((await remitJson(cwd, ['client', 'create', '-'], env, JSON.stringify(signer))).code, 0)
+  const request = async () => {
+    const iat = Math.floor(Date.now() / 1000)
+    return new URLSearchParams({
+      ...{ grant_type: 'client_credentials', resource: issuer, scope: 'register:intent' },
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await signAssertion(key, { client_id: 'signer', issuer, iat }, { payload: { exp: iat + 300 } }),
+    })
+  }
+  const ask = async (body: URLSearchParams) => {
+    const response = await fetch(`${issuer}/oauth/token`, { method: 'POST', body })
+    return [response.status, JSON.parse(await response.text()).error]
+  }
+  const used = await request()
+  assert.deepEqual(await ask(used), [200, undefined])
+  const asAppHere = ['--client', 'app', '--secret-file', join(cwd, 'secret'), '--url', issuer]
+  const mint = (agent: string) => {
+    const asAgent = ['--file', join(cwd, `${agent}.json`), '--key', join(cwd, `${agent}-key.json`)]
+    return ['token', 'mint', ...asAppHere, ...asAgent, '--scope', 'read', '--resource', API]
+  }
+  const introspect = (token: string) => ['token', 'introspect', token, ...asAppHere]
+  const { access_token: old } = (await remitJson(cwd, mint('kept'))).value
+  assert.equal((await remitJson(cwd, introspect(old))).value.active, true)
 
   const made = await remitJson(cwd, ['backup', 'remit.gz'], env)
   assert.equal(made.code, 0)
@@ -68,12 +100,11 @@ test('backup beside a running server, restore into an empty one: revoked stays r
   )
   const agents = await remitJson(other, ['agent', 'show', 'app', 'lost', ...profile])
   assert.equal(agents.value.agent_status, 'revoked')
-  const asAppHere = ['--client', 'app', '--secret-file', join(cwd, 'secret'), '--url', issuer]
-  const mint = (agent: string) => {
-    const asAgent = ['--file', join(cwd, `${agent}.json`), '--key', join(cwd, `${agent}-key.json`)]
-    return ['token', 'mint', ...asAppHere, ...asAgent, '--scope', 'read', '--resource', API]
-  }
-  assert.equal((await remitJson(other, mint('kept'))).code, 0)
+  assert.deepEqual((await remitJson(other, introspect(old))).value, { active: false })
+  assert.deepEqual(await ask(used), [401, 'invalid_client'])
+  assert.deepEqual(await ask(await request()), [200, undefined])
+  const { access_token: anew } = (await remitJson(other, mint('kept'))).value
+  assert.equal((await remitJson(other, introspect(anew))).value.active, true)
   assert.equal((await remitJson(other, mint('lost'))).value.error, 'unknown_agent')
   second.child.kill('SIGTERM')
   await second.exit

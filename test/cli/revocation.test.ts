@@ -87,7 +87,7 @@ test('a workflow is drawn as an indented graph, each step once, in order (sectio
   ]
   assert.deepEqual(workflowGraph(steps).split('\n'), [
     '1  plan  planner  (required)',
-    '2  └─ gate  nobody  (approval gate)',
+    '2  └─ gate  a person decides  (approval gate)',
     '4     └─ apply  worker  (requires approval)  after plan, gate  may read write at https://api.test',
     '3  └─ look  any agent  does reads? all',
     '5  report  worker',

@@ -96,7 +96,7 @@ describe('the command line against a server', async () => {
     assert.deepEqual([registered.code, registered.value.status], [0, 'active'])
     const { agent_id, registration_id } = registered.value
     const retire = ['agent', 'retire', 'notes-app', agent_id, '--registration', registration_id]
-    assert.ok(registered.stderr.includes(`: remit ${retire.join(' ')}, then this command again with --access`))
+    assert.ok(registered.stderr.includes(`: remit agent grant notes-app ${agent_id} --access "RESOURCE SCOPES"`))
     const asked = ['--file', 'agent.yaml', '--key', 'notes-key.json', '--scope', 'read', '--resource', API]
     const refused = await remitJson(cwd, ['token', 'mint', ...asNotes, ...asked])
     assert.equal(refused.code, 1)

@@ -84,7 +84,7 @@ describe('workflows, revocation and introspection by the command line', async ()
     const shown = await remit(cwd, ['workflow', 'show', 'app', 'two'])
     assert.match(
       shown.stdout,
-      /Steps of version 1 \(active\)\n1 {2}gate {2}nobody {2}\(approval gate\)\n2 {2}look {2}greeter\n$/,
+      /Steps of version 1 \(active\)\n1 {2}gate {2}a person decides {2}\(approval gate\)\n2 {2}look {2}greeter\n$/,
     )
   })
 
@@ -107,6 +107,15 @@ describe('workflows, revocation and introspection by the command line', async ()
     assert.match(again.stderr, /^Workflow one is pending: .*"remit workflow approve app one --version 2"\.\n$/)
     const shown = await remitJson(cwd, ['workflow', 'show', 'app', 'one'])
     assert.match(shown.stderr, /remit workflow approve app one --version 2/)
+    const text = await remit(cwd, ['workflow', 'show', 'app', 'one'])
+    const why = 'Why version 2 waits\nthe workflow was revoked, and comes back by approval only\n'
+    assert.ok(text.stdout.includes(why), text.stdout)
+    const waiting = await remitJson(cwd, ['workflow', 'list', '--pending'])
+    assert.deepEqual(
+      waiting.value.map((row: { client_id: string; workflow_id: string }) => [row.client_id, row.workflow_id]),
+      [['app', 'one']],
+    )
+    assert.equal(waiting.stderr, 'See what waits, and why: remit workflow show app one\n')
     const reject = ['workflow', 'reject', 'app', 'one', '--version', '2', '--reason', 'not yet']
     assert.deepEqual((await remitJson(cwd, reject)).value, { status: 'rejected', workflow_id: 'one', version: 2 })
     assert.equal((await remitJson(cwd, ['workflow', 'create', 'one.yaml', ...asApp])).value.version, 3)
@@ -143,6 +152,14 @@ describe('workflows, revocation and introspection by the command line', async ()
     const after = await mintFor(['--workflow', 'one', '--step', 'look'])
     assert.equal(after.code, 0)
     assert.equal((await remitJson(cwd, ['revoke', 'initiator', 'user:corp:1', '--reason', 'left'])).value.final, false)
+    const kinds = async (...options: readonly string[]) => {
+      const { value, stderr } = await remitJson(cwd, ['revocation', 'list', ...options])
+      return [value.map((row: { kind: string }) => row.kind).join(' '), stderr]
+    }
+    const older = 'There are older ones: --all shows every one that is kept.\n'
+    assert.deepEqual(await kinds('--limit', '1'), ['initiator', older])
+    assert.deepEqual(await kinds('--limit', '1', '--kind', 'execution'), ['execution', ''])
+    assert.deepEqual(await kinds('--all', '--kind', 'key'), ['key', ''])
     const { value } = await remitJson(cwd, ['revocation', 'list', '--limit', '2'])
     assert.deepEqual(
       value.map((row: { kind: string; id: string }) => [row.kind, row.id]),

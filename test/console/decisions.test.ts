@@ -48,7 +48,7 @@ test('what is typed into a filter stays while decisions come, and applies withou
   await page.waitForFunction(`${HASH} === '#/decisions?client_id=${client.client_id}'`, { timeout: 10_000 })
   await typeInto(page, 'Agent', 'planner ')
   await polled(page)
-  const typed = `[...document.querySelectorAll('.filter input')].map(input => input.value).join('|')`
+  const typed = `[...document.querySelector('form').querySelectorAll('.filter input')].map(input => input.value).join('|')`
   assert.equal(await page.evaluate(typed), `${client.client_id}|planner ||`)
   await become(page, 'tbody td:nth-child(3) code', ['some.act'])
   await page.keyboard.press('Backspace')
@@ -128,6 +128,38 @@ test(
     assert.match((await texts(page, 'tbody time')).join(), /^(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC([+-]\d+(:\d\d)?)?$/)
     await page.locator('tbody td:last-child ::-p-text(Explain)').setTimeout(10_000).click()
     await shows(page, 'The audit row')
+    assert.deepEqual(clean(who), CLEAN)
+  },
+)
+
+test(
+  'an explanation leads back to the decisions with their filters, by its link and by the browser',
+  needsChromium,
+  async () => {
+    const client = await givenClient(app)
+    await givenRows(['some.act', 'other.act'], client.client_id)
+    const who = await signedIn(app, await launchChromium(), OTTO)
+    const { page } = who
+    const place = `#/decisions?client_id=${client.client_id}&action=some.act`
+    await open(page, place)
+    await become(page, 'tbody .what code', ['some.act'])
+    assert.match(
+      (await texts(page, 'tbody time')).join(),
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/,
+      'the date of today too',
+    )
+    for (const back of [() => page.locator('.crumb a').setTimeout(10_000).click(), () => page.goBack()]) {
+      await page.locator('tbody td:last-child ::-p-text(Explain)').setTimeout(10_000).click()
+      await shows(page, 'The audit row')
+      await back()
+      await become(page, 'tbody .what code', ['some.act'])
+      assert.equal(await page.evaluate(HASH), place)
+    }
+    await typeInto(page, 'Explain an id (token jti, request id or audit row)', 'no such id')
+    await page.keyboard.press('Enter')
+    await shows(page, 'must be a jti, an audit id or a request id')
+    await page.locator('.crumb a').setTimeout(10_000).click()
+    await become(page, 'tbody .what code', ['some.act'])
     assert.deepEqual(clean(who), CLEAN)
   },
 )

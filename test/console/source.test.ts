@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readRoute } from '../../src/console/route.ts'
-import { versionState } from '../../src/console/version-state.ts'
 import { compareSteps, edgesOf } from '../../src/console/workflow-graph.ts'
 import { pathThrough } from '../../src/console/workflow-layout.ts'
 import { zoneName } from '../../src/console/zone.ts'
+import { cameBack, versionState } from '../../src/protocol/version-state.ts'
 
 const FOLDER = fileURLToPath(new URL('../../src/console/', import.meta.url))
 const sources = readdirSync(FOLDER).map(name => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }))
@@ -50,10 +50,22 @@ test('a time says its zone', () => {
   assert.deepEqual(zones, ['UTC', 'UTC+1', 'UTC-3:30', 'UTC+5:45', 'UTC-8'])
 })
 
-test('a version that was rejected is called so, not retired', () => {
-  assert.equal(versionState({ status: 'retired', rejected_at: '2026-03-01T00:00:00.000Z' }), 'rejected')
-  assert.equal(versionState({ status: 'retired', rejected_at: null }), 'retired')
-  assert.equal(versionState({ status: 'revoked', rejected_at: '2026-03-01T00:00:00.000Z' }), 'revoked')
+test('a version that ended is called by how: rejected, replaced before it counted, or retired', () => {
+  const at = '2026-03-01T00:00:00.000Z'
+  const retired = { status: 'retired', pending_for: [], approved_at: null, rejected_at: null } as const
+  const waited = { ...retired, pending_for: ['keys' as const] }
+  assert.equal(versionState({ ...waited, rejected_at: at }), 'rejected')
+  assert.equal(versionState(waited), 'replaced')
+  assert.deepEqual([retired, { ...waited, approved_at: at }].map(versionState), ['retired', 'retired'])
+  assert.equal(versionState({ ...waited, status: 'revoked', rejected_at: at }), 'revoked')
+  assert.equal(versionState({ ...waited, status: 'pending' }), 'pending')
+})
+
+test('a version that a rollback made is known by an approval that nothing waited for', () => {
+  const at = '2026-03-01T00:00:00.000Z'
+  assert.equal(cameBack({ pending_for: [], approved_at: at }), true)
+  assert.equal(cameBack({ pending_for: ['keys'], approved_at: at }), false)
+  assert.equal(cameBack({ pending_for: [], approved_at: null }), false)
 })
 
 const STEP = {

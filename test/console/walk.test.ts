@@ -133,6 +133,7 @@ test(
     await open(page, `#/agents/${client.client_id}/planner`)
     await (await page.waitForSelector('.versions li:last-child a'))?.click()
     await press(page, 'Roll back to this version')
+    await shows(page, 'With 0 it ends at once: processes that still run its prompt are refused.')
     await confirm(page, 'Roll back')
     await shows(page, 'The content of version 1 counts again')
     await open(page, `#/agents/${client.client_id}/planner/${registration_id}`)
@@ -174,6 +175,7 @@ test('a workflow is drawn, what a waiting version changes is marked, and it is a
   await shows(page, 'patch')
   await open(page, `#/workflows/${client.client_id}/patch`)
   await shows(page, '2 steps differ from version 1 (active)')
+  await shows(page, 'waits for an approval gate less')
   assert.deepEqual(await texts(page, 'svg .step-id'), ['scan', 'apply', 'check'])
   assert.deepEqual(await texts(page, 'svg .step.removed .step-id'), ['check'])
   assert.deepEqual(await texts(page, 'svg .step.changed .step-id'), ['apply'])
@@ -191,6 +193,7 @@ test('a rotated secret is shown once; a revoked client and token are listed', ne
   const { page } = who
   await open(page, `#/clients/${client.client_id}`)
   await press(page, 'Rotate secret')
+  await shows(page, 'With 0 they end at once: what still uses one is refused until it has the new secret.')
   await confirm(page, 'Rotate')
   await page.waitForSelector('.secret')
   const [secret = ''] = await texts(page, '.secret')

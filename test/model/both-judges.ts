@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import type { WorkflowStep } from '../../src/protocol/workflow.ts'
-import {
-  type AskedStep,
-  type JudgedStep,
-  judgeStep,
-  type StepApproval,
-} from '../../src/server/registry/recorded-step.ts'
+import { type AskedStep, type JudgedStep, judgeStep } from '../../src/server/registry/recorded-step.ts'
+import type { StepApproval } from '../../src/server/registry/step-approval.ts'
 import { type StepRecord, stepGraph } from '../../src/server/registry/step-record.ts'
 import { type Command, mintOf } from './commands.ts'
 import { decided, judge, type Mint, minted, newWorld, opened, type Rule, type World } from './reference-model.ts'
@@ -26,9 +22,10 @@ const RULE_OF_REASON: Readonly<Record<string, Rule>> = {
   delegation_of_earlier_entry: 'earlier',
   max_tokens: 'max_tokens',
   max_nodes: 'max_nodes',
-  arguments_missing: 'arguments',
-  approval_denied: 'denied',
 }
+
+/** What is answered last, so that no other rule is broken beside it. */
+const RULE_OF_LACK = { missing: 'approval', digest_alone: 'arguments', several: 'arguments', denied: 'denied' } as const
 
 /** What the server keeps of one execution, changed as its store changes it (store/executions.ts, store/approvals.ts). */
 type Kept = { record: Map<string, StepRecord>; approvals: (StepApproval & { step: string })[]; nodes: number }
@@ -92,10 +89,12 @@ function compare(
     return { world }
   }
   const { how, entry, leaves, sequence, approval } = server
-  assert.deepEqual([...model.broken], approval === 'missing' ? ['approval'] : [])
+  const lack = typeof approval === 'string' ? RULE_OF_LACK[approval] : undefined
+  assert.deepEqual([...model.broken], lack ? [lack] : [])
   assert.deepEqual({ how, entry, leaves: new Set(leaves), sequence }, picked(model))
-  if (approval === 'missing') {
-    count('approval')
+  if (typeof approval === 'string') {
+    count(approval)
+    if (approval !== 'missing') return { world }
     return { world: model.approval ? world : opened(world, mint, id), judged: server }
   }
   assert.equal(approval?.approval_id, model.approval?.id)
@@ -138,7 +137,7 @@ function askedOf(given: Given, graph: AskedStep['graph'], kept: Kept, mint: Mint
 /** As store/executions.recordEntry and store/approvals do. */
 function keepMint(kept: Kept, mint: Mint, judged: JudgedStep, id: string): void {
   const { approval, how, entry, leaves } = judged
-  if (approval === 'missing') {
+  if (typeof approval === 'string') {
     const { step, digest: arguments_digest } = mint
     const waits = (one: Kept['approvals'][number]) =>
       one.status === 'pending' && one.step === step && one.arguments_digest === arguments_digest

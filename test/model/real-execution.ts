@@ -8,8 +8,10 @@ import { transaction } from '../../src/server/context.ts'
 import { decideApproval } from '../../src/server/registry/approval-decision.ts'
 import { openExecution } from '../../src/server/registry/executions.ts'
 import type { TestApp } from '../support/app.ts'
+import { generateKey } from '../support/dpop.ts'
 import { type GivenClient, givenAdmin, givenAgent, givenClient, givenResource } from '../support/given.ts'
 import { delegationClaims, type GivenAgent, givenWorkflow, mint, signedDelegation } from '../support/recorded.ts'
+import { foreignToken, givenTrustedIssuer, JWT_TYPE } from '../token/foreign.ts'
 import type { Answer } from './linearize.ts'
 import type { Mark, Mint } from './reference-model.ts'
 import { AGENTS } from './workflows.ts'
@@ -26,6 +28,8 @@ export type Bench = {
   readonly limits: ExecutionLimits
   readonly agents: Readonly<Record<string, GivenAgent>>
   readonly approver: Caller
+  /** Signs a token of somebody who starts executions, a new one each call. */
+  readonly userToken: () => Promise<string>
   /** A new one each call. */
   readonly workflow: (steps: readonly WorkflowStep[]) => Promise<string>
 }
@@ -53,15 +57,19 @@ export async function givenBenches(app: TestApp, all: readonly ExecutionLimits[]
     ...{ client_id: operator.client_id, sub: operator.client_id, acting_owner: 'user:local:otto' },
     ...{ scope: ['approve:steps'], registers_for: [], request_id: 'given', address: '127.0.0.1' },
   }
+  const people = await generateKey()
   const benches: Bench[] = []
   for (const limits of all) {
     const own = { resource: app.issuer, scope: 'generate:intent-token register:intent register:workflow' }
     const client = await givenClient(app, { access: [...access, own], policies: { limits } })
     const agents: Record<string, GivenAgent> = {}
     for (const id of AGENTS) agents[id] = await givenAgent(app, client, id, { grant: { access } })
+    const { client_id } = client
+    await givenTrustedIssuer(app, people, { name: client_id, clients: [client_id], audience: client_id })
     let count = 0
     benches.push({
       ...{ app, client, limits, agents, approver },
+      userToken: () => foreignToken(app, people, { aud: client_id, jti: app.ctx.randomId() }),
       async workflow(steps) {
         count += 1
         await givenWorkflow(app, client, `flow-${count}`, steps)
@@ -80,25 +88,34 @@ export async function openAhead({ app, client, approver }: Bench, workflow_id: s
   return opened.body.execution_id
 }
 
-/** One mint over the wire; `lent` is a token of the step, by which its holder lets the asking agent in. */
+/** By a token of the step its holder lets this agent in. */
+export async function lend({ app, client, agents }: Bench, lent: Answer, to: string): Promise<string> {
+  const [agent, holder] = [agents[to], agents[lent.claims?.intent?.executed_by ?? '']]
+  if (!agent || !holder || !lent.claims) throw new Error('Nobody lends to nobody.')
+  return await signedDelegation(holder.key, delegationClaims(app, client, lent.claims, agent))
+}
+
+type Place = { readonly workflow_id: string; readonly execution_id: string | undefined }
+/** What a mint is sent with beside what the model knows of it. */
+type With = { readonly delegation_assertion?: string | undefined; readonly subject_token?: string | undefined }
+
+/** One mint over the wire. */
 export async function mintReally(
   { app, client, agents }: Bench,
-  at: { readonly workflow_id: string; readonly execution_id: string | undefined },
+  at: Place,
   asked: Mint,
-  lent: Answer | undefined,
+  { delegation_assertion, subject_token }: With,
 ): Promise<Answer> {
   const agent = agents[asked.agent]
   if (!agent) throw new Error('No such agent.')
-  const holder = agents[lent?.claims?.intent?.executed_by ?? '']
-  const delegation_assertion =
-    asked.within && lent?.claims && holder
-      ? await signedDelegation(holder.key, delegationClaims(app, client, lent.claims, agent))
-      : undefined
   const answer = await mint(app, client, agent, {
     ...{ resource: API, scope: 'write', step: asked.step, ...at },
     ...(asked.digest !== null && argumentsOf(asked.digest, asked.whole)),
     ...(delegation_assertion !== undefined && { delegation_assertion }),
-    more: { delegation_context: { completed_steps: asked.completed } },
+    more: {
+      delegation_context: { completed_steps: asked.completed },
+      ...(subject_token !== undefined && { subject_token, subject_token_type: JWT_TYPE }),
+    },
   })
   return { ...answer, entry: await entryOf(app, answer.claims?.jti) }
 }
@@ -148,6 +165,12 @@ export async function stored({ app }: Bench, execution_id: string): Promise<Stor
 }
 
 /** Tokens of the execution that were recorded: each counted once. */
+/** What waits in an execution that is over counts for nothing: only so many may wait of one client. */
+export async function end({ app }: Bench, execution_id: string): Promise<void> {
+  const over = { status: 'closed' as const, ended_at: app.ctx.now() }
+  await app.ctx.db.updateTable('execution').set(over).where('execution_id', '=', execution_id).execute()
+}
+
 export async function countTokens({ app }: Bench, execution_id: string): Promise<number> {
   const rows = await app.ctx.db.selectFrom('token').select('jti').where('execution_id', '=', execution_id).execute()
   return rows.length

@@ -153,7 +153,7 @@ export function judge(world: World, mint: Mint): Verdict {
 
 /**
  * An approval is for one digest. The first mint that uses it takes it for its entry, renewals of that entry keep it, and
- * one that names no digest keeps the only one there is. A digest alone serves renewals only.
+ * one that names no digest keeps the only one there is, and of several has to name one. A digest alone serves renewals only.
  */
 function judgeApproval(
   world: World,
@@ -171,6 +171,7 @@ function judgeApproval(
   if (!needed) return { broken: [] }
   if (!mint.whole) return { broken: ['arguments'] }
   if (granted) return { broken: [], approval: granted }
+  if (mint.digest === null && ofEntry.length > 1) return { broken: ['arguments'] }
   if (same.some(({ status }) => status === 'denied')) return { broken: ['denied'] }
   const pending = same.find(({ status }) => status === 'pending')
   return { broken: ['approval'], ...(pending && { approval: pending }) }

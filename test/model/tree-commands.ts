@@ -40,6 +40,8 @@ export type TreeCommand =
       readonly seconds: number
       readonly lie: Lie | undefined
       readonly exchange: boolean
+      /** Sent twice at the same time, as by a delegate that gave up waiting. */
+      readonly twice: boolean
     }
   | { readonly kind: 'repeat'; readonly pick: number; readonly asks: number; readonly exchange: boolean }
   | { readonly kind: 'wait'; readonly seconds: number }
@@ -62,6 +64,7 @@ const delegate: fc.Arbitrary<TreeCommand> = fc.record({
   seconds: fc.constantFrom(60, 200, 600, 3600),
   lie: fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, { arbitrary: fc.constantFrom(...LIES), weight: 1 }),
   exchange: percent(30),
+  twice: percent(15),
 })
 
 const repeat: fc.Arbitrary<TreeCommand> = fc.record({

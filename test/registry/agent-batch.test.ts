@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
+import { referenceChecksum } from '../../src/protocol/checksum-reference.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey, type TestKey } from '../support/dpop.ts'
 import { accessToken, boundHeaders, type GivenClient, givenAgent, givenClient } from '../support/given.ts'
@@ -13,7 +14,7 @@ type Sent = { readonly status: number }
 
 async function batch(
   client: GivenClient,
-  requests: readonly object[],
+  requests: readonly unknown[],
   headers: Readonly<Record<string, string>> = {},
   path = PATH,
 ) {
@@ -152,6 +153,79 @@ test('one refusal refuses all, and the answer says of each what came of it (sect
     rows.map(row => [row.action, row.outcome, row.reason]),
     [['agent.batch_register', 'refused', 'batch_refused']],
   )
+})
+
+test('a malformed item is refused by itself: every other one has its answer (section 4, ADR 11)', async () => {
+  const client = await givenClient(app)
+  const parts = { agent_id: 'shaped', prompt_template: 'A', tools: [] }
+  const { status, body } = await batch(client, [
+    request(client, 'good', { checksum_profile: 'reference' }),
+    { app_id: client.client_id, agent_components: { ...parts, agent_id: 'no id!' } },
+    { app_id: client.client_id, agent_components: { ...parts, tools: [{ name: 't', color: 'red' }] } },
+    request(client, 'slow', { drain_seconds: 10_000 }),
+    request(client, 'shaped', { 'x"y': 1 }),
+    'not an object',
+  ])
+  assert.equal(status, 400)
+  const { error_uri: _, ...answer } = body
+  const refused = { status: 'refused', error: 'invalid_request' }
+  assert.deepEqual(answer, {
+    error: 'invalid_request',
+    error_description: 'No agent of the batch was registered; results says why.',
+    results: [
+      { agent_id: 'good', status: 'not_registered' },
+      {
+        ...refused,
+        error_description:
+          'Member agent_components.agent_id is not accepted: Invalid string: must match pattern /^[A-Za-z0-9-]{1,128}$/',
+      },
+      {
+        ...refused,
+        agent_id: 'shaped',
+        error_description: 'Member agent_components.tools.0 has a member that is not known here.',
+      },
+      {
+        ...refused,
+        agent_id: 'slow',
+        error_description:
+          "drain_seconds is too long: The client's policy max_drain_seconds allows 3600 seconds at most.",
+      },
+      { ...refused, agent_id: 'shaped', error_description: 'The request has a member that is not known here.' },
+      {
+        ...refused,
+        error_description: 'The request is not accepted: Invalid input: expected object, received string',
+      },
+    ],
+  })
+  assert.deepEqual(await versionsOf(client), [])
+  const rows = await auditOf(client.client_id)
+  assert.deepEqual(
+    rows.map(row => [row.action, row.outcome, row.reason]),
+    [['agent.batch_register', 'refused', 'batch_refused']],
+  )
+})
+
+test('numbers of profile reference keep their form also behind a malformed item (section 4, ADR 11)', async () => {
+  const client = await givenClient(app)
+  const written = (agent_id: string, literal: string) => {
+    const configuration = { temperature: JSON.rawJSON(literal) }
+    return { agent_id, prompt_template: 'A', tools: [], configuration }
+  }
+  const claimed = referenceChecksum(written('exact', '0.0'))
+  const item = (literal: string) => ({
+    app_id: client.client_id,
+    checksum_profile: 'reference',
+    agent_components: written('exact', literal),
+    claimed_checksum: claimed,
+  })
+  const second = async (literal: string) => (await batch(client, [{}, item(literal)])).body.results[1]
+  assert.deepEqual(await second('0.0'), { agent_id: 'exact', status: 'not_registered' })
+  assert.deepEqual(await second('0'), {
+    agent_id: 'exact',
+    status: 'refused',
+    error: 'agent_checksum_mismatch',
+    error_description: 'The claimed checksum is not that of the components as received.',
+  })
 })
 
 test('a batch is done once under its Idempotency-Key, and again only under another (section 11)', async () => {

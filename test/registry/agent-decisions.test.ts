@@ -17,7 +17,7 @@ test('a rejected version is retired, says by whom and why, and its content may b
   const app = await givenClient(ctx, 'rejected', careful)
   const version = await register(ctx, app, agentBody('rejected'))
   const answer = await decisions(ctx, 'rejected').reject(version)
-  assert.deepEqual(answer, { ...version, status: 'retired' })
+  assert.deepEqual(answer, { ...version, status: 'rejected' })
   const [view] = (await getAgent(ctx, nameOf('rejected'))).registrations
   assert.ok(view)
   const at = ctx.now().toISOString()

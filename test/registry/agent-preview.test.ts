@@ -246,6 +246,34 @@ test('the same content under another agent_id of the client is a warning, of ano
   ])
 })
 
+test('[attack 84] the same content is found also where it was sent by the other profile (section 4)', async () => {
+  const client = await givenClient(app)
+  const app_id = client.client_id
+  const parts = (agent_id: string, configuration: object = { top_k: 5 }, over: object = {}) => {
+    const tools = [{ name: 'send', description: 'Sends.', ...over }]
+    return { agent_id, prompt_template: 'Sort.', tools, configuration }
+  }
+  const made = async (agent_id: string, checksum_profile: string, configuration?: object) => {
+    const body = { app_id, checksum_profile, agent_components: parts(agent_id, configuration) }
+    const { status } = await post(client, '/intent/register/agent', { text: JSON.stringify(body) })
+    assert.equal(status, 200)
+  }
+  const twins = async (checksum_profile: string, configuration?: object, over?: object) => {
+    const agent_components = parts('twin', configuration, over)
+    const { answer } = await preview(client, { app_id, checksum_profile, agent_components })
+    return answer.warnings.map(({ code, detail }: { code: string; detail: string }) => `${code} ${detail}`)
+  }
+  const found = (agent_id: string) => [`same-content Agent ${agent_id} of this client has the same content.`]
+  await made('by-jcs', 'jcs')
+  await made('by-reference', 'reference', { top_k: 6 })
+  assert.deepEqual(await twins('reference'), found('by-jcs'))
+  assert.deepEqual(await twins('jcs', { top_k: 6 }), found('by-reference'))
+  assert.deepEqual(await twins('jcs', { top_k: 5 }), found('by-jcs'))
+  assert.deepEqual(await twins('reference', { top_k: 7 }), [])
+  assert.deepEqual(await twins('jcs', { top_k: 6 }, { parameters: { type: 'object' } }), [])
+  assert.deepEqual(await twins('reference', { top_k: 5 }, { signature: 'send()' }), [])
+})
+
 test('[attack 84] profile reference says that normalisation changed the prompt, and keeps it as it was sent (section 4)', async () => {
   const client = await givenClient(app)
   const prompt_template = 'Sort.\n\n    Then send.'

@@ -106,7 +106,13 @@ test('an administrator sees the agents of all clients, of one, or of one state, 
 test('one agent has its owner, its keys, its newest versions and why it is suspended, never its prompts (section 11)', async () => {
   const { body } = await asAdmin('GET', '/agents/app-one/sorter')
   const { keys, registrations, ...record } = body
-  assert.deepEqual(record, { ...sorterView, owner: 'user:local:anna', suspended: null, endorsed_keys: 0 })
+  assert.deepEqual(record, {
+    ...sorterView,
+    owner: 'user:local:anna',
+    suspended: null,
+    endorsed_keys: 0,
+    max_drain_seconds: 3_600,
+  })
   const added_at = new Date(ctx.now().getTime() - 1000).toISOString()
   const source = 'registered'
   assert.deepEqual(keys, [{ jkt: sorter.key.jkt, source, added_at, expires_at: null, endorsed_by: null }])
@@ -169,7 +175,11 @@ test('one version shows what it is made of and what it changes, hidden text made
   })
   assert.deepEqual(none, [])
   const current = await asAdmin('GET', `/agents/app-one/sorter/versions/${second.registration_id}`)
-  assert.deepEqual([current.body.against, current.body.diff], [null, null])
+  assert.deepEqual(current.body.against, { registration_id: sorter.registration_id, version: 1 })
+  assert.deepEqual(current.body.diff.prompt, [
+    { op: 'remove', text: 'canary one' },
+    { op: 'add', text: 'canary two' },
+  ])
   const asked = await asAdmin('GET', `${path}?against=${sorter.registration_id}`)
   assert.deepEqual(asked.body.against, { registration_id: sorter.registration_id, version: 1 })
   const hidden = await asAdmin('GET', `/agents/app-two/waiting/versions/${waiting.registration_id}`)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Context } from '../../src/server/context.ts'
 import { getApproval } from '../../src/server/registry/approvals.ts'
 import { startTestApp } from '../support/app.ts'
-import { agentBody, givenClient, givenResources, register } from './given.ts'
+import { agentBody, caller, givenClient, givenResources, register } from './given.ts'
 import { givenExecution, givenPayments, opened } from './given-approval.ts'
 import { givenDelegation } from './given-execution.ts'
 
@@ -63,4 +63,20 @@ test('[attack 79] whoever registered an agent that delegated in the execution do
   })
   assert.ok(owners.includes('user:local:dora'))
   assert.ok(!(await excluded('chained')).includes('user:local:dora'))
+})
+
+test('[attack 79] who owns the client through which a job registered the agent or the workflow does not decide (ADR 19)', async () => {
+  await givenPayments(ctx, 'through')
+  await givenClient(ctx, 'through-jobs', { owner: 'user:local:cora', registers_for: ['through'] })
+  await givenClient(ctx, 'through-flows', { owner: 'user:local:flo', registers_for: ['through'] })
+  const job = { sub: 'user:ci:job', acting_owner: 'user:ci:job', registers_for: ['through'] }
+  const by = caller({ ...job, client_id: 'through-jobs' })
+  await register(ctx, by, agentBody('through', { id: 'payer', prompt: 'By a job.' }))
+  await ctx.db
+    .updateTable('workflow_version')
+    .set({ registered_by: job.sub, registered_owner: job.sub, registered_client: 'through-flows' })
+    .where('client_id', '=', 'through')
+    .execute()
+  const owners = await excluded('through')
+  for (const owner of ['user:ci:job', 'user:local:cora', 'user:local:flo']) assert.ok(owners.includes(owner), owner)
 })

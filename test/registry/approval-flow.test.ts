@@ -48,8 +48,13 @@ async function planned(): Promise<string> {
 }
 
 function pay(execution_id: string, over: Partial<MintRequest> = {}): Promise<Minted> {
+  return payBare(execution_id, { arguments: TRANSFER, ...over })
+}
+
+/** Names no arguments where `over` has none. */
+function payBare(execution_id: string, over: Partial<MintRequest> = {}): Promise<Minted> {
   const request = { resource: BANK, scope: 'pay', workflow_id: 'transfer', step: 'pay', execution_id }
-  return mint(app, client, payer, { ...request, arguments: TRANSFER, ...over })
+  return mint(app, client, payer, { ...request, ...over })
 }
 
 function decide(approval_id: unknown, decision: 'grant' | 'deny', arguments_digest: string | null) {
@@ -114,6 +119,39 @@ test('a denied approval is final for these arguments in this execution (section 
   assert.deepEqual(refusal(await pay(execution_id)), denied)
   assert.deepEqual(refusal(await pay(execution_id, { arguments: { ...TRANSFER, amount: 1 } })), WAITS)
   assert.deepEqual(refusal(await pay(await planned())), WAITS)
+})
+
+test('what an approval lacks is said last: audience, scope and delegation come before it (section 6)', async () => {
+  const execution_id = await planned()
+  const { approval_id } = (await pay(execution_id)).body
+  assert.equal((await decide(approval_id, 'deny', digestOf(TRANSFER))).status, 200)
+  const rows: readonly [over: Partial<MintRequest>, last: string][] = [
+    [{ arguments: TRANSFER }, 'approval_denied'],
+    [{ arguments_digest: digestOf(TRANSFER) }, 'approval_required'],
+  ]
+  for (const [over, last] of rows) {
+    assert.equal((await payBare(execution_id, over)).body.ajwt_error, last)
+    const nowhere = await payBare(execution_id, { ...over, resource: 'https://elsewhere.example' })
+    assert.deepEqual([nowhere.status, nowhere.body.error], [400, 'invalid_target'])
+    const beyond = await payBare(execution_id, { ...over, scope: 'pay delete' })
+    assert.deepEqual([beyond.status, beyond.body.error], [400, 'invalid_scope'])
+    const lent = await payBare(execution_id, { ...over, more: { delegation_assertion: 'e30.e30.e30' } })
+    assert.deepEqual([lent.status, lent.body.error], [403, 'delegation_unauthorized'])
+  }
+})
+
+test('a renewal of an entry with several approvals names one: none is opened for whatever it does (section 6)', async () => {
+  const execution_id = await planned()
+  const other = { ...TRANSFER, amount: 7 }
+  for (const asked of [TRANSFER, other]) {
+    const { approval_id } = (await pay(execution_id, { arguments: asked })).body
+    assert.equal((await decide(approval_id, 'grant', digestOf(asked))).status, 200)
+    assert.equal((await pay(execution_id, { arguments: asked })).status, 200)
+  }
+  const open = await payBare(execution_id)
+  assert.deepEqual(refusal(open), { ...WAITS, ajwt_error: 'approval_required', asked: false })
+  const named = await payBare(execution_id, { arguments_digest: digestOf(other) })
+  assert.equal(named.claims?.intent?.approval?.arguments_digest, digestOf(other))
 })
 
 test('an approval without arguments is for a call without any (section 6)', async () => {

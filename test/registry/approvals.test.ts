@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import { approvalDecisionSchema, approvalFilterSchema, approvalSchema } from '../../src/protocol/approval.ts'
 import { sha256, sha256Base64url } from '../../src/protocol/digest.ts'
 import { executionOpenSchema } from '../../src/protocol/execution.ts'
@@ -158,7 +159,13 @@ test('[attack 79] who opened an execution does not decide in it, though another 
   await givenIssuer(ctx, 'staff', 'operator')
   const eve = caller({ client_id: 'shop', sub: 'user:staff:eve', acting_owner: 'user:staff:eve' })
   const body = executionOpenSchema.parse({ workflow_id: 'w' })
-  const initiator = { sub: PEOPLE['the initiator'], access: null, digest: sha256('a token') }
+  const { version } = await sql<{
+    version: string
+  }>`select xmin::text as version from trusted_issuer where name = 'staff'`
+    .execute(ctx.db)
+    .then(({ rows }) => ({ version: rows[0]?.version ?? null }))
+  const record = { kind: 'trusted_issuer', id: 'staff', version } as const
+  const initiator = { sub: PEOPLE['the initiator'], access: null, digest: sha256('a token'), record }
   for (const by of [initiator, undefined]) {
     const { execution_id } = await run(ctx, tx => openExecution(tx, eve, body, by))
     const approval_id = await opened(ctx, 'shop', execution_id)

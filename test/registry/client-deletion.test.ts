@@ -25,11 +25,22 @@ test('a deleted client is revoked with all of its tokens; what is left has no ke
   const before = (await call('GET', `/clients/${client_id}`)).body
   const deleted = await call('DELETE', `/clients/${client_id}?reason=end%20of%20life`)
   const updated_at = ctx.now().toISOString()
-  assert.deepEqual(
-    [deleted.status, deleted.body],
-    [200, { ...before, jwks: null, status: 'deleted', updated_at, secrets: [] }],
-  )
-  assert.deepEqual((await call('GET', `/clients/${client_id}`)).body, deleted.body)
+  const left = { ...before, jwks: null, status: 'deleted', updated_at, secrets: [] }
+  const { revocation, ...view } = deleted.body
+  assert.deepEqual([deleted.status, view], [200, left])
+  const { ends_at, note: _, ...covered } = revocation
+  assert.deepEqual(covered, {
+    kind: 'client',
+    id: client_id,
+    revoked: { token: 0, registration: 0, agent: 0, client: 1, execution: 0, workflow: 0, initiator: 0, key: 0 },
+    delegations: 0,
+    live_tokens: 1,
+    live_tokens_at_least: false,
+    revoked_at: updated_at,
+    final: true,
+  })
+  assert.ok(Date.parse(ends_at) > Date.parse(updated_at))
+  assert.deepEqual((await call('GET', `/clients/${client_id}`)).body, left)
   await assert.rejects(accessToken(app, client, { resource: issuer, scope: 'read:agents' }), /invalid_client/)
   const used = await fetch(`${issuer}/intent/agents/${client_id}`, { headers: { authorization: `Bearer ${token}` } })
   assert.equal(used.status, 401)

@@ -15,7 +15,7 @@ import {
 } from '../support/given.ts'
 import { jsonOf } from '../support/json-of.ts'
 import { givenWorkflow, mint } from '../support/recorded.ts'
-import { ACCESS_TOKEN_TYPE, foreignToken, givenTrustedIssuer, ID_TOKEN_TYPE } from '../token/foreign.ts'
+import { ACCESS_TOKEN_TYPE, foreignToken, givenTrustedIssuer, ID_TOKEN_TYPE, JWT_TYPE } from '../token/foreign.ts'
 import { caller, refused } from './given.ts'
 import { revoke } from './given-revocation.ts'
 
@@ -127,13 +127,60 @@ test('the same user token again finds the execution that it opened: 201 first, t
   await givenWorkflow(app, client, 'other', STEPS)
   const subject_token = await userToken()
   const first = await open(client, { subject_token })
-  const again = await open(client, { subject_token, expires_in: 60 })
+  const again = await open(client, { subject_token, expires_in: 7_200 })
   assert.deepEqual([first.status, again.status], [201, 200])
   assert.deepEqual(again.body, first.body)
   assert.equal(await executionsOf(client_id), 1)
   const elsewhere = await open(client, { subject_token, workflow_id: 'other' })
   const another = await open(client, { subject_token: await userToken() })
   assert.deepEqual([elsewhere.status, another.status, await executionsOf(client_id)], [201, 201, 3])
+})
+
+test('the same user token never finds an execution that is less bounded than what is asked for now (section 6)', async () => {
+  const { client, client_id, userToken } = await scene()
+  const subject_token = await userToken()
+  const bounds = { intent_digest: 'q'.repeat(43), limits: { max_tokens: 2 }, expires_in: 600 }
+  const first = await open(client, { subject_token, ...bounds })
+  const rows: readonly object[] = [
+    { intent_digest: 'r'.repeat(43) },
+    { limits: { max_tokens: 1 } },
+    { limits: { max_children: 15 } },
+    { limits: { max_nodes: 255 } },
+    { expires_in: 500 },
+  ]
+  for (const other of rows) {
+    const { status, body } = await open(client, { subject_token, ...bounds, ...other })
+    assert.deepEqual([status, body.error], [400, 'invalid_request'], JSON.stringify(other))
+    assert.equal(await reasonOf(client_id), 'opened_otherwise')
+  }
+  for (const same of [bounds, {}, { ...bounds, limits: { max_tokens: 3 }, expires_in: 7_200 }]) {
+    assert.deepEqual(await open(client, { subject_token, ...same }), { ...first, status: 200 })
+  }
+  assert.equal(await executionsOf(client_id), 1)
+  const longer = await userToken()
+  const long = await open(client, { subject_token: longer, expires_in: 7_200 })
+  assert.deepEqual(await open(client, { subject_token: longer }), { ...long, status: 200 })
+  clock.advance(-3)
+  const repeated = await open(client, { subject_token: longer, expires_in: 7_200 })
+  assert.equal(repeated.status, 200, 'at a node whose clock is behind')
+  const short = await userToken()
+  assert.equal((await open(client, { subject_token: short, expires_in: 1 })).status, 201)
+  clock.advance(2)
+  assert.equal((await open(client, { subject_token: short })).status, 400)
+  assert.equal(await reasonOf(client_id), 'opened_and_ended')
+})
+
+test('a mint by the same user token, and no execution_id, joins what was opened ahead, with its intent and limits (section 6)', async () => {
+  const { client, client_id, planner, userToken } = await scene()
+  const subject_token = await userToken()
+  const intent_digest = 'q'.repeat(43)
+  const { body } = await open(client, { subject_token, intent_digest, limits: { max_tokens: 1 } })
+  const more = { subject_token, subject_token_type: JWT_TYPE }
+  const ask = { resource: API, scope: 'read', workflow_id: 'flow', step: 'plan', more }
+  const { claims } = await mint(app, client, planner, ask)
+  assert.deepEqual([claims?.intent?.execution_id, claims?.intent?.intent_digest], [body.execution_id, intent_digest])
+  assert.equal((await mint(app, client, planner, ask)).body.ajwt_error, 'limit_exceeded')
+  assert.equal(await executionsOf(client_id), 1)
 })
 
 test('[attack 131] an operator’s token, a bound one, another client’s, an old one and no token at all open nothing (section 6)', async () => {
@@ -294,6 +341,9 @@ test('a protected entry step needs an execution that was opened before, in which
     [403, 'workflow_step_unauthorized', 'approval_required', undefined],
   )
   assert.deepEqual([await reasonOf(client_id, 'token.issue'), await executionsOf(client_id)], ['execution_required', 0])
+  // Said last: whatever else is wrong comes first.
+  const beyond = await mint(app, client, planner, { ...ask, scope: 'delete' })
+  assert.deepEqual([beyond.status, beyond.body.error], [400, 'invalid_scope'])
   const { body } = await open(client, { workflow_id: 'guarded' })
   const waits = await mint(app, client, planner, { ...ask, execution_id: String(body.execution_id) })
   assert.equal(waits.body.ajwt_error, 'approval_pending')

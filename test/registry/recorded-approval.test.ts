@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StepApproval } from '../../src/server/registry/recorded-step.ts'
+import type { StepApproval } from '../../src/server/registry/step-approval.ts'
 import { ENTERED, GRANTED, judged, LEFT, refusedFor, stepsOf } from './asked-step.ts'
 
 const steps = stepsOf({
@@ -60,7 +60,7 @@ test('a renewal that names no digest keeps the only approval of its entry, and d
   const one = approval({ entry: 2 })
   const two = approval({ approval_id: 'apr_2', arguments_digest: 'two', entry: 2 })
   assert.deepEqual(judged(steps, 'pay', { record: again, approvals: [one] }).approval, one)
-  assert.equal(judged(steps, 'pay', { record: again, approvals: [one, two] }).approval, 'missing')
+  assert.equal(judged(steps, 'pay', { record: again, approvals: [one, two] }).approval, 'several')
 })
 
 test('another digest needs an approval of its own, within the same entry too (protocol.md section 6)', () => {
@@ -76,17 +76,18 @@ test('another digest needs an approval of its own, within the same entry too (pr
 
 test('a digest without its arguments opens no approval (protocol.md section 6)', () => {
   const asked = { record, arguments_digest: 'one', has_arguments: false }
-  assert.deepEqual(refusedFor(steps, 'pay', asked), ['arguments_missing'])
-  assert.deepEqual(refusedFor(steps, 'pay', { ...asked, approvals: [approval({ status: 'pending' })] }), [
-    'arguments_missing',
-  ])
+  assert.equal(judged(steps, 'pay', asked).approval, 'digest_alone')
+  assert.equal(
+    judged(steps, 'pay', { ...asked, approvals: [approval({ status: 'pending' })] }).approval,
+    'digest_alone',
+  )
 })
 
 test('a digest without its arguments serves renewals only: it is not the first to use an approval (protocol.md section 6)', () => {
   const asked = { approvals: [approval()], arguments_digest: 'one', has_arguments: false }
-  assert.deepEqual(refusedFor(steps, 'pay', { ...asked, record }), ['arguments_missing'])
-  assert.deepEqual(refusedFor(steps, 'pay', { ...asked, record: again }), ['arguments_missing'])
-  assert.deepEqual(refusedFor(steps, 'tell', { ...asked, record }), ['arguments_missing'])
+  assert.equal(judged(steps, 'pay', { ...asked, record }).approval, 'digest_alone')
+  assert.equal(judged(steps, 'pay', { ...asked, record: again }).approval, 'digest_alone')
+  assert.equal(judged(steps, 'tell', { ...asked, record }).approval, 'digest_alone')
 })
 
 test('a step that is not protected takes any digest, and gets no approval by it (protocol.md section 6)', () => {
@@ -102,7 +103,7 @@ test('a step that is protected no more still takes what was granted for it (ADR 
 
 test('denied is final for its digest in this execution, and for no other (ADR 17)', () => {
   const approvals = [approval({ status: 'denied' })]
-  assert.deepEqual(refusedFor(steps, 'pay', { record, approvals, arguments_digest: 'one' }), ['approval_denied'])
+  assert.equal(judged(steps, 'pay', { record, approvals, arguments_digest: 'one' }).approval, 'denied')
   assert.equal(judged(steps, 'pay', { record, approvals, arguments_digest: 'two' }).approval, 'missing')
   assert.equal(judged(steps, 'pay', { record, approvals }).approval, 'missing')
 })

@@ -274,10 +274,15 @@ test('a workflow is sent as its open executions and as the tokens that these do 
 test('revoking again ends nothing twice, and finds what came since (section 9)', async () => {
   const own = await scene()
   const { root, delegations } = await chain(own)
-  await revoke('token', root)
+  assert.equal((await revoke('token', root)).live_tokens, 1)
   clock.advance(1)
+  assert.equal((await revoke('token', root)).live_tokens, 0)
+  const since = await givenToken(ctx, own.client_id, { agent_id: own.agent_id })
   const again = await revoke('agent', `${own.client_id}/planner`)
-  assert.deepEqual([again.revoked, again.delegations], [{ ...NONE, agent: 1 }, 0])
+  assert.deepEqual([again.revoked, again.delegations, again.live_tokens], [{ ...NONE, agent: 1 }, 0, 1])
+  // The entry of the agent stands for the token that came since: nothing is left for its client to stop.
+  assert.deepEqual(await killed([since]), [MATCHED])
+  assert.equal((await revoke('client', own.client_id)).live_tokens, 0)
   const row = await ctx.db
     .selectFrom('delegation')
     .select('revoked_at')
@@ -285,6 +290,43 @@ test('revoking again ends nothing twice, and finds what came since (section 9)',
     .executeTakeFirstOrThrow()
   assert.deepEqual(row.revoked_at, later(-1))
 })
+
+for (const [kind, idOf] of Object.entries({
+  client: ({ client_id }: Scene) => client_id,
+  agent: ({ client_id }: Scene) => `${client_id}/planner`,
+  registration: ({ registration_id }: Scene) => registration_id,
+  execution: (_: Scene, execution_id: string) => execution_id,
+  initiator: ({ client_id }: Scene) => `user:of:${client_id}`,
+  key: ({ client_id }: Scene) => jktOf(client_id),
+})) {
+  test(`a token that is dead by the entry of its ${kind} stops no second time, and lives again where that was lifted (section 9)`, async () => {
+    const own = await scene()
+    const { client_id, agent_id, registration_id } = own
+    const execution_id = await givenExecution(ctx, client_id, 'w')
+    const initiated_by = `user:of:${client_id}`
+    const members = {
+      agent_id,
+      registration_id,
+      execution_id,
+      initiated_by,
+      jkt: jktOf(client_id),
+      kid: `of-${client_id}`,
+    }
+    const jti = await givenToken(ctx, client_id, { ...members, workflow_id: 'w' })
+    const counted = async (kind: string, id: string) => (await revoke(kind, id)).live_tokens
+    const id = idOf(own, execution_id)
+    const stops = [await counted(kind, id), await counted(kind, id), await counted('token', jti)]
+    assert.deepEqual(stops, [1, 0, 0])
+    await ctx.db.updateTable('token').set({ revoked_at: null }).where('jti', '=', jti).execute()
+    await ctx.db.updateTable('revocation').set({ lifted_at: ctx.now() }).where('id', 'in', [id, jti]).execute()
+    assert.equal(await counted('token', jti), 1)
+  })
+}
+
+/** A thumbprint like any other. */
+function jktOf(client_id: string): string {
+  return client_id.padEnd(43, 'x')
+}
 
 test('the audit row of a revocation counts executions, tokens and delegations (section 9)', async () => {
   const own = await scene()

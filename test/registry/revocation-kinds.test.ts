@@ -250,6 +250,14 @@ test('revocations are listed newest first, page after page, with what was lifted
   assert.deepEqual(page.items, [{ ...view, id: second.id, lifted_at: null }])
   const next = await getRevocations(ctx, { limit: 1, cursor: page.next_cursor ?? '' })
   assert.deepEqual(next.items, [{ ...view, id: first.id, lifted_at: first.revoked_at }])
+  await revoke('token', await givenToken(ctx, 'some'))
+  const ofKind = await getRevocations(ctx, { limit: 2, kind: 'initiator' })
+  assert.deepEqual(
+    ofKind.items.map(item => item.id),
+    [second.id, first.id],
+  )
+  const none = await getRevocations(ctx, { limit: 2, kind: 'token', cursor: ofKind.next_cursor ?? '' }).catch(e => e)
+  assert.equal(none.reason, 'forged_cursor')
   const forged = getRevocations(ctx, { limit: 1, cursor: 'AAAA' })
   assert.equal((await refused(forged)).reason, 'forged_cursor')
 })

@@ -25,7 +25,7 @@ const issuerScope = 'register:intent register:workflow read:agents'
 const clientToken = await accessToken(app, client, { resource: issuer, scope: issuerScope })
 const strangerToken = await accessToken(app, stranger, { resource: issuer, scope: issuerScope })
 
-let shownSecret = ''
+const shownSecrets: string[] = []
 
 type Sent = { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
 
@@ -64,7 +64,7 @@ test('a client is made and read over HTTP; its repeat has no secret (section 11)
   assert.equal(made.status, 201)
   assert.equal(made.headers.get('idempotency-replayed'), null)
   const { client_secret, ...view } = made.body
-  shownSecret = client_secret
+  shownSecrets.push(client_secret)
   assert.match(client_secret, /^[A-Za-z0-9_-]{44}$/)
   const again = await asAdmin('POST', '/clients', { body: SECRET_CLIENT, headers })
   assert.deepEqual([again.status, again.headers.get('idempotency-replayed'), again.body], [201, 'true', view])
@@ -280,9 +280,15 @@ test('the audit trail is read newest first, or from an id on (section 11)', asyn
 })
 
 test('[attack 93] neither the audit trail nor the log holds a prompt or a secret', async () => {
+  const made = await asAdmin('POST', '/clients', { body: SECRET_CLIENT })
+  shownSecrets.push(made.body.client_secret)
+  const registered = await asClient('POST', '/intent/register/agent', { body: agentBody('secretive', 'canary-prompt') })
+  assert.deepEqual([made.status, registered.status], [201, 200])
   const rows = await app.ctx.db.selectFrom('audit_event').select(['details', 'reason', 'actor']).execute()
   const kept = JSON.stringify(rows) + app.log.join('')
   assert.equal(kept.includes('canary-prompt'), false)
-  assert.notEqual(shownSecret, '')
-  assert.equal(kept.includes(shownSecret), false)
+  for (const secret of shownSecrets) {
+    assert.match(secret, /^[A-Za-z0-9_-]{44}$/)
+    assert.equal(kept.includes(secret), false)
+  }
 })

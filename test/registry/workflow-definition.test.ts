@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type WorkflowStep, workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
-import { loosens, validateDefinition } from '../../src/server/registry/workflow-definition.ts'
+import { validateDefinition } from '../../src/server/registry/workflow-definition.ts'
+import { loosenings } from '../../src/server/registry/workflow-loosening.ts'
 import { CRM, MAIL, refusedNow } from './given.ts'
 
 const AGENTS = new Set(['planner', 'payer'])
@@ -53,6 +54,31 @@ test('a step of nobody that is no gate is refused where the server records execu
   validateDefinition(GUARDED, AGENTS, RECORDED)
 })
 
+test('a gate that waits for the very step that it guards is refused where the server records executions (protocol.md section 5)', async () => {
+  const gate = { step_id: 'gate', approval_gate: true, dependencies: ['pay'] }
+  const rows: readonly (readonly WorkflowStep[])[] = [
+    // The nearest gate before it is its own, and depends on it.
+    steps(gate, { step_id: 'pay', agent_id: 'planner', requires_approval: true }),
+    // By way of another step,
+    steps(
+      { ...gate, dependencies: ['late'] },
+      { step_id: 'pay', agent_id: 'planner', requires_approval: true },
+      { step_id: 'late', agent_id: 'planner', dependencies: ['pay'] },
+    ),
+    // and of another gate.
+    steps(
+      { ...gate, dependencies: ['second'] },
+      { step_id: 'pay', agent_id: 'planner', requires_approval: true },
+      { step_id: 'second', approval_gate: true, dependencies: ['pay'] },
+    ),
+  ]
+  for (const definition of rows) {
+    validateDefinition(definition, AGENTS, ASSERTED)
+    const refusal = await refusedNow(() => validateDefinition(definition, AGENTS, RECORDED))
+    assert.deepEqual(refusal, { code: 'invalid_request', reason: 'gate_waits_for_step' })
+  }
+})
+
 test('[attack 124] a step asks for pairs of its client, never for the scope of one and the resource of another', async () => {
   const crossed = steps({ step_id: 'a', access: [{ resource: CRM, scope: 'write' }] })
   assert.deepEqual(await refusedNow(() => validateDefinition(crossed, AGENTS, ASSERTED)), {
@@ -83,6 +109,10 @@ test('[attack 78] more than 1,024 dependencies together are refused, because min
     reason: 'too_many_dependencies',
   })
 })
+
+function loosens(previous: readonly WorkflowStep[], next: readonly WorkflowStep[]): boolean {
+  return loosenings(previous, next).length > 0
+}
 
 function changed(step_id: string, change: Partial<WorkflowStep>): readonly WorkflowStep[] {
   return GUARDED.map(step => (step.step_id === step_id ? { ...step, ...change } : step))
@@ -146,4 +176,31 @@ test('what tightens needs no approval (protocol.md section 5)', () => {
     [...GUARDED, ...steps({ step_id: 'more', agent_id: 'auditor' })],
   ]
   for (const next of tighter) assert.equal(loosens(GUARDED, next), false)
+})
+
+test('each thing that loosens is named, with its step (protocol.md section 5)', () => {
+  const [plan, gate, pay] = GUARDED
+  assert(plan && gate && pay)
+  const causes = (next: readonly WorkflowStep[]) =>
+    loosenings(GUARDED, next).map(({ cause, step_id }) => (step_id === null ? cause : `${step_id} ${cause}`))
+  assert.deepEqual(causes([plan, pay]), ['gate step_removed', 'pay gate_lost'])
+  assert.deepEqual(causes([gate, plan, pay]), ['plan step_moved', 'gate step_moved'])
+  assert.deepEqual(causes(changed('gate', { approval_gate: false })), ['pay gate_lost', 'gate gate_opened'])
+  assert.deepEqual(causes(changed('gate', { agent_id: 'planner' })), ['gate gate_given'])
+  assert.deepEqual(causes(changed('pay', { requires_approval: false, agent_id: 'planner', dependencies: [] })), [
+    'pay gate_lost',
+    'pay agent_changed',
+    'pay approval_dropped',
+    'pay dependency_dropped',
+  ])
+  assert.deepEqual(causes(changed('plan', { required: false, access: ACCESS })), [
+    'plan requirement_dropped',
+    'plan access_widened',
+  ])
+  assert.deepEqual(causes(changed('pay', { repeatable: true })), ['pay made_repeatable'])
+  assert.deepEqual(causes([...GUARDED, ...steps({ step_id: 'more' })]), ['more step_added'])
+  const irreversible = changed('pay', { reversible: false })
+  assert.deepEqual(loosenings(irreversible, GUARDED), [{ cause: 'made_reversible', step_id: 'pay' }])
+  const ordered = GUARDED.map(step => ({ ...step, dependencies: [] }))
+  assert.deepEqual(loosenings(ordered, GUARDED), [{ cause: 'order_became_graph', step_id: null }])
 })

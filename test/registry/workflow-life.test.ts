@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OAuthError } from '../../src/protocol/errors.ts'
-import { workflowBatchSchema, workflowDeregistrationSchema } from '../../src/protocol/workflow.ts'
+import { workflowDeregistrationSchema, workflowRegistrationSchema } from '../../src/protocol/workflow.ts'
 import type { Caller } from '../../src/server/caller.ts'
 import { rejectWorkflow } from '../../src/server/registry/workflow-approval.ts'
 import { registerWorkflows } from '../../src/server/registry/workflow-batch.ts'
@@ -48,7 +48,8 @@ function reject(by: Caller, client_id: string, version: number) {
 }
 
 function batch(by: Caller, workflow_definitions: readonly object[]) {
-  return run(ctx, tx => registerWorkflows(tx, by, workflowBatchSchema.parse({ workflow_definitions })))
+  const items = workflow_definitions.map(definition => ({ body: workflowRegistrationSchema.parse(definition) }))
+  return run(ctx, tx => registerWorkflows(tx, by, items))
 }
 
 async function statesOf(client_id: string) {
@@ -120,6 +121,36 @@ test('[attack 77] a revoked workflow comes back only by another owner’s approv
   assert.deepEqual(await statesOf('stopped'), { status: 'active', version: 2, versions: ['active', 'superseded'] })
 })
 
+test('a pending version says why it waits, and an older one that it was replaced (section 5)', async () => {
+  const app = await given('waiting', CAREFUL)
+  const waitsFor = async () => {
+    const { versions } = await getWorkflow(ctx, { client_id: 'waiting', workflow_id: 'w' })
+    return versions.map(({ version, pending_for }) => [version, pending_for])
+  }
+  await registerFlow(ctx, app, GATED)
+  await registerFlow(ctx, app, OPEN)
+  const opened = [
+    { cause: 'step_removed', step_id: 'gate' },
+    { cause: 'gate_lost', step_id: 'send' },
+    { cause: 'approval_dropped', step_id: 'send' },
+  ]
+  assert.deepEqual(await waitsFor(), [
+    [2, opened],
+    [1, []],
+  ])
+  const added = [...OPEN, { step_id: 'more', agent_id: 'planner' }]
+  await registerFlow(ctx, app, added)
+  const replaced = [{ cause: 'replaced', step_id: null }]
+  assert.deepEqual(await waitsFor(), [
+    [3, [...opened, { cause: 'step_added', step_id: 'more' }]],
+    [2, replaced],
+    [1, []],
+  ])
+  await revoke(ctx, 'workflow', 'waiting/w')
+  await registerFlow(ctx, app, GATED)
+  assert.deepEqual((await waitsFor())[0], [4, [{ cause: 'workflow_revoked', step_id: null }]])
+})
+
 test('a rejected version says who and why, and may be proposed again (section 11)', async () => {
   const app = await given('rejected', CAREFUL)
   await registerFlow(ctx, app, GATED)
@@ -139,6 +170,7 @@ test('a rejected version says who and why, and may be proposed again (section 11
     rejected_at: ctx.now().toISOString(),
     rejected_by: 'approver',
     reject_reason: 'too loose',
+    pending_for: [],
     steps: [
       {
         step_id: 'send',
@@ -198,11 +230,28 @@ test('a batch registers every workflow or none, and names each one that is refus
     },
   ])
   assert.equal(await findActiveWorkflow(ctx, 'batch', 'new'), undefined)
-  const twice = batch(app, [
+})
+
+test('a workflow that stands in a batch twice is named, and the others have their answer (section 2)', async () => {
+  const app = await given('twice')
+  const error = await batch(app, [
+    { workflow_id: 'b', steps: OPEN },
     { workflow_id: 'a', steps: OPEN },
-    { workflow_id: 'a', app_id: 'batch', steps: GATED },
+    { workflow_id: 'a', app_id: 'twice', steps: GATED },
+  ]).catch(thrown => thrown)
+  assert.ok(error instanceof OAuthError)
+  assert.deepEqual([error.code, error.reason], ['invalid_request', 'duplicate_in_batch'])
+  assert.deepEqual(error.details.results, [
+    { workflow_id: 'b', status: 'not_registered' },
+    { workflow_id: 'a', status: 'not_registered' },
+    {
+      workflow_id: 'a',
+      status: 'refused',
+      error: 'invalid_request',
+      error_description: 'The workflow stands in the batch twice; send one definition of it.',
+    },
   ])
-  assert.equal((await refused(twice)).reason, 'duplicate_in_batch')
+  assert.equal(await findActiveWorkflow(ctx, 'twice', 'a'), undefined)
 })
 
 test('each workflow of a batch leaves its own audit row, under the client whose it is (section 12)', async () => {

@@ -83,6 +83,51 @@ test('workflows are registered by the batch; a refusal names each item in result
   assert.equal((await asClient(path, { workflow_definitions: [] })).status, 400)
 })
 
+test('a malformed definition is refused by itself: every other one has its answer (section 2, ADR 11)', async () => {
+  const other = await givenClient(app)
+  const token = await accessToken(app, other, { resource: issuer, scope: 'register:workflow' })
+  const workflow_definitions = [
+    { workflow_id: 'fine', steps: { gate: { approval_gate: true } } },
+    { workflow_id: 'a|b', steps: { gate: { approval_gate: true } } },
+    { workflow_id: 'shaped', steps: { gate: { approval_gate: true } }, color: 'red' },
+  ]
+  const refused = await call(other, token, 'POST', `${issuer}/intent/batch_register/workflow`, { workflow_definitions })
+  const { error_uri: _, ...answer } = refused.body
+  assert.deepEqual(
+    [refused.status, answer],
+    [
+      400,
+      {
+        error: 'invalid_request',
+        error_description: 'No workflow was registered; the member results says why.',
+        results: [
+          { workflow_id: 'fine', status: 'not_registered' },
+          {
+            status: 'refused',
+            error: 'invalid_request',
+            error_description:
+              'Member workflow_id is not accepted: Invalid string: must match pattern /^(?!.{1,2}$|__proto__$)[A-Za-z0-9._:-]{1,128}$/',
+          },
+          {
+            workflow_id: 'shaped',
+            status: 'refused',
+            error: 'invalid_request',
+            error_description: 'The request has a member that is not known here.',
+          },
+        ],
+      },
+    ],
+  )
+  const rows = await app.ctx.db
+    .selectFrom('audit_event')
+    .select(['reason', 'details'])
+    .where('client_id', '=', other.client_id)
+    .where('action', '=', 'workflow.batch_register')
+    .execute()
+  const details = { caller: other.client_id, acting_owner: 'user:local:anna', workflow_ids: ['fine', 'shaped'] }
+  assert.deepEqual(rows, [{ reason: 'request_schema', details }])
+})
+
 test('[attack 116] whoever deregisters what is not theirs, or not there, is refused without holding back a mint (section 5)', async () => {
   const db = openDatabase(app.database.connection)
   // A mint under way: the exclusive gate would wait for it, and every later mint for the gate.
@@ -131,6 +176,44 @@ test('a version is seen, rejected with a reason, proposed again and approved (se
   assert.equal((await asClient('/intent/register/workflow', LOOSER)).body.version, 3)
   assert.equal((await asAdmin('POST', `${path}/approve`, { version: 3 })).status, 200)
   assert.equal((await asAdmin('GET', `/workflows/${client_id}/none`)).status, 404)
+})
+
+test('workflows of all clients are listed, by client and by state, page by page (section 11)', async () => {
+  const second = await givenClient(app, { policies: { require_approval: true } })
+  await givenAgent(app, second, 'sorter')
+  const token = await accessToken(app, second, { resource: issuer, scope: 'register:workflow' })
+  const path = `${issuer}/intent/register/workflow`
+  for (const body of [FIRST, LOOSER, { ...FIRST, workflow_id: 'quiet' }]) await call(second, token, 'POST', path, body)
+  const named = (answer: { body: { items: { client_id: string; workflow_id: string; pending: number }[] } }) =>
+    answer.body.items.map(item => [item.client_id, item.workflow_id, item.pending])
+  const waiting = await asAdmin('GET', '/workflows?status=pending')
+  assert.deepEqual([named(waiting), waiting.body.next_cursor], [[[second.client_id, 'mail', 1]], null])
+  assert.deepEqual(named(await asAdmin('GET', `/workflows?client_id=${client_id}&status=pending`)), [])
+  assert.deepEqual(named(await asAdmin('GET', `/workflows/${second.client_id}?status=pending`)), named(waiting))
+  assert.deepEqual(named(await asAdmin('GET', '/workflows?status=revoked')), [])
+  const all = named(await asAdmin('GET', '/workflows'))
+  const ours = all.filter(([id]) => id === client_id || id === second.client_id)
+  assert.deepEqual(
+    ours,
+    [
+      [client_id, 'mail', 0],
+      [client_id, 'post', 0],
+      [second.client_id, 'mail', 1],
+      [second.client_id, 'quiet', 0],
+    ].toSorted((a, b) => (`${a[0]}/${a[1]}` < `${b[0]}/${b[1]}` ? -1 : 1)),
+  )
+  const paged: unknown[] = []
+  for (let cursor = ''; ; ) {
+    const page = await asAdmin('GET', `/workflows?limit=1${cursor}`)
+    paged.push(...named(page))
+    if (page.body.next_cursor === null) break
+    cursor = `&cursor=${page.body.next_cursor}`
+  }
+  assert.deepEqual(paged, all)
+  const active = await asAdmin('GET', '/workflows?status=active&limit=1')
+  const moved = await asAdmin('GET', `/workflows?limit=1&cursor=${active.body.next_cursor}`)
+  assert.deepEqual([moved.status, moved.body.code], [400, 'invalid_request'])
+  assert.equal((await asAdmin('GET', '/workflows?client_id=nobody')).status, 404)
 })
 
 test('a workflow is deregistered by the query, without a body; unknown members are refused (section 2)', async () => {
@@ -194,4 +277,20 @@ test('a key of ours is revoked only with scope admin:keys as well (section 11)',
   const done = await call(admin, both, 'POST', `${adminUrl}/admin/v1/revocations`, body)
   assert.equal(done.status, 201)
   assert.notEqual((await app.ctx.keys.signer('RS256')).kid, kid)
+})
+
+test('what waits at a client that was revoked is in no list, and nobody decides about it (section 9)', async () => {
+  const gone = await givenClient(app, { policies: { require_approval: true } })
+  await givenAgent(app, gone, 'sorter')
+  const token = await accessToken(app, gone, { resource: issuer, scope: 'register:workflow' })
+  const register = (body: object) => call(gone, token, 'POST', `${issuer}/intent/register/workflow`, body)
+  assert.equal((await register(FIRST)).body.status, 'registered')
+  assert.equal((await register(LOOSER)).body.status, 'pending')
+  const path = `/workflows?client_id=${gone.client_id}&status=pending`
+  assert.equal((await asAdmin('GET', path)).body.items.length, 1)
+  const revoked = await asAdmin('POST', '/revocations', { kind: 'client', id: gone.client_id, reason: 'left' })
+  assert.equal(revoked.status, 201)
+  assert.deepEqual((await asAdmin('GET', path)).body.items, [])
+  const decided = await asAdmin('POST', `/workflows/${gone.client_id}/mail/approve`, { version: 2 })
+  assert.deepEqual([decided.status, decided.body.code], [409, 'conflict'])
 })

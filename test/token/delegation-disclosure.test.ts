@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { remoteAgentKeys } from '../../src/verifier/agent-keys.ts'
 import { verifyDelegationProofs } from '../../src/verifier/delegation-proofs.ts'
-import { thumbprint } from '../attacks/given.ts'
+import { type GivenAgent, givenAgent, givenClient, givenResource, thumbprint } from '../attacks/given.ts'
 import { testKey } from '../protocol/forge.ts'
 import { delegate, givenCrew, mint, mintChain, PROOFS_API, refusedUnder } from './delegating.ts'
 import { byAgent, statementFor } from './statement.ts'
@@ -57,6 +57,57 @@ test('proofs are by registered keys only: not endorsed ones, nor those that were
   await ctx.db.updateTable('agent_key').set({ removed_at: ctx.now() }).where('jkt', '=', jkt).execute()
   await refusedUnder(world, c, assertion, byEndorsed, proofs)
   await ctx.db.updateTable('agent_key').set({ removed_at: null }).where('jkt', '=', jkt).execute()
+})
+
+test('nor is one delegated to an endorsed key, at any hop; another API is given the token (section 6, Offline)', async () => {
+  const forEndorsed = { status: 400, error: 'invalid_target', reason: 'proof_for_endorsed_key', audited: true } as const
+  const [root, middle] = await mintChain(world, [a, b], proofs)
+  assert.ok(root && middle)
+  for (const [parent, leaf] of [
+    [root, b],
+    [middle, c],
+  ] as const) {
+    const key = testKey('ES256')
+    const assertion = await delegate(world, parent, leaf, { jkt: await thumbprint(key) })
+    const params = { key_statement: await statementFor(world, leaf, key, byAgent(leaf)) }
+    await refusedUnder(world, leaf, assertion, forEndorsed, { ...proofs, key, params })
+    await mint(world, leaf, await delegate(world, parent, leaf), proofs)
+  }
+  const elsewhere = await mint(world, a)
+  const key = testKey('ES256')
+  const params = { key_statement: await statementFor(world, b, key, byAgent(b)) }
+  const toEndorsed = await delegate(world, elsewhere, b, { jkt: await thumbprint(key) })
+  const { claims } = await mint(world, b, toEndorsed, { key, params })
+  assert.equal(claims.agent_proof?.key, 'endorsed')
+})
+
+test('a token with proofs has at most 8 KB: the longest names in 3 hops fit with a signature of 64 bytes, not with one of RSA (section 7)', async () => {
+  const longest = await Promise.all(
+    (['ES256', 'PS256'] as const).map(async alg => {
+      const resource = `https://${alg.toLowerCase()}.proofs.example.com`
+      const scopes = [{ name: 'read' }]
+      await givenResource(ctx, { resource, scopes, chain_disclosure: 'proofs', signing_alg: alg })
+      return { resource, scope: 'read' }
+    }),
+  )
+  const issuing = { resource: ctx.config.issuer, scope: 'generate:intent-token' }
+  const client = await givenClient(ctx, 'c'.repeat(64), { access: [...longest, issuing] })
+  const four: GivenAgent[] = []
+  for (const letter of ['w', 'x', 'y', 'z']) {
+    four.push(await givenAgent(ctx, client, letter.repeat(128), { grant: { access: longest } }))
+  }
+  const [fits, tooLong] = longest
+  const last = four[3]
+  assert.ok(fits && tooLong && last)
+  const minted = await mintChain(world, four, fits)
+  const { length } = minted.at(-1)?.token ?? ''
+  assert.ok(length > 8_192 - 256 && length <= 8_192, `${length} bytes`)
+
+  const parent = (await mintChain(world, four.slice(0, 3), tooLong)).at(-1)
+  assert.ok(parent && parent.token.length > 4_096, 'two hops fit under either')
+  const tooLarge = { status: 400, error: 'invalid_target', reason: 'token_too_large', audited: true } as const
+  const refusal = { ...tooLarge, ajwt_error: 'token_too_large' }
+  await refusedUnder(world, last, await delegate(world, parent, last), refusal, tooLong)
 })
 
 test('a chain whose root key was removed since is not anchored any more (section 6, Offline)', async () => {

@@ -61,9 +61,15 @@ test('[attack 60] [attack 46] a mint without a proof has no delegation, whatever
   const [first, second] = lenient.agents
   assert.ok(first && second)
   const root = await mint(lenient.world, first)
-  const attempt = mintAttempt(lenient.world, second, await delegate(lenient.world, root, second))
-  const good = agentGrant(lenient.world, '/intent/token', lenient.world.solo)
-  await refused(lenient.world, { ...attempt, proof: undefined }, because('delegation_without_proof'), good)
+  const delegation_assertion = await delegate(lenient.world, root, second)
+  const attempt = mintAttempt(lenient.world, second, delegation_assertion)
+  const good = () => agentGrant(lenient.world, '/intent/token', lenient.world.solo)
+  await refused(lenient.world, { ...attempt, proof: undefined }, because('delegation_without_proof'), good())
+  const oauth = agentGrant(lenient.world, '/oauth/token', second)
+  const params = { ...oauth.params, delegation_assertion }
+  const asGrant = { status: 400, error: 'invalid_grant', ajwt_error: 'delegation_unauthorized' }
+  const inItsWords = { ...because('delegation_without_proof'), ...asGrant }
+  await refused(lenient.world, { ...oauth, params, proof: undefined }, inItsWords, good())
 })
 
 test('[attack 60] a token without a key delegates nothing (section 6)', async () => {

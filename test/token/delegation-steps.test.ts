@@ -180,6 +180,29 @@ test('asserted mode: within the parent token’s own step and workflow only (sec
   await refusedUnder(world, next, await delegate(world, root, next), because('delegation_of_other_workflow'), elsewhere)
 })
 
+test('[attack 68] asserted mode: beside an assertion a sent chain is not believed, it must be that of the record (section 6)', async () => {
+  const asserted = await givenClient(ctx, 'lying', {
+    access: [...ACCESS, { resource: ctx.config.issuer, scope: 'generate:intent-token' }],
+    policies: { workflow_state: 'asserted' },
+  })
+  const [first, next] = [await givenCrewAgent(world, asserted, 'first'), await givenCrewAgent(world, asserted, 'next')]
+  await givenCrewAgent(world, asserted, 'bystander')
+  const root = await mint(world, first)
+  const assertion = await delegate(world, root, next)
+  const said = (...chain: string[]) => ({ params: { delegation_context: { chain } } })
+  for (const chain of [['bystander', 'next'], ['next'], ['first', 'bystander', 'next']]) {
+    await refusedUnder(world, next, assertion, because('chain_not_recorded'), said(...chain))
+  }
+  for (const chain of [['first'], ['first', 'next']]) {
+    const { claims } = await mint(world, next, assertion, said(...chain))
+    assert.equal(claims.intent?.delegation_chain, sequenceHash(['first', 'next']))
+  }
+  // Without an assertion it is the caller's word, and the token says so.
+  const { claims } = await mint(world, next, undefined, said('bystander', 'next'))
+  const { state, delegation_chain } = claims.intent ?? {}
+  assert.deepEqual([state, delegation_chain], ['asserted', sequenceHash(['bystander', 'next'])])
+})
+
 test('[attack 66] an execution that is revoked between the checks and the write ends its delegations (section 9)', async () => {
   const root = await mint(world, lead, undefined, PLAN)
   const asked = { client_id: 'team', agent_id: 'helper', jkt: await thumbprint(helper.key) }

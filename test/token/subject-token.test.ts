@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { exportJWK } from 'jose'
+import { sql } from 'kysely'
 import { sha256 } from '../../src/protocol/digest.ts'
 import { OAuthError } from '../../src/protocol/errors.ts'
 import type { IssuerPurpose } from '../../src/protocol/trusted-issuer.ts'
@@ -59,15 +60,19 @@ async function givenRecord(name: string, over: object = {}, by: TestKey = key) {
     await foreignToken(app, signer, { aud: name, ...payload }, { ...header })
 }
 
-test('a token of a trusted issuer names its subject, its end and its digest (protocol.md section 6)', async () => {
+test('a token of a trusted issuer names its subject, its end, its digest and the record of its issuer (protocol.md section 6)', async () => {
   const token = await foreignToken(app, key)
   const signed = token.slice(0, token.lastIndexOf('.'))
+  const { rows } = await sql<{
+    version: string
+  }>`select xmin::text as version from trusted_issuer where name = 'corp'`.execute(app.ctx.db)
   assert.deepEqual(await read(token), {
     sub: 'user:corp:42',
     purpose: 'user',
     access: null,
     expires_at: new Date((clock.seconds() + 120) * 1000),
     digest: sha256(signed),
+    record: { kind: 'trusted_issuer', id: 'corp', version: rows[0]?.version },
   })
   const again = await foreignToken(app, key)
   assert.notEqual(again, token, 'another signature')

@@ -113,6 +113,21 @@ test('the last hop is of the agent and the key of the token', async () => {
   await refused(withIntent(claims, { executed_by: 'planner' }), 'proofs_end')
 })
 
+test('the key of a delegated token is registered, too: an endorsed one is refused, whatever its hops (section 6, Offline)', async () => {
+  const { claims } = givenChain(THREE)
+  const { agent_proof, ...unsaid } = claims
+  assert.ok(agent_proof)
+  for (const key of ['endorsed', 'none'] as const) {
+    await refused({ ...claims, agent_proof: { ...agent_proof, key } }, 'proofs_end_key')
+  }
+  await refused(unsaid, 'proofs_end_key')
+  // A chain of one has no hop to prove: its key anchors it or not.
+  const alone = givenChain({ agents: ['planner'], hops: [], scope: 'read' }).claims
+  const cnf = { jkt: (await heldKey('ES256')).jkt }
+  const endorsed = { ...alone, cnf, agent_proof: { ...agent_proof, key: 'endorsed' as const } }
+  assert.deepEqual(await verify(endorsed), { ok: true, chain: ['agent:app:planner'], anchored: false })
+})
+
 test('[attack 65] every hop is of the execution of the token, or none is of any', async () => {
   const other = { execution_id: 'exe_BBBBBBBBBBBBBBBBBBBBBB' }
   await refused(remade(THREE, 0, other), 'proofs_execution')

@@ -138,6 +138,12 @@ export function tokenOf(spec: ChainSpec, proofs: readonly string[]): AccessToken
       chain_commitment: chainCommitment(names),
       initiated_by: user ?? names[0] ?? '',
     },
+    agent_proof: {
+      agent_checksum: `sha256:${'0'.repeat(64)}`,
+      registration_id: `reg_${self}`,
+      version: 1,
+      key: 'registered',
+    },
     ...(proofs.length > 0 && { delegation_proofs: [...proofs] }),
   }
 }
