@@ -9,8 +9,6 @@ export function addExplainCommand(program: Command): void {
   program
     .command('explain')
     .description('say which check decided, against what, and which command mends it')
-    // A jti may begin with a dash and is no option then.
-    .allowUnknownOption()
     .argument('<id>', 'the jti of a token, the id of an audit entry, or the X-Request-Id of an answer')
     .action(async (id: string, _options, command: Command) => {
       const session = openSession(command)

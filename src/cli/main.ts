@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 import { asFailure, type CliFailure, EXIT, wrongUsage } from './failure.ts'
+import { idsBehindOptions } from './leading-dash.ts'
 import { buildProgram } from './program.ts'
 
 process.exitCode = await main(process.argv)
@@ -7,7 +8,8 @@ process.exitCode = await main(process.argv)
 /** Runs one command line. @returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 78 configuration */
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    await buildProgram().parseAsync(argv)
+    const program = buildProgram()
+    await program.parseAsync(idsBehindOptions(program, argv))
     return Number(process.exitCode ?? 0)
   } catch (error) {
     return report(error, argv.includes('--json'))
