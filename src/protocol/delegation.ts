@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { parseCompactJws } from './compact-jws.ts'
 import { sha256Base64url } from './digest.ts'
 import { OAuthError } from './errors.ts'
-import { importPublicJwk, type PublicJwk } from './jwk.ts'
+import type { PublicJwk } from './jwk.ts'
 import { isSoleAudience, JTI } from './jwt-claims.ts'
 import { integerClaim } from './jwt-times.ts'
 import { stepIdSchema, subjectNameSchema } from './names.ts'
+import { importProofKey } from './proof-keys.ts'
 import { splitScope } from './scope.ts'
-import { verifyCompactJws } from './verify-jws.ts'
+import { verifyParsedJws } from './verify-jws.ts'
 
 /** The kind of a delegation assertion (protocol.md section 6). */
 export const DELEGATION_TYP = 'delegation+jwt'
@@ -87,12 +88,13 @@ export function delegationRefused(reason: string, cause?: unknown): OAuthError {
 }
 
 async function verify(assertion: string, issuer: string): Promise<Delegation> {
-  const { header } = parseCompactJws(assertion)
-  const key = await importPublicJwk(header.jwk)
-  if (!key.algs.includes(header.alg)) throw delegationRefused('jws_alg')
+  const jws = parseCompactJws(assertion)
+  const { payload } = jws
+  const { alg } = jws.header
   // The key is the sender's own: whose it is, is decided by its thumbprint (attacks.md 6).
-  const expected = { alg: header.alg, typ: [DELEGATION_TYP], allowEmbeddedJwk: true }
-  const { payload } = await verifyCompactJws(assertion, key.jwk, expected)
+  const { jwk, jkt, algs, key } = await importProofKey(jws)
+  if (!algs.includes(alg)) throw delegationRefused('jws_alg')
+  await verifyParsedJws(jws, key, { alg, typ: [DELEGATION_TYP], allowEmbeddedJwk: true })
   if (!isSoleAudience(payload.aud, issuer)) throw delegationRefused('delegation_audience')
   const read = claimsSchema.safeParse(payload)
   const iat = integerClaim(payload, 'iat')
@@ -112,7 +114,7 @@ async function verify(assertion: string, issuer: string): Promise<Delegation> {
     ...(workflow_step !== undefined && { workflow_step }),
     ...(execution_id !== undefined && { execution_id }),
     digest: delegationDigest(assertion),
-    signer: { jwk: key.jwk, jkt: key.jkt },
+    signer: { jwk, jkt },
     scopes,
   }
 }

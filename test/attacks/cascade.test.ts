@@ -4,7 +4,7 @@ import { CompactSign, decodeJwt } from 'jose'
 import type { AccessTokenClaims } from '../../src/protocol/claims.ts'
 import { delegationDigest } from '../../src/protocol/delegation.ts'
 import { agentSubject } from '../../src/protocol/names.ts'
-import { insertDelegation } from '../../src/server/store/delegations.ts'
+import { recordPresentation } from '../../src/server/store/presentations.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
 import { forge } from '../protocol/forge.ts'
 import { givenAdministrator } from './admin-call.ts'
@@ -55,12 +55,13 @@ async function delegate(parent: Minted | Delegated): Promise<Delegated> {
   const delegation_id = delegationDigest(assertion)
   const chain = [...parent.chain, claims.sub]
   const { client_id } = client
-  await insertDelegation(ctx, {
+  const row = {
     ...{ delegation_id, client_id, delegator: claims.iss, delegate: claims.sub, jti: claims.jti, assertion },
     ...{ parent_jti: parent.jti, parent_delegation_id: above ?? null, execution_id: null, workflow_step: null },
     ...{ delegator_jkt: jkts[parent.hop] ?? '', jkt: claims.jkt, scope: 'read', resource: READ_API },
-    ...{ chain: JSON.stringify(chain), issued_at: now, expires_at: new Date(claims.exp * 1000), presented_at: now },
-  })
+    ...{ chain, issued_at: now, expires_at: new Date(claims.exp * 1000), presented_at: now },
+  }
+  await recordPresentation(ctx, { row, max_children: 16 })
   return { ...(await mintedUnder(parent, delegate, { hop, delegation_id, sub: chain[0] ?? '' })), assertion, chain }
 }
 

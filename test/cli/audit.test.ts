@@ -72,7 +72,7 @@ describe('the audit trail on the command line', async () => {
     assert.match(stdout, new RegExp(`^more +${issuer}/errors/agent_checksum_mismatch$`, 'm'))
     const wrong = await remitJson(cwd, ['audit', 'search', '--since', 'yesterday'])
     assert.deepEqual([wrong.code, wrong.value.error], [2, 'usage'])
-    const unknown = await remitJson(cwd, ['explain', '-no-such-token'])
+    const unknown = await remitJson(cwd, ['explain', `-${'x'.repeat(21)}`])
     assert.deepEqual([unknown.code, unknown.value.error], [1, 'not_found'])
   })
 

@@ -1,21 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Insertable, sql } from 'kysely'
+import type { OAuthError } from '../../src/protocol/errors.ts'
 import type { Context } from '../../src/server/context.ts'
-import { insertDelegation } from '../../src/server/store/delegations.ts'
-import type { DelegationTable } from '../../src/server/store/schema-execution.ts'
+import { type FirstPresentation, recordPresentation } from '../../src/server/store/presentations.ts'
 import type { TokenTable } from '../../src/server/store/schema-token.ts'
 import { insertToken } from '../../src/server/store/tokens.ts'
+import { type ProvenDelegation, readAgain, recordDelegation } from '../../src/server/token/delegation.ts'
 
 /* Delegations and tokens under them as mints leave them, written without a mint. */
 
 const HOUR = 3_600_000
+const CHILDREN = 100_000
 const COPIES_A_STATEMENT = 2_500
 
 /** A delegation from a recorded token, as its first presentation leaves it; good for an hour. @returns its id */
 export async function givenDelegationFrom(
   ctx: Context,
   parent_jti: string,
-  members: Partial<Insertable<DelegationTable>> = {},
+  members: Partial<FirstPresentation['row']> = {},
 ): Promise<string> {
   const parent = await ctx.db
     .selectFrom('token')
@@ -27,14 +29,27 @@ export async function givenDelegationFrom(
   const delegate = `agent:${client_id}:delegate`
   const now = ctx.now()
   const delegation_id = randomBytes(32).toString('base64url')
-  await insertDelegation(ctx, {
+  const row = {
     ...{ delegation_id, client_id, delegator, delegate, jti: randomUUID(), parent_jti, execution_id },
     ...{ parent_delegation_id: parent.delegation_id, workflow_step: null },
     ...{ delegator_jkt: parent.jkt ?? '', jkt: randomBytes(32).toString('base64url'), scope: 'read' },
-    ...{ resource: 'https://crm.example/api', chain: JSON.stringify([delegator, delegate]), assertion: 'a.b.c' },
+    ...{ resource: 'https://crm.example/api', chain: [delegator, delegate], assertion: 'a.b.c' },
     ...{ issued_at: now, expires_at: new Date(now.getTime() + HOUR), presented_at: now, ...members },
-  })
+  }
+  await recordPresentation(ctx, { row, max_children: CHILDREN })
   return delegation_id
+}
+
+/** The part of a mint's write that is about its delegation, without the rest. @returns why not */
+export async function recordProven(
+  ctx: Context,
+  proven: ProvenDelegation,
+  rules: Parameters<typeof recordDelegation>[2],
+): Promise<OAuthError | undefined> {
+  return await ctx.commits.write(ctx, async tx => {
+    const delegation = await readAgain(tx, proven)
+    return delegation && (await recordDelegation(tx, delegation, rules))
+  })
 }
 
 /** A token minted under a delegation, good for 300 seconds. @returns its jti */

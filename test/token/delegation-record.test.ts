@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
-import { transaction } from '../../src/server/context.ts'
 import { purgeDelegations } from '../../src/server/store/delegations.ts'
-import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
+import { proveDelegation } from '../../src/server/token/delegation.ts'
 import { send } from '../attacks/attempt.ts'
 import { thumbprint } from '../attacks/given.ts'
 import { startNode } from '../attacks/node.ts'
 import { forge, refusal as isRefusal } from '../protocol/forge.ts'
-import { givenDelegationFrom, givenSiblings, givenTokenUnder } from '../support/delegated.ts'
+import { givenDelegationFrom, givenSiblings, givenTokenUnder, recordProven } from '../support/delegated.ts'
 import { freshPass } from '../support/fresh-pass.ts'
 import {
   assertionClaims,
@@ -70,7 +69,7 @@ test('none at all where max_children is 0 (section 6)', async () => {
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
   const none = { limits: { ...LIMITS, max_children: 0 }, now: ctx.now() }
-  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, none))
+  const refusal = await recordProven(ctx, proven, none)
   assert.deepEqual([refusal?.code, refusal?.details.ajwt_error], ['delegation_unauthorized', 'limit_exceeded'])
   assert.equal(await childrenOf(root), 0)
 })
@@ -142,7 +141,7 @@ test('a twin that another parent token has taken is refused in the write as well
   const late = await proveDelegation(freshPass(ctx), await delegate(world, two, b, { jti: 'crossed' }), asked)
   await mint(world, b, await delegate(world, one, b, { jti: 'crossed' }))
   const rules = { limits: LIMITS, now: ctx.now() }
-  assert.equal((await transaction(ctx, tx => recordDelegation(tx, late, rules)))?.reason, 'delegation_twin')
+  assert.equal((await recordProven(ctx, late, rules))?.reason, 'delegation_twin')
 })
 
 test('a delegation that ends before its write is refused there (section 6)', async () => {
@@ -154,8 +153,8 @@ test('a delegation that ends before its write is refused there (section 6)', asy
   const expired = isRefusal('delegation_unauthorized', 'delegation_expired')
   await assert.rejects(proveDelegation(freshPass(ctx), ended, asked), expired)
   const rules = (seconds: number) => ({ limits: LIMITS, now: new Date(seconds * 1000) })
-  assert.equal((await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp))))?.reason, 'delegation_expired')
-  assert.equal(await transaction(ctx, tx => recordDelegation(tx, proven, rules(exp - 1))), undefined)
+  assert.equal((await recordProven(ctx, proven, rules(exp)))?.reason, 'delegation_expired')
+  assert.equal(await recordProven(ctx, proven, rules(exp - 1)), undefined)
 })
 
 test('a parent that vanished before the write delegates nothing (section 6)', async () => {
@@ -163,7 +162,7 @@ test('a parent that vanished before the write delegates nothing (section 6)', as
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
   await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
-  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS, now: ctx.now() }))
+  const refusal = await recordProven(ctx, proven, { limits: LIMITS, now: ctx.now() })
   assert.equal(refusal?.reason, 'delegation_parent_unknown')
 })
 
@@ -213,7 +212,7 @@ test('a piece of the purge never has a delegation without those below it (store/
   const root = await mint(world, a)
   const above = await givenDelegationFrom(ctx, root.claims.jti)
   const middle = await givenTokenUnder(ctx, above)
-  const chain = JSON.stringify(['agent:crew:a', 'agent:crew:b', 'agent:crew:c'])
+  const chain = ['agent:crew:a', 'agent:crew:b', 'agent:crew:c']
   const leaf = await givenTokenUnder(ctx, await givenDelegationFrom(ctx, middle, { chain }))
   // More than a piece, and all end at the same time.
   await givenSiblings(ctx, leaf, 5_000)

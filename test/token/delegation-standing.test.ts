@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
-import { transaction } from '../../src/server/context.ts'
 import { insertRevocations, type RevocationRef, standingRevocation } from '../../src/server/store/revocations.ts'
-import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
+import { proveDelegation } from '../../src/server/token/delegation.ts'
 import { agentGrant, send, tokenRequest } from '../attacks/attempt.ts'
 import { givenAgent, givenClient, givenResource, thumbprint } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
 import { refusal, testKey } from '../protocol/forge.ts'
 import { revoke } from '../registry/given-revocation.ts'
+import { recordProven } from '../support/delegated.ts'
 import { freshPass } from '../support/fresh-pass.ts'
 import {
   ACCESS,
@@ -148,8 +148,7 @@ for (const { name, reason, make, undo } of [...CASES, OUR_KEY]) {
     const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
     const proven = await proveDelegation(freshPass(ctx), await delegate(world, above.middle, c), asked)
     await make(above)
-    const record = async () =>
-      await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+    const record = async () => await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
     assert.equal((await record())?.reason, reason)
     const digest = proven.claims.digest
     const row = ctx.db.selectFrom('delegation').select('jti').where('delegation_id', '=', digest)
@@ -168,7 +167,7 @@ test('a delegation that was itself revoked is over, also for who presented it be
   await mint(world, c, assertion)
   await ctx.db.updateTable('delegation').set({ revoked_at: ctx.now() }).where('delegate', '=', 'agent:crew:c').execute()
   await refusedUnder(world, c, assertion, because('delegation_revoked'))
-  const answer = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
   assert.equal(answer?.reason, 'delegation_revoked')
 })
 
@@ -239,7 +238,7 @@ test('an entry that ended between signing and presenting still counts: it covere
   const proven = await proveDelegation(freshPass(ctx), assertion, asked)
   const act = { reason: 'test', revoked_by: 'test', now: new Date(ctx.now().getTime() - 961_000) }
   await insertRevocations(ctx, [entry], act)
-  const answer = await transaction(ctx, tx => recordDelegation(tx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() }))
+  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
   assert.equal(answer?.reason, 'delegation_above_revoked')
   await ctx.db.deleteFrom('revocation').execute()
 })

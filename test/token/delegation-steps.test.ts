@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
 import { sequenceHash } from '../../src/protocol/sequence-hash.ts'
-import { transaction } from '../../src/server/context.ts'
-import { proveDelegation, recordDelegation } from '../../src/server/token/delegation.ts'
+import { proveDelegation } from '../../src/server/token/delegation.ts'
 import { agentGrant, send } from '../attacks/attempt.ts'
 import { givenClient, givenWorkflow, READ_API, thumbprint, WRITE_API } from '../attacks/given.ts'
 import { refused } from '../attacks/refused.ts'
+import { recordProven } from '../support/delegated.ts'
 import { freshPass } from '../support/fresh-pass.ts'
 import {
   ACCESS,
@@ -210,7 +210,7 @@ test('[attack 66] an execution that is revoked between the checks and the write 
   const { execution_id = '' } = root.claims.intent ?? {}
   await ctx.db.updateTable('execution').set({ status: 'revoked' }).where('execution_id', '=', execution_id).execute()
   const rules = { limits: LIMITS_DEFAULT, now: ctx.now() }
-  const refusal = await transaction(ctx, tx => recordDelegation(tx, proven, rules))
+  const refusal = await recordProven(ctx, proven, rules)
   assert.equal(refusal?.reason, 'delegation_above_revoked')
 })
 

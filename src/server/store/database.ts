@@ -18,6 +18,17 @@ const TIMEOUTS = {
   lock_timeout: 1_000,
 }
 
+/** A look-up by an index in every step, whatever was in the tables when it was planned. */
+const LOOK_UPS = [
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'enable_bitmapscan=off',
+  // Before PostgreSQL 18 what is turned off and needed all the same counts as costly enough to be compiled.
+  'jit=off',
+]
+
 /**
  * `pass`: connections of the token endpoints alone, for a few statements of constant text that many requests share, each
  * planned once a connection. What administrators ask takes none of them, and is planned for what was asked. `side`: a few
@@ -27,7 +38,12 @@ const TIMEOUTS = {
 const KINDS = {
   general: { max: 10, application_name: 'remit' },
   side: { max: 3, application_name: 'remit side' },
-  pass: { max: 6, application_name: 'remit token', options: '-c plan_cache_mode=force_generic_plan', pipeline: true },
+  pass: {
+    max: 6,
+    application_name: 'remit token',
+    options: LOOK_UPS.map(setting => `-c ${setting}`).join(' '),
+    pipeline: true,
+  },
   probe: { max: 1, application_name: 'remit probe' },
 } as const
 

@@ -1,9 +1,8 @@
-import { type Insertable, type Selectable, sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { RevocationRef } from './revocations.ts'
-import type { DelegationTable } from './schema-execution.ts'
 import type { TokenTable } from './schema-token.ts'
 import { together } from './together.ts'
 
@@ -95,7 +94,8 @@ export type Presentation = {
   readonly claims: { readonly iss: string; readonly jti: string; readonly digest: string }
 }
 
-const ABOVE = 40
+/** In a mint's write it is asked for at once with what else the mint rests on (standing.ts, replay.ts). */
+const ABOVE = 10
 
 /** One statement, because each mint asks twice (primary keys, index revocation_standing, unique (delegator, jti)). */
 export const standingAbove = together(ABOVE, async (ctx: Context, presentations: readonly Presentation[]) => {
@@ -113,10 +113,11 @@ export const standingAbove = together(ABOVE, async (ctx: Context, presentations:
       (select array[count(*) filter (where source = 'registered' and removed_at is null), count(revoked_at)]::int[]
         from agent_key where jkt = any(asked.jkts) and client_id = asked.client_id
           and agent_id = any(asked.agent_ids)) as keys,
-      (select max(revocation.ends_at)
+      (select max(entry.ends_at)
         from unnest(asked.kinds, asked.ids) as ref(kind, id)
-          join revocation on revocation.kind = ref.kind and revocation.id = ref.id
-        where revocation.lifted_at is null) as entry_ends_at,
+          cross join lateral (
+            select ends_at from revocation where kind = ref.kind and id = ref.id and lifted_at is null
+              order by ends_at desc limit 1) as entry) as entry_ends_at,
       (select delegation_id from delegation where delegator = asked.iss and jti = asked.jti) as presented_id,
       (select revoked_at from delegation where delegator = asked.iss and jti = asked.jti) as presented_revoked_at
       from json_to_recordset(${JSON.stringify(presentations.map(askedOf))}::json) as asked(n integer, client_id text,
@@ -143,47 +144,6 @@ function askedOf({ above, refs, claims }: Presentation, n: number) {
     iss: claims.iss,
     jti: claims.jti,
   }
-}
-
-/** The delegation that a delegator presented under this `jti` (unique index on delegator, jti). */
-export async function findPresented(ctx: Context, delegator: string, jti: string): Promise<string | undefined> {
-  const row = await ctx.db
-    .selectFrom('delegation')
-    .select('delegation_id')
-    .where('delegator', '=', delegator)
-    .where('jti', '=', jti)
-    .executeTakeFirst()
-  return row?.delegation_id
-}
-
-/** Holds a token's row until the transaction ends, so that what is delegated from it is counted one after the other. */
-export async function lockParent(tx: Context, jti: string): Promise<void> {
-  await tx.db.selectFrom('token').select('jti').where('jti', '=', jti).forUpdate().executeTakeFirst()
-}
-
-/** How often a token was delegated from, counted up to `most` (index delegation_by_parent). */
-export async function countChildren(tx: Context, parent_jti: string, most: number): Promise<number> {
-  const children = tx.db
-    .selectFrom('delegation')
-    .select('delegation_id')
-    .where('parent_jti', '=', parent_jti)
-    .limit(most)
-  const { count } = await tx.db
-    .selectFrom(children.as('child'))
-    .select(eb => eb.fn.countAll<string>().as('count'))
-    .executeTakeFirstOrThrow()
-  return Number(count)
-}
-
-/** Records the first presentation. RETURNING decides. @returns false where its digest, or its jti, was there before */
-export async function insertDelegation(tx: Context, row: Insertable<DelegationTable>): Promise<boolean> {
-  const inserted = await tx.db
-    .insertInto('delegation')
-    .values(row)
-    .onConflict(conflict => conflict.doNothing())
-    .returning('delegation_id')
-    .executeTakeFirst()
-  return inserted !== undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely'
 import type { Context } from '../context.ts'
+import { type HeldExecution, lockExecutions } from './executions.ts'
 import type { ApprovalTable, ExecutionStepTable } from './schema-execution.ts'
 import { together } from './together.ts'
 
@@ -13,14 +14,12 @@ export type AskedRecord = {
   readonly arguments_digest: string | null
 }
 
-const RECORD = 60
-
 /**
  * What mints must know of their executions, in one statement: the steps in the record and the approvals of its own step,
  * those that its present entry has used and those of the same arguments that none has (primary key of execution_step,
  * index approval_by_execution).
  */
-export const findExecutionRecord = together(RECORD, async (ctx: Context, asked: readonly AskedRecord[]) => {
+async function readRecords(ctx: Context, asked: readonly AskedRecord[]): Promise<readonly Recorded[]> {
   const { rows } = await sql<Recorded>`
     select
       coalesce((select json_agg(step) from (
@@ -38,4 +37,24 @@ export const findExecutionRecord = together(RECORD, async (ctx: Context, asked: 
         with ordinality as asked(execution_id, step_id, arguments_digest, n)
       order by asked.n limit ${asked.length}`.execute(ctx.db)
   return rows
+}
+
+const READ = 1
+
+export const findExecutionRecord = together(READ, readRecords)
+
+const LOCK = 55
+
+/**
+ * In a mint's write: the record as it is once the execution is held, which other mints in it wait for until this
+ * transaction ends. The record's statement is sent behind the lock's without waiting, and sees all that was committed
+ * before the lock was had.
+ */
+export const lockExecutionRecord = together(LOCK, async (tx: Context, asked: readonly AskedRecord[]) => {
+  const held = lockExecutions(tx, [...new Set(asked.map(one => one.execution_id))])
+  const [executions, records] = await Promise.all([held, readRecords(tx, asked)])
+  const found = new Map(executions.map(execution => [execution.execution_id, execution]))
+  return records.map((recorded, n): LockedRecord => ({ execution: found.get(asked[n]?.execution_id ?? ''), recorded }))
 })
+
+export type LockedRecord = { readonly execution: HeldExecution | undefined; readonly recorded: Recorded }

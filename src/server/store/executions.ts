@@ -59,24 +59,24 @@ export async function findExecutionByOpening(
   return row && withSteps(row)
 }
 
-const LOCK = 55
+/** What counts of an execution now. */
+export type HeldExecution = Pick<Selectable<ExecutionTable>, 'execution_id' | 'status' | 'expires_at' | 'tokens'>
 
 /**
  * What counts of executions now, held until the transaction ends: mints of one execution come one after the other. In
  * the order of their ids, so that two batches never wait for each other crosswise (primary key).
  */
-export const lockExecution = together(LOCK, async (tx: Context, execution_ids: readonly string[]) => {
-  const rows = await tx.db
-    .selectFrom('execution')
-    .select(['execution_id', 'status', 'expires_at', 'tokens'])
-    .where(sql<boolean>`execution_id = any(${[...execution_ids]}::text[])`)
-    .orderBy('execution_id')
-    .limit(execution_ids.length)
-    .forUpdate()
-    .execute()
-  const found = new Map(rows.map(row => [row.execution_id, row]))
-  return execution_ids.map(execution_id => found.get(execution_id))
-})
+export async function lockExecutions(tx: Context, execution_ids: readonly string[]): Promise<readonly HeldExecution[]> {
+  const { rows } = await sql<HeldExecution>`
+    select execution_id, status, expires_at, tokens from execution where execution_id = any(${execution_ids}::text[])
+      order by execution_id limit ${execution_ids.length} for update`.execute(tx.db)
+  return rows
+}
+
+export async function lockExecution(tx: Context, execution_id: string): Promise<HeldExecution | undefined> {
+  const [execution] = await lockExecutions(tx, [execution_id])
+  return execution
+}
 
 /** @returns false where the same opening made one before */
 export async function insertExecution(tx: Context, row: Insertable<ExecutionTable>): Promise<boolean> {

@@ -57,11 +57,12 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
   const changed = KINDS.filter(([kind]) => present.has(kind)).map(kind => sql`${changedOf(records, kind)} union all `)
   const { rows } = await sql<Row>`
     ${sql.join(changed, sql``)}
-    select revocation.kind, revocation.id, '' as part, null as version, min(revocation.seq) as seq
+    select asked.kind, asked.id, '' as part, null as version, first.seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
-        join revocation on revocation.kind = asked.kind and revocation.id = asked.id
-      where revocation.lifted_at is null and revocation.ends_at > ${now}
-      group by revocation.kind, revocation.id
+        cross join lateral (
+          select seq from revocation
+            where kind = asked.kind and id = asked.id and lifted_at is null and ends_at > ${now}
+            order by seq limit 1) as first
     order by seq limit ${records.length + refs.length}`.execute(tx.db)
   const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
   const revoked = rows.filter(row => row.seq !== null)

@@ -1,4 +1,3 @@
-import type { Insertable } from 'kysely'
 import type { Access } from '../../protocol/access.ts'
 import { type Delegation, delegationRefused, verifyDelegation } from '../../protocol/delegation.ts'
 import { sha256 } from '../../protocol/digest.ts'
@@ -7,18 +6,10 @@ import type { ExecutionLimits } from '../../protocol/execution.ts'
 import { rememberLast } from '../../protocol/remember-last.ts'
 import { epochSeconds } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
-import {
-  countChildren,
-  findPresented,
-  insertDelegation,
-  lockParent,
-  standingAbove,
-  type TokenAbove,
-} from '../store/delegations.ts'
+import { type StandingAbove, standingAbove, type TokenAbove } from '../store/delegations.ts'
 import { Undone } from '../store/group-commit.ts'
+import { type FirstPresentation, recordPresentation } from '../store/presentations.ts'
 import { type RevocationRef, revocationRefs } from '../store/revocations.ts'
-import type { DelegationTable } from '../store/schema-execution.ts'
-import { inTurn } from '../store/together.ts'
 import { judgeDelegation, lapseAbove } from './delegation-rules.ts'
 import type { PassContext } from './known-records.ts'
 
@@ -108,57 +99,50 @@ async function verifyOnce(assertion: string, issuer: string): Promise<Delegation
   return known
 }
 
+/** A delegation, and what stands above it as the mint's own write reads it, behind the gate. */
+export type DelegationAgain = { readonly proven: ProvenDelegation; readonly standing: StandingAbove }
+
+export async function readAgain(
+  tx: Context,
+  proven: ProvenDelegation | undefined,
+): Promise<DelegationAgain | undefined> {
+  return proven && { proven, standing: await standingAbove(tx, proven) }
+}
+
 /**
- * In the mint's write, behind the gate: reads again whether anything above it was revoked or suspended, records the
- * first presentation, and counts the children of its parent. @returns why not
+ * In the mint's write: judges again whether anything above it was revoked or suspended, records the first presentation,
+ * and counts the children of its parent. @returns why not
  */
 export async function recordDelegation(
   tx: Context,
-  proven: ProvenDelegation,
+  { proven, standing }: DelegationAgain,
   { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
 ): Promise<OAuthError | undefined> {
-  const { claims, above, refs } = proven
+  const { claims, above } = proven
   if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
-  const standing = await standingAbove(tx, { above, refs, claims })
   const lapse = lapseAbove(above, standing, claims, now)
   if (lapse) return delegationRefused(lapse)
   if (proven.registered_keys !== (standing.keys[0] === above.length)) throw new Undone()
   const { presented_id } = standing
-  if (presented_id !== null) return presented_id === claims.digest ? undefined : delegationRefused('delegation_twin')
-  return await recordFirst(tx, { proven, limits, now })
-}
-
-type Presented = { readonly proven: ProvenDelegation; readonly limits: ExecutionLimits; readonly now: Date }
-
-/** All parents first, then all assertions, each in an order of their own: two batches never wait crosswise. */
-const PARENT = 45
-const FIRST = 46
-
-/** The first presentation, or one of several at the same time: behind the parent's row it is known which. */
-async function recordFirst(tx: Context, presented: Presented): Promise<OAuthError | undefined> {
-  await holdParent(tx, presented.proven.parent.jti)
-  return await insertFirst(tx, presented)
-}
-
-const holdParent = inTurn(PARENT, (parent_jti: string) => parent_jti, lockParent)
-const insertFirst = inTurn(FIRST, ({ proven: { claims } }: Presented) => `${claims.iss}|${claims.jti}`, record)
-
-async function record(tx: Context, { proven, limits, now }: Presented): Promise<OAuthError | undefined> {
-  const { claims, parent } = proven
-  const { iss, jti, digest } = claims
-  const most = limits.max_children
-  const children = await countChildren(tx, parent.jti, most)
-  if (children < most && (await insertDelegation(tx, rowOf(proven, now)))) return undefined
-  const twin = await findPresented(tx, iss, jti)
-  if (twin !== undefined) return twin === digest ? undefined : delegationRefused('delegation_twin')
+  if (presented_id !== null) return twinOf(claims, presented_id)
+  const { max_children } = limits
+  const unrecorded = await recordPresentation(tx, { row: rowOf(proven, now), max_children })
+  if (unrecorded === undefined) return undefined
+  // One of several presentations at the same time: behind the parent's row it is known which was the first.
+  if (unrecorded.presented_id !== undefined) return twinOf(claims, unrecorded.presented_id)
   return new OAuthError('delegation_unauthorized', 'The parent token has as many delegations as it may have.', {
     ajwt_error: 'limit_exceeded',
     reason: 'max_children',
-    compared: { delegations_of_parent: children, max_children: most },
+    compared: { delegations_of_parent: unrecorded.children, max_children },
   })
 }
 
-function rowOf(proven: ProvenDelegation, now: Date): Insertable<DelegationTable> {
+/** The same assertion may be presented again; another one under its `jti` may not. */
+function twinOf({ digest }: Delegation, presented_id: string): OAuthError | undefined {
+  return presented_id === digest ? undefined : delegationRefused('delegation_twin')
+}
+
+function rowOf(proven: ProvenDelegation, now: Date): FirstPresentation['row'] {
   const { assertion, claims, client_id, parent, chain, workflow_step, expires_at } = proven
   return {
     delegation_id: claims.digest,
@@ -174,7 +158,7 @@ function rowOf(proven: ProvenDelegation, now: Date): Insertable<DelegationTable>
     jkt: claims.jkt,
     scope: claims.scope,
     resource: claims.resource[0],
-    chain: JSON.stringify(chain),
+    chain,
     assertion,
     issued_at: new Date(claims.iat * 1000),
     expires_at,

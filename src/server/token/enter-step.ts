@@ -5,8 +5,8 @@ import { openApproval } from '../registry/open-approval.ts'
 import { type JudgedStep, judgeStep } from '../registry/recorded-step.ts'
 import { unapproved } from '../registry/step-approval.ts'
 import { consumeApproval } from '../store/approvals.ts'
-import { findExecutionRecord } from '../store/execution-record.ts'
-import { insertExecution, lockExecution, recordEntry } from '../store/executions.ts'
+import { lockExecutionRecord } from '../store/execution-record.ts'
+import { insertExecution, recordEntry } from '../store/executions.ts'
 import { Undone } from '../store/group-commit.ts'
 import { inTurn } from '../store/together.ts'
 import { askedRecord, endedExecution, recordOf, type StepEntry } from './step-entry.ts'
@@ -53,8 +53,7 @@ async function judgeAgain(
   entry: StepEntry,
   { workflow, now }: Asked,
 ): Promise<JudgedStep | OAuthError> {
-  const execution = await lockExecution(tx, execution_id)
-  const recorded = await findExecutionRecord(tx, askedRecord(execution_id, workflow))
+  const { execution, recorded } = await lockExecutionRecord(tx, askedRecord(execution_id, workflow))
   if (!execution) throw new Error('An execution vanished.')
   const ended = endedExecution(execution, now)
   if (ended) return ended

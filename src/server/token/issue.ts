@@ -14,7 +14,7 @@ import { insertToken } from '../store/tokens.ts'
 import { askedByToken } from './asked.ts'
 import type { Endorsement, Permitted } from './authorization.ts'
 import { accessTokenClaims } from './claims.ts'
-import { recordDelegation } from './delegation.ts'
+import { type DelegationAgain, readAgain, recordDelegation } from './delegation.ts'
 import { admitEndorsedKey } from './endorsed-key.ts'
 import { enterStep } from './enter-step.ts'
 import { enteredIntent } from './intent.ts'
@@ -64,12 +64,16 @@ export async function issue(
     ctx.commits.write(
       ctx,
       async tx => {
-        const [lost, taken] = await Promise.all([lapseOf(tx, { ...rests, now: tx.now() }), claimReplays(tx, replays)])
+        const [lost, taken, delegation] = await Promise.all([
+          lapseOf(tx, { ...rests, now: tx.now() }),
+          claimReplays(tx, replays),
+          readAgain(tx, token.permitted.agent?.delegation),
+        ])
         // Where all was used before nothing is left behind as it is, and nobody else's work need be undone.
         if (ctx.known.mayBeStale() && taken.length > 0 && taken.length === replays.length) return STALE
         // What is read from the database now says what it is that changed; nothing of this is left behind.
         if (lost.changed || (lost.revoked.length > 0 && ctx.known.mayBeStale())) throw new Undone()
-        const written = await write(tx, token, { lost, taken, replays, origin })
+        const written = await write(tx, token, { lost, taken, delegation, replays, origin })
         // A refusal that rests on something kept would leave behind what was recorded on the way to it.
         if (written instanceof OAuthError && ctx.known.mayBeStale()) throw new Undone()
         return written
@@ -101,20 +105,24 @@ export async function issue(
   }
 }
 
-type Read = { readonly lost: Lost; readonly taken: readonly ReplayKind[] }
+type Read = {
+  readonly lost: Lost
+  readonly taken: readonly ReplayKind[]
+  readonly delegation: DelegationAgain | undefined
+}
 
 /** @returns the token as it was recorded: the step that it enters was judged again behind the execution's lock */
 async function write(
   tx: Context,
   token: PreparedToken,
-  { lost, taken, replays, origin }: Read & { replays: readonly ReplayClaim[]; origin: Origin },
+  { lost, taken, delegation, replays, origin }: Read & { replays: readonly ReplayClaim[]; origin: Origin },
 ): Promise<PreparedToken | OAuthError> {
   const { client, agent } = token.permitted
   const checked =
     replayRefusal(taken) ??
     lapseRefusal(lost.revoked[0], token.signer.kid, agent !== undefined) ??
     (agent?.endorsement && (await admitEndorsedKey(tx, endorsedOf(token, agent.endorsement)))) ??
-    (agent?.delegation && (await recordDelegation(tx, agent.delegation, delegationRules(token))))
+    (delegation && (await recordDelegation(tx, delegation, delegationRules(token))))
   const entered = checked ?? (await enter(tx, token))
   const event = { ...origin, client_id: client.client_id, agent_id: agent?.agent_id ?? null }
   if (entered instanceof OAuthError) {
