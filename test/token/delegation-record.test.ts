@@ -68,7 +68,7 @@ test('none at all where max_children is 0 (section 6)', async () => {
   const root = await mint(world, a)
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
-  const none = { limits: { ...LIMITS, max_children: 0 }, now: ctx.now() }
+  const none = { limits: { ...LIMITS, max_children: 0 }, proofs: false, now: ctx.now() }
   const refusal = await recordProven(ctx, proven, none)
   assert.deepEqual([refusal?.code, refusal?.details.ajwt_error], ['delegation_unauthorized', 'limit_exceeded'])
   assert.equal(await childrenOf(root), 0)
@@ -140,7 +140,7 @@ test('a twin that another parent token has taken is refused in the write as well
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const late = await proveDelegation(freshPass(ctx), await delegate(world, two, b, { jti: 'crossed' }), asked)
   await mint(world, b, await delegate(world, one, b, { jti: 'crossed' }))
-  const rules = { limits: LIMITS, now: ctx.now() }
+  const rules = { limits: LIMITS, proofs: false, now: ctx.now() }
   assert.equal((await recordProven(ctx, late, rules))?.reason, 'delegation_twin')
 })
 
@@ -152,7 +152,7 @@ test('a delegation that ends before its write is refused there (section 6)', asy
   const ended = await delegate(world, root, b, { iat: clock.seconds() - 1, exp: clock.seconds() })
   const expired = isRefusal('delegation_unauthorized', 'delegation_expired')
   await assert.rejects(proveDelegation(freshPass(ctx), ended, asked), expired)
-  const rules = (seconds: number) => ({ limits: LIMITS, now: new Date(seconds * 1000) })
+  const rules = (seconds: number) => ({ limits: LIMITS, proofs: false, now: new Date(seconds * 1000) })
   assert.equal((await recordProven(ctx, proven, rules(exp)))?.reason, 'delegation_expired')
   assert.equal(await recordProven(ctx, proven, rules(exp - 1)), undefined)
 })
@@ -162,7 +162,7 @@ test('a parent that vanished before the write delegates nothing (section 6)', as
   const asked = { client_id: 'crew', agent_id: 'b', jkt: await thumbprint(b.key) }
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, b), asked)
   await ctx.db.deleteFrom('token').where('jti', '=', root.claims.jti).execute()
-  const refusal = await recordProven(ctx, proven, { limits: LIMITS, now: ctx.now() })
+  const refusal = await recordProven(ctx, proven, { limits: LIMITS, proofs: false, now: ctx.now() })
   assert.equal(refusal?.reason, 'delegation_parent_unknown')
 })
 

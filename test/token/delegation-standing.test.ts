@@ -148,7 +148,8 @@ for (const { name, reason, make, undo } of [...CASES, OUR_KEY]) {
     const asked = { client_id: 'crew', agent_id: 'c', jkt: await thumbprint(c.key) }
     const proven = await proveDelegation(freshPass(ctx), await delegate(world, above.middle, c), asked)
     await make(above)
-    const record = async () => await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
+    const record = async () =>
+      await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, proofs: false, now: ctx.now() })
     assert.equal((await record())?.reason, reason)
     const digest = proven.claims.digest
     const row = ctx.db.selectFrom('delegation').select('jti').where('delegation_id', '=', digest)
@@ -167,7 +168,7 @@ test('a delegation that was itself revoked is over, also for who presented it be
   await mint(world, c, assertion)
   await ctx.db.updateTable('delegation').set({ revoked_at: ctx.now() }).where('delegate', '=', 'agent:crew:c').execute()
   await refusedUnder(world, c, assertion, because('delegation_revoked'))
-  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
+  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, proofs: false, now: ctx.now() })
   assert.equal(answer?.reason, 'delegation_revoked')
 })
 
@@ -238,7 +239,7 @@ test('an entry that ended between signing and presenting still counts: it covere
   const proven = await proveDelegation(freshPass(ctx), assertion, asked)
   const act = { reason: 'test', revoked_by: 'test', now: new Date(ctx.now().getTime() - 961_000) }
   await insertRevocations(ctx, [entry], act)
-  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, now: ctx.now() })
+  const answer = await recordProven(ctx, proven, { limits: LIMITS_DEFAULT, proofs: false, now: ctx.now() })
   assert.equal(answer?.reason, 'delegation_above_revoked')
   await ctx.db.deleteFrom('revocation').execute()
 })

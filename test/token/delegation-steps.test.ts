@@ -209,7 +209,7 @@ test('[attack 66] an execution that is revoked between the checks and the write 
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, helper), asked)
   const { execution_id = '' } = root.claims.intent ?? {}
   await ctx.db.updateTable('execution').set({ status: 'revoked' }).where('execution_id', '=', execution_id).execute()
-  const rules = { limits: LIMITS_DEFAULT, now: ctx.now() }
+  const rules = { limits: LIMITS_DEFAULT, proofs: false, now: ctx.now() }
   const refusal = await recordProven(ctx, proven, rules)
   assert.equal(refusal?.reason, 'delegation_above_revoked')
 })

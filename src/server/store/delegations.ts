@@ -94,10 +94,21 @@ export type Presentation = {
   readonly claims: { readonly iss: string; readonly jti: string; readonly digest: string }
 }
 
+/** As it is mostly found: everything stands, and the assertion was not shown before. */
+export function nothingLapsed({ above }: Presentation): StandingAbove {
+  return {
+    tokens: [above.length, 0],
+    ...{ revoked_delegations: 0, revoked_versions: 0, revoked_executions: 0 },
+    agents: [0, 0],
+    keys: [above.length, 0],
+    ...{ entry_ends_at: null, presented_id: null, presented_revoked_at: null },
+  }
+}
+
 /** In a mint's write it is asked for at once with what else the mint rests on (standing.ts, replay.ts). */
 const ABOVE = 10
 
-/** One statement, because each mint asks twice (primary keys, index revocation_standing, unique (delegator, jti)). */
+/** One statement, because each mint asks (primary keys, index revocation_standing, unique (delegator, jti)). */
 export const standingAbove = together(ABOVE, async (ctx: Context, presentations: readonly Presentation[]) => {
   const { rows } = await sql<StandingAbove>`
     select

@@ -83,7 +83,7 @@ export async function proveDelegation(ctx: PassContext, assertion: string, asked
       step_entry,
     },
     proofs: [...above.flatMap(token => token.assertion ?? []).toReversed(), assertion],
-    registered_keys: standing.keys[0] === above.length,
+    registered_keys: hasRegisteredKeys(above, standing),
     expires_at: new Date(claims.exp * 1000),
   }
 }
@@ -111,18 +111,18 @@ export async function readAgain(
 
 /**
  * In the mint's write: judges again whether anything above it was revoked or suspended, records the first presentation,
- * and counts the children of its parent. @returns why not
+ * and counts the children of its parent. `proofs`: the token shows the assertions. @returns why not
  */
 export async function recordDelegation(
   tx: Context,
   { proven, standing }: DelegationAgain,
-  { limits, now }: { readonly limits: ExecutionLimits; readonly now: Date },
+  { limits, proofs, now }: { readonly limits: ExecutionLimits; readonly proofs: boolean; readonly now: Date },
 ): Promise<OAuthError | undefined> {
   const { claims, above } = proven
   if (claims.exp <= epochSeconds(now)) return delegationRefused('delegation_expired')
   const lapse = lapseAbove(above, standing, claims, now)
   if (lapse) return delegationRefused(lapse)
-  if (proven.registered_keys !== (standing.keys[0] === above.length)) throw new Undone()
+  if (proofs && proven.registered_keys !== hasRegisteredKeys(above, standing)) throw new Undone()
   const { presented_id } = standing
   if (presented_id !== null) return twinOf(claims, presented_id)
   const { max_children } = limits
@@ -135,6 +135,10 @@ export async function recordDelegation(
     reason: 'max_children',
     compared: { delegations_of_parent: unrecorded.children, max_children },
   })
+}
+
+function hasRegisteredKeys(above: readonly TokenAbove[], { keys }: StandingAbove): boolean {
+  return keys[0] === above.length
 }
 
 /** The same assertion may be presented again; another one under its `jti` may not. */

@@ -142,8 +142,9 @@ function endorsedOf({ permitted, issued_at }: PreparedToken, endorsement: Endors
 }
 
 function delegationRules({ permitted, issued_at }: PreparedToken) {
-  const { agent, client } = permitted
-  return { limits: agent?.entry?.limits ?? client.policies.limits, now: issued_at }
+  const { agent, client, target } = permitted
+  const proofs = target.chain_disclosure === 'proofs'
+  return { limits: agent?.entry?.limits ?? client.policies.limits, proofs, now: issued_at }
 }
 
 /** The token with what its step turned out to be; unchanged without one. */

@@ -11,6 +11,12 @@ const KEPT_SECONDS = 600
 
 type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: number }
 
+type Keeping<Key, T> = {
+  readonly absent?: boolean
+  readonly most?: number
+  readonly assumed?: (key: Key) => T
+}
+
 /** A record, and whether it came from memory; with `fresh` it never does. */
 export type Keeper<Key, T> = (
   ctx: Context,
@@ -20,12 +26,13 @@ export type Keeper<Key, T> = (
 
 /**
  * Keeps the records of one kind that were used last. `absent`: that there is no row is kept too. Elsewhere names of
- * nothing would push out those of something.
+ * nothing would push out those of something. `assumed`: what is taken for kept while nothing is, instead of a reading;
+ * only for what the write reads in any case, and judges by.
  */
 export function keep<Key, T>(
   read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
   nameOf: (key: Key) => string,
-  { absent = false, most = KEPT_RECORDS } = {},
+  { absent = false, most = KEPT_RECORDS, assumed }: Keeping<Key, T> = {},
 ): Keeper<Key, T> {
   const known = new Map<string, Kept<T>>()
   return async (ctx, key, fresh) => {
@@ -33,6 +40,7 @@ export function keep<Key, T>(
     const now = ctx.now().getTime()
     const found = known.get(name)
     const isGood = found !== undefined && !fresh && found.until > now
+    if (assumed && !isGood && !fresh) return { record: { value: assumed(key), version: '' }, kept: true }
     const record = isGood ? found.record : await read(ctx, key)
     if (record || absent) {
       rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, most)

@@ -2,6 +2,7 @@ import { OAuthError } from '../../protocol/errors.ts'
 import type { Context } from '../context.ts'
 import type { AgentKeyRow } from '../store/agent-keys.ts'
 import {
+  nothingLapsed,
   type Presentation,
   type StandingAbove,
   standingAbove,
@@ -45,7 +46,7 @@ export type Known = {
   readonly workflow: (client_id: string, workflow_id: string) => Promise<CountingWorkflow | undefined>
   /** The tokens above a delegation: they never change. */
   readonly above: (jti: string) => Promise<readonly TokenAbove[]>
-  /** These three are read again by the write, which judges by what it finds. */
+  /** Assumed to be good while nothing else is known. These three are read by the write, which judges by what it finds. */
   readonly standingAbove: (presentation: Presentation) => Promise<StandingAbove>
   readonly execution: (execution_id: string) => Promise<PinnedExecution | undefined>
   readonly executionRecord: (asked: AskedRecord) => Promise<Recorded>
@@ -125,7 +126,9 @@ function openKept() {
   )
 
   const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti, LARGE)
-  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest)
+  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest, {
+    assumed: nothingLapsed,
+  })
   const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id, LARGE)
   const recorded = keep<AskedRecord, Recorded>(
     unversioned(findExecutionRecord),
