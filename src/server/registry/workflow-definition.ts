@@ -63,16 +63,19 @@ export function validateDefinition(
   }
 }
 
-/** What waits for itself could never be entered. */
+/** What waits for itself could never be entered: each step is freed once all that it waits for is (A. B. Kahn, 1962). */
 function hasCycle(steps: readonly WorkflowStep[], waitsFor: (step_id: string) => Iterable<string>): boolean {
-  let waiting = steps.map(({ step_id }) => ({ step_id, before: [...waitsFor(step_id)] }))
-  for (;;) {
-    const open = new Set(waiting.map(step => step.step_id))
-    const blocked = waiting.filter(({ before }) => before.some(id => open.has(id)))
-    if (blocked.length === 0) return false
-    if (blocked.length === waiting.length) return true
-    waiting = blocked
+  const left = new Map(steps.map(({ step_id }) => [step_id, new Set(waitsFor(step_id))]))
+  const followers = new Map<string, string[]>(steps.map(({ step_id }) => [step_id, []]))
+  for (const [step_id, before] of left) for (const id of before) followers.get(id)?.push(step_id)
+  const free = steps.flatMap(({ step_id }) => (left.get(step_id)?.size === 0 ? [step_id] : []))
+  for (const id of free) {
+    for (const follower of followers.get(id) ?? []) {
+      const before = left.get(follower)
+      if (before?.delete(id) && before.size === 0) free.push(follower)
+    }
   }
+  return free.length < steps.length
 }
 
 function refusal(description: string, reason: string, compared?: Compared): OAuthError {
