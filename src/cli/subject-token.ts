@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { JWT_TYPE } from '../protocol/grant-types.ts'
 import { wrongUsage } from './failure.ts'
 import { readSecret } from './files.ts'
 
 /** RFC 8693 section 3. */
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
-
 const subjectTokenOptions = z.object({
   subjectTokenFile: z.string().optional(),
   subjectTokenType: z.string().optional(),

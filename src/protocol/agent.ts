@@ -76,18 +76,24 @@ const registrationMembers = {
 
 /** Body of POST /intent/register/agent (protocol.md section 4); without a `checksum_profile` it is `jcs`. */
 export const agentRegistrationSchema = z
-  .discriminatedUnion('checksum_profile', [
-    z.strictObject({
-      ...registrationMembers,
-      checksum_profile: z.literal('jcs').optional().default('jcs'),
-      agent_components: agentComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
-    }),
-    z.strictObject({
-      ...registrationMembers,
-      checksum_profile: z.literal('reference'),
-      agent_components: referenceComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
-    }),
-  ])
+  .discriminatedUnion(
+    'checksum_profile',
+    [
+      z.strictObject({
+        ...registrationMembers,
+        checksum_profile: z.literal('jcs').optional().default('jcs'),
+        agent_components: agentComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
+      }),
+      z.strictObject({
+        ...registrationMembers,
+        checksum_profile: z.literal('reference'),
+        agent_components: referenceComponentsSchema.refine(hasPlainToolNames, NAME_RULE),
+      }),
+    ],
+    {
+      error: issue => (issue.code === 'invalid_union' ? "must be 'jcs' or 'reference'" : undefined),
+    },
+  )
   .refine(body => body.public_key === undefined || body.jwks === undefined, 'Send public_key or jwks, not both.')
 export type AgentRegistration = z.output<typeof agentRegistrationSchema>
 

@@ -8,3 +8,6 @@ export const AGENT_GRANT_SHORT = 'agent_checksum'
 export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
 export type GrantType = typeof CLIENT_CREDENTIALS_GRANT | typeof AGENT_GRANT | typeof TOKEN_EXCHANGE_GRANT
+
+/** What a user's token of another issuer is where nothing else is said of it (RFC 8693 section 3). */
+export const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'

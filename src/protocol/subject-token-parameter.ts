@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TOKEN_EXCHANGE_GRANT } from './grant-types.ts'
+import { JWT_TYPE, TOKEN_EXCHANGE_GRANT } from './grant-types.ts'
 import { malformed, parse, TEXT, type TokenRequestBody } from './token-parameter.ts'
 
 /** Somebody's token and what it is said to be (RFC 8693 section 2.1). */
@@ -7,7 +7,6 @@ export type SubjectToken = { readonly token: string; readonly type: string }
 
 const EXCHANGE_ONLY = ['requested_token_type'] as const
 const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 
 const subjectTokenSchema = z.object({
   subject_token: z.string().min(1).max(16_384).optional(),

@@ -1,13 +1,12 @@
 import { sha256Base64url } from '../protocol/digest.ts'
 import { OAuthError } from '../protocol/errors.ts'
+import { JWT_TYPE } from '../protocol/grant-types.ts'
 import { canonicalJson } from '../protocol/jcs.ts'
 import { isJsonObject, type JsonObject, parseStrictJsonText } from '../protocol/json.ts'
 import type { StepOptions } from './agent.ts'
 import { type Step, surroundingStep } from './agent-context.ts'
 import { createExecution, type Execution } from './execution.ts'
 import { readHandoff } from './handoff.ts'
-
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
 
 type Self = { readonly agent: symbol; readonly sub: string; readonly issuer: string }
 

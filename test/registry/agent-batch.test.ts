@@ -142,7 +142,7 @@ test('one refusal refuses all, and the answer says of each what came of it (sect
         status: 'refused',
         error: 'invalid_request',
         error_description:
-          "drain_seconds is too long: The client's policy max_drain_seconds allows 3600 seconds at most.",
+          "drain_seconds is too long: the client's policy max_drain_seconds allows 3600 seconds at most.",
       },
     ],
   })
@@ -165,6 +165,7 @@ test('a malformed item is refused by itself: every other one has its answer (sec
     request(client, 'slow', { drain_seconds: 10_000 }),
     request(client, 'shaped', { 'x"y': 1 }),
     'not an object',
+    request(client, 'unknown', { checksum_profile: 'md5' }),
   ])
   assert.equal(status, 400)
   const { error_uri: _, ...answer } = body
@@ -188,12 +189,17 @@ test('a malformed item is refused by itself: every other one has its answer (sec
         ...refused,
         agent_id: 'slow',
         error_description:
-          "drain_seconds is too long: The client's policy max_drain_seconds allows 3600 seconds at most.",
+          "drain_seconds is too long: the client's policy max_drain_seconds allows 3600 seconds at most.",
       },
       { ...refused, agent_id: 'shaped', error_description: 'The request has a member that is not known here.' },
       {
         ...refused,
         error_description: 'The request is not accepted: Invalid input: expected object, received string',
+      },
+      {
+        ...refused,
+        agent_id: 'unknown',
+        error_description: "Member checksum_profile is not accepted: must be 'jcs' or 'reference'",
       },
     ],
   })

@@ -46,7 +46,7 @@ test('the version that is left drains as long as the rollback says, at most the 
     name: 'Problem',
     code: 'invalid_request',
     reason: 'drain_too_long',
-    message: "drain_seconds is too long: the client's policy lets a version drain for 120 seconds at most.",
+    message: "drain_seconds is too long: the client's policy max_drain_seconds allows 120 seconds at most.",
   })
   await decisions(ctx, 'back-drain').rollback(first, 120)
   const valid = async () => {

@@ -1,5 +1,6 @@
 import type { ReasonEntry } from '../error-catalogue.ts'
 
+const ENDORSE = 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE'
 const SIGN_AGAIN = 'Make a new one with remit agent key endorse.'
 
 /** Key statements, shim releases, and what a restore has made too old (protocol.md sections 4 and 6). */
@@ -7,7 +8,7 @@ export const STATEMENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
   statement_kid: {
     check: 'The header of the key statement has no kid.',
     mend: SIGN_AGAIN,
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_signer: {
     check:
@@ -23,37 +24,37 @@ export const STATEMENT_REASONS: Readonly<Record<string, ReasonEntry>> = {
   statement_subject: {
     check: 'The sub of the statement was compared with agent:<client_id>:<agent_id> of this request.',
     mend: 'Sign one for this agent: a statement serves one agent.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_audience: {
     check: 'The aud of the statement must be the issuer of this server alone.',
     mend: 'Use the issuer exactly as the metadata of the server has it.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_jkt: {
     check: 'The jkt of the statement was compared with the thumbprint of the key that came with it.',
     mend: 'Sign one for this key. If nobody mixed them up, somebody copied a statement: it is of no use to him.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_jti: {
     check: 'The statement must have a jti of 1 to 256 printable characters.',
     mend: 'Put a random jti in.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_iat: {
     check: 'The key statement has no iat.',
     mend: 'Put the time of signing in.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   statement_replayed: {
     check: 'The jti of the statement, for its signer, registered a key before: there it is taken once.',
     mend: 'Sign a new statement for each key that is registered.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   key_statement_missing: {
     check: 'The key of the proof is one that was endorsed, and such a key mints only together with its statement.',
     mend: 'Send the key_statement with every token request.',
-    command: 'remit agent key endorse {client_id} {agent_id} PUBLIC_KEY_FILE --agent-key AGENT_KEY_FILE',
+    command: ENDORSE,
   },
   endorsed_keys_full: {
     check: 'The endorsed keys of the agent that have not expired were counted against max_endorsed_keys of its client.',

@@ -7,6 +7,7 @@ import {
   executionSummarySchema,
   executionViewSchema,
 } from '../../protocol/execution.ts'
+import { JWT_TYPE } from '../../protocol/grant-types.ts'
 import { oauthErrorSchema } from '../../protocol/metadata.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
@@ -82,8 +83,6 @@ async function knownWorkflow(ctx: Context, client_id: string, workflow_id: strin
 }
 
 /** What a subject token is taken for that comes without its type. */
-const JWT_TYPE = 'urn:ietf:params:oauth:token-type:jwt'
-
 /** Asked before the transaction, because keys may have to be fetched; a refusal is the act's to record. */
 async function readInitiator(
   ctx: Context,

@@ -1,15 +1,14 @@
-import { isWithin } from '../../protocol/access.ts'
 import type { AgentGrantAnswer, AgentGrantChange } from '../../protocol/agent-acts.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import type { AgentName } from '../store/agent-lists.ts'
 import { updateGrant } from '../store/agents.ts'
-import { liveRegistrations } from '../store/registrations.ts'
+import { listRegistrations, MOST_VALID } from '../store/registrations.ts'
 import type { Outcome } from './act.ts'
 import { grantChange } from './agent-changes.ts'
 import { agentToDecide } from './agent-decisions.ts'
-import { comparedAccess, grantableAccess, isNoWider } from './ceiling.ts'
+import { grantAbove, isNoWider } from './ceiling.ts'
 import { checkOtherOwner, registrants } from './four-eyes.ts'
 
 /**
@@ -27,15 +26,10 @@ export async function changeGrant(
 ): Promise<Outcome<AgentGrantAnswer>> {
   const { client_id, agent_id } = name
   const { agent, client } = await agentToDecide(tx, name)
-  const ceiling = grantableAccess(client.access, tx.config)
-  if (!isWithin(grant.access, ceiling)) {
-    const sentence = "The grant must lie within the client's own access to registered resources."
-    throw new Problem('invalid_request', sentence, 'grant_above_client', {
-      compared: comparedAccess(grant.access, ceiling),
-    })
-  }
+  const excess = grantAbove(client, tx.config, grant)
+  if (excess) throw new Problem('invalid_request', excess.sentence, excess.reason, { compared: excess.compared })
   if (!isNoWider(grant, agent)) {
-    const versions = await liveRegistrations(tx, client_id, agent_id)
+    const versions = await listRegistrations(tx, client_id, agent_id, { live: true, limit: MOST_VALID })
     const others = await Promise.all(versions.map(version => registrants(tx, version)))
     await checkOtherOwner(tx, caller, [client.owner, ...others.flat()], {
       detail:

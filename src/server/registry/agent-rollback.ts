@@ -11,6 +11,7 @@ import { findLiveByChecksum, newestVersion, type RegistrationRow, wasRevoked } f
 import type { Outcome } from './act.ts'
 import { agentToDecide, checkSameContent, conflict, versionOf } from './agent-decisions.ts'
 import { insertVersion } from './agent-version.ts'
+import { drainAbove } from './ceiling.ts'
 import { openComponents, openSealedText } from './components.ts'
 import { checkFourEyes, registeringClient } from './four-eyes.ts'
 import { anyHiddenText } from './hidden-text.ts'
@@ -34,11 +35,8 @@ export async function rollback(
   const target = await versionOf(tx, name, from)
   checkSameContent(target, looked_at)
   await checkMayReturn(tx, target)
-  const { max_drain_seconds } = client.policies
-  if (drain_seconds > max_drain_seconds) {
-    const sentence = `drain_seconds is too long: the client's policy lets a version drain for ${max_drain_seconds} seconds at most.`
-    throw new Problem('invalid_request', sentence, 'drain_too_long', { compared: { drain_seconds, max_drain_seconds } })
-  }
+  const excess = drainAbove(client, drain_seconds)
+  if (excess) throw new Problem('invalid_request', excess.sentence, excess.reason, { compared: excess.compared })
   await approveReturn(tx, caller, client, target)
 
   const { checksum, checksum_profile, content_digest, registered_owner, registered_client_owner } = target

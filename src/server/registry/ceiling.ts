@@ -1,7 +1,9 @@
 import { type Access, accessText, grants, intersect, isWithin } from '../../protocol/access.ts'
+import type { Grant } from '../../protocol/agent.ts'
 import type { Compared } from '../../protocol/errors.ts'
 import { splitScope } from '../../protocol/scope.ts'
 import type { Config } from '../config.ts'
+import type { Client } from '../store/clients.ts'
 
 type Rights = { readonly access: Access; readonly outside_workflow: boolean }
 type OwnNames = Pick<Config, 'issuer' | 'adminAudience'>
@@ -27,6 +29,37 @@ export function comparedAccess(asked: Access, ceiling: Access): Compared {
   const within = intersect(asked, ceiling)
   const pairs = (access: Access) => access.flatMap(({ scope }) => splitScope(scope) ?? []).length
   return { asked_within: accessText(within) || 'none', asked_outside: pairs(asked) - pairs(within) }
+}
+
+/** What is asked for beyond what a client has: in a sentence, and with both sides for the trail. */
+export type Excess = { readonly sentence: string; readonly reason: string; readonly compared: Compared }
+
+/** What a grant has that the client could not hand on; undefined where it lies within. */
+export function grantAbove(
+  client: { access: Access },
+  own: OwnNames,
+  { access }: Pick<Grant, 'access'>,
+): Excess | undefined {
+  const ceiling = grantableAccess(client.access, own)
+  if (isWithin(access, ceiling)) return undefined
+  return {
+    sentence: "The grant must lie within the client's own access to registered resources.",
+    reason: 'grant_above_client',
+    compared: comparedAccess(access, ceiling),
+  }
+}
+
+/** A drain longer than the client's policy has it; undefined where it is not. */
+export function drainAbove(
+  { policies: { max_drain_seconds } }: Pick<Client, 'policies'>,
+  drain_seconds: number,
+): Excess | undefined {
+  if (drain_seconds <= max_drain_seconds) return undefined
+  return {
+    sentence: `drain_seconds is too long: the client's policy max_drain_seconds allows ${max_drain_seconds} seconds at most.`,
+    reason: 'drain_too_long',
+    compared: { drain_seconds, max_drain_seconds },
+  }
 }
 
 /** Whether a grant asks for nothing that the agent does not have already. */

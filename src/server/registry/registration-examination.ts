@@ -1,7 +1,6 @@
-import { isWithin } from '../../protocol/access.ts'
 import type { AgentRegistration, Grant } from '../../protocol/agent.ts'
 import { checksumsEqual, parseChecksum } from '../../protocol/checksum.ts'
-import { OAuthError } from '../../protocol/errors.ts'
+import { type ErrorCode, OAuthError } from '../../protocol/errors.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { findAgentKeys } from '../store/agent-keys.ts'
@@ -10,7 +9,7 @@ import type { Agent } from '../store/agents.ts'
 import type { Client } from '../store/clients.ts'
 import { hasCountedVersion, newestProposal, newestVersion, wasRevoked } from '../store/registrations.ts'
 import { clientToRegisterFor } from './app-client.ts'
-import { comparedAccess, grantableAccess } from './ceiling.ts'
+import { drainAbove, type Excess, grantAbove, grantableAccess } from './ceiling.ts'
 import { type KeptComponents, keepComponents } from './components.ts'
 import { anyHiddenText } from './hidden-text.ts'
 import { type SentKey, sentKeys } from './sent-keys.ts'
@@ -81,23 +80,18 @@ function checkClaimed(claimed: string | undefined, checksum: string): void {
   })
 }
 
-function checkDrain({ policies }: Client, drain_seconds: number): void {
-  const { max_drain_seconds } = policies
-  if (drain_seconds <= max_drain_seconds) return
-  const most = `The client's policy max_drain_seconds allows ${max_drain_seconds} seconds at most.`
-  throw new OAuthError('invalid_request', `drain_seconds is too long: ${most}`, {
-    reason: 'drain_too_long',
-    compared: { drain_seconds, max_drain_seconds },
-  })
+function checkDrain(client: Client, drain_seconds: number): void {
+  const excess = drainAbove(client, drain_seconds)
+  if (excess) throw refused('invalid_request', excess)
 }
 
 function checkGrant(ctx: Context, client: Client, grant: Grant | undefined): void {
-  const ceiling = grantableAccess(client.access, ctx.config)
-  if (!grant || isWithin(grant.access, ceiling)) return
-  throw new OAuthError('invalid_scope', "The grant must lie within the client's own access to registered resources.", {
-    reason: 'grant_above_client',
-    compared: comparedAccess(grant.access, ceiling),
-  })
+  const excess = grant && grantAbove(client, ctx.config, grant)
+  if (excess) throw refused('invalid_scope', excess)
+}
+
+function refused(code: ErrorCode, { sentence, reason, compared }: Excess): OAuthError {
+  return new OAuthError(code, sentence, { reason, compared })
 }
 
 /** Nothing, or by the client's policy its whole ceiling; never `outside_workflow` (protocol.md section 4). */

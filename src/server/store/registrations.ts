@@ -51,23 +51,6 @@ export function isValid(
   return status === 'active' || (status === 'draining' && drains_until !== null && drains_until > now)
 }
 
-/** Versions of an agent that count, wait or drain, the newest first (index registration_live_checksum). */
-export async function liveRegistrations(
-  ctx: Context,
-  client_id: string,
-  agent_id: string,
-): Promise<readonly RegistrationRow[]> {
-  return await ctx.db
-    .selectFrom('registration')
-    .select(COLUMNS)
-    .where('client_id', '=', client_id)
-    .where('agent_id', '=', agent_id)
-    .where('status', 'in', LIVE)
-    .orderBy('version', 'desc')
-    .limit(MOST_VALID)
-    .execute()
-}
-
 /** One version by its id (primary key). */
 export async function findRegistration(ctx: Context, registration_id: string): Promise<RegistrationRow | undefined> {
   return await ctx.db
@@ -135,12 +118,15 @@ export async function wasRevoked(
   return row !== undefined
 }
 
-/** Versions of an agent, newest first, those below `below` (unique index on client_id, agent_id, version). */
+/**
+ * Versions of an agent, newest first, those below `below` (unique index on client_id, agent_id, version); with `live` only
+ * those that count, wait or drain (index registration_live_checksum).
+ */
 export async function listRegistrations(
   ctx: Context,
   client_id: string,
   agent_id: string,
-  page: { below?: number; limit: number },
+  page: { below?: number; live?: boolean; limit: number },
 ): Promise<readonly RegistrationRow[]> {
   return await ctx.db
     .selectFrom('registration')
@@ -148,6 +134,7 @@ export async function listRegistrations(
     .where('client_id', '=', client_id)
     .where('agent_id', '=', agent_id)
     .$if(page.below !== undefined, query => query.where('version', '<', page.below ?? 0))
+    .$if(page.live === true, query => query.where('status', 'in', LIVE))
     .orderBy('version', 'desc')
     .limit(page.limit)
     .execute()
