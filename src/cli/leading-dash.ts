@@ -4,17 +4,22 @@ import type { Command } from 'commander'
 const ID_LIKE_AN_OPTION = /^-(?:[\w-]{21}|[\w-]{42})$/
 
 /**
- * The command line with every id that looks like an option set behind "--", where no options stand. What an option takes
- * as its value stays with it. Ids are the last arguments of the commands that take them, so their order is kept.
+ * The command line with an id that looks like an option set behind "--", where no options stand. What an option takes as
+ * its value stays with it, and a line on which another operand follows the id stays as it is: the order of operands is
+ * what they mean.
  */
 export function idsBehindOptions(program: Command, argv: readonly string[]): readonly string[] {
   const flags = new Map(optionsOf(program).map(option => [option.long, option.required]))
   const literal = argv.indexOf('--')
-  const [before, behind] = literal === -1 ? [argv, []] : [argv.slice(0, literal), argv.slice(literal + 1)]
-  const isId = (arg: string, i: number): boolean =>
-    ID_LIKE_AN_OPTION.test(arg) && !flags.has(arg) && flags.get(before[i - 1]) !== true
-  const ids = before.filter(isId)
-  return ids.length === 0 ? argv : [...before.filter((arg, i) => !isId(arg, i)), '--', ...ids, ...behind]
+  const before = literal === -1 ? argv : argv.slice(0, literal)
+  const isOperand = (arg: string, i: number): boolean => {
+    return flags.get(before[i - 1]) !== true && (!arg.startsWith('-') || isId(arg))
+  }
+  const isId = (arg: string): boolean => ID_LIKE_AN_OPTION.test(arg) && !flags.has(arg)
+  const at = before.findLastIndex(isOperand)
+  const id = before[at]
+  if (id === undefined || !isId(id)) return argv
+  return [...before.slice(0, at), ...before.slice(at + 1), '--', id, ...argv.slice(before.length + 1)]
 }
 
 function optionsOf(command: Command): Command['options'] {

@@ -68,6 +68,18 @@ test('what is no id is refused as an unknown option still, and an option as long
   assert.deepEqual(idsBehindOptions(program, [long, 'x']), [long, 'x'])
 })
 
+test('a name that looks like an id, and has another behind it, is refused as before: their order says what they are', async () => {
+  const property = fc.asyncProperty(dashedId, dashedId, async (name, id) => {
+    await assert.rejects(heard(['agent', 'suspend', name, 'buyer', '--reason', 'x']), {
+      code: 'commander.unknownOption',
+    })
+    await assert.rejects(heard(['agent', 'suspend', name, id, '--reason', 'x']), { code: 'commander.unknownOption' })
+    const told = Object(await heard(['agent', 'suspend', '--reason', 'x', '--', name, id]))
+    assert.deepEqual(told.args, [name, id])
+  })
+  await fc.assert(property, { numRuns: 60 })
+})
+
 test('the program reads them so: a revocation in a hurry is not told of an unknown option', async () => {
   const cwd = await workingDirectory()
   const id = `-${'j'.repeat(21)}`
