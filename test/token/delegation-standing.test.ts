@@ -217,6 +217,20 @@ test('[attack 66] a revoked root ends its descendants, and they stay ended when 
   await refusedUnder(world, b, long, because('delegation_revoked'))
 })
 
+test('under a token that fell the second assertion is refused before the write: no batch is undone for it (ADR 23)', async t => {
+  const { middle } = await givenAbove()
+  assert.equal((await send(world, tokenRequest(world, '/oauth/revoke', b.client, middle.token))).status, 200)
+  const { mock } = t.mock.method(ctx.commits, 'write')
+  const writes: number[] = []
+  for (let n = 0; n < 3; n += 1) {
+    await refusedUnder(world, c, await delegate(world, middle, c), because('delegation_above_revoked'))
+    writes.push(mock.callCount())
+    mock.resetCalls()
+  }
+  const [first = 0, second = 0, third = 0] = writes
+  assert.deepEqual([second, third], [first - 1, first - 1])
+})
+
 test('an entry that ended between signing and presenting still counts: it covered the parent (section 9)', async () => {
   const resource = 'https://long.example.com'
   const wide = [...ACCESS, { resource, scope: 'read' }]

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely'
-import { MAX_HOPS } from '../../protocol/delegation.ts'
+import { type Delegation, MAX_HOPS } from '../../protocol/delegation.ts'
 import { EXECUTION_LIFETIME_MAX } from '../../protocol/time.ts'
 import type { Context } from '../context.ts'
 import type { RevocationRef } from './revocations.ts'
@@ -91,7 +91,7 @@ export type Presentation = {
   readonly above: readonly TokenAbove[]
   /** Everything by which an entry could match one of them. */
   readonly refs: readonly RevocationRef[]
-  readonly claims: { readonly iss: string; readonly jti: string; readonly digest: string }
+  readonly claims: Pick<Delegation, 'iss' | 'jti' | 'digest' | 'iat' | 'parent_jti'>
 }
 
 /** As it is mostly found: everything stands, and the assertion was not shown before. */
@@ -127,8 +127,8 @@ export const standingAbove = together(ABOVE, async (ctx: Context, presentations:
       (select max(entry.ends_at)
         from unnest(asked.kinds, asked.ids) as ref(kind, id)
           cross join lateral (
-            select ends_at from revocation where kind = ref.kind and id = ref.id and lifted_at is null
-              order by ends_at desc limit 1) as entry) as entry_ends_at,
+            select max(ends_at) as ends_at from revocation
+              where kind = ref.kind and id = ref.id and lifted_at is null group by kind, id) as entry) as entry_ends_at,
       (select delegation_id from delegation where delegator = asked.iss and jti = asked.jti) as presented_id,
       (select revoked_at from delegation where delegator = asked.iss and jti = asked.jti) as presented_revoked_at
       from json_to_recordset(${JSON.stringify(presentations.map(askedOf))}::json) as asked(n integer, client_id text,

@@ -14,6 +14,13 @@ export type Unrecorded = { readonly children: number; readonly presented_id: str
 
 const FIRST = 45
 
+const COLUMNS = [
+  ...['delegation_id', 'client_id', 'delegator', 'delegate', 'jti', 'parent_jti', 'parent_delegation_id'],
+  ...['execution_id', 'workflow_step', 'delegator_jkt', 'jkt', 'scope', 'resource', 'chain', 'assertion'],
+  ...['issued_at', 'expires_at', 'presented_at'],
+] as const satisfies readonly (keyof DelegationTable)[]
+const NAMES = sql.join(COLUMNS.map(name => sql.ref(name)))
+
 /**
  * Records first presentations; RETURNING decides. Sent without waiting in between: all parent tokens are held first, so
  * that what is delegated from one is counted one after the other, then all assertions, each in an order of their own, so
@@ -34,14 +41,14 @@ function nameOf({ row }: FirstPresentation): string {
 }
 
 async function holdParents(tx: Context, jtis: readonly string[]): Promise<void> {
-  await sql`select from token where jti = any(${jtis}::text[]) order by jti for update`.execute(tx.db)
+  await sql`select from token where jti = any(${jtis}::text[]) order by jti collate "C" for update`.execute(tx.db)
 }
 
 /** Counted up to what there may be (index delegation_by_parent), by a snapshot taken when the parent was held. */
 async function insert(tx: Context, { row, max_children }: FirstPresentation): Promise<string | undefined> {
   const { rows } = await sql<{ delegation_id: string }>`
-    insert into delegation
-      select row.* from json_populate_record(null::delegation, ${JSON.stringify(row)}::json) as row
+    insert into delegation (${NAMES})
+      select ${NAMES} from json_populate_record(null::delegation, ${JSON.stringify(row)}::json)
         where ${childrenOf(row.parent_jti, max_children)} < ${max_children}
       on conflict do nothing
       returning delegation_id`.execute(tx.db)

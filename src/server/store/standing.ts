@@ -60,9 +60,9 @@ export const lapseOf = together(LAPSE, async (tx: Context, asked: readonly Stand
     select asked.kind, asked.id, '' as part, null as version, first.seq
       from unnest(${refs.map(ref => ref.kind)}::text[], ${refs.map(ref => ref.id)}::text[]) as asked(kind, id)
         cross join lateral (
-          select seq from revocation
+          select min(seq) as seq from revocation
             where kind = asked.kind and id = asked.id and lifted_at is null and ends_at > ${now}
-            order by seq limit 1) as first
+            group by kind, id) as first
     order by seq limit ${records.length + refs.length}`.execute(tx.db)
   const lost = new Set(rows.filter(row => row.seq === null).map(keyOf))
   const revoked = rows.filter(row => row.seq !== null)

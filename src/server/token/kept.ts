@@ -14,7 +14,7 @@ type Kept<T> = { readonly record: Versioned<T> | undefined; readonly until: numb
 type Keeping<Key, T> = {
   readonly absent?: boolean
   readonly most?: number
-  readonly assumed?: (key: Key) => T
+  readonly assumed?: (key: Key) => T | undefined
 }
 
 /** A record, and whether it came from memory; with `fresh` it never does. */
@@ -26,8 +26,8 @@ export type Keeper<Key, T> = (
 
 /**
  * Keeps the records of one kind that were used last. `absent`: that there is no row is kept too. Elsewhere names of
- * nothing would push out those of something. `assumed`: what is taken for kept while nothing is, instead of a reading;
- * only for what the write reads in any case, and judges by.
+ * nothing would push out those of something. `assumed`: what is taken for kept while nothing is, instead of a reading,
+ * where there is something to assume; only for what the write reads in any case, and judges by.
  */
 export function keep<Key, T>(
   read: (ctx: Context, key: Key) => Promise<Versioned<T> | undefined>,
@@ -40,7 +40,8 @@ export function keep<Key, T>(
     const now = ctx.now().getTime()
     const found = known.get(name)
     const isGood = found !== undefined && !fresh && found.until > now
-    if (assumed && !isGood && !fresh) return { record: { value: assumed(key), version: '' }, kept: true }
+    const value = isGood || fresh ? undefined : assumed?.(key)
+    if (value !== undefined) return { record: { value, version: '' }, kept: true }
     const record = isGood ? found.record : await read(ctx, key)
     if (record || absent) {
       rememberLast(known, name, isGood ? found : { record, until: now + KEPT_SECONDS * 1000 }, most)

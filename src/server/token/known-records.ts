@@ -1,4 +1,5 @@
 import { OAuthError } from '../../protocol/errors.ts'
+import { rememberLast } from '../../protocol/remember-last.ts'
 import type { Context } from '../context.ts'
 import type { AgentKeyRow } from '../store/agent-keys.ts'
 import {
@@ -27,6 +28,7 @@ import type { Resource } from '../store/resources.ts'
 import type { RevocationRef } from '../store/revocations.ts'
 import type { RecordRef } from '../store/standing.ts'
 import type { CountingWorkflow } from '../store/workflows.ts'
+import { lapseAbove } from './delegation-rules.ts'
 import { KEPT_LARGE, type Keeper, keep } from './kept.ts'
 import { changedTooOften } from './lapse-refusal.ts'
 
@@ -126,9 +128,7 @@ function openKept() {
   )
 
   const above = keep<string, readonly TokenAbove[]>(unversioned(tokensAbove), jti => jti, LARGE)
-  const standing = keep<Presentation, StandingAbove>(unversioned(standingAbove), ({ claims }) => claims.digest, {
-    assumed: nothingLapsed,
-  })
+  const standing = keepStanding()
   const executions = keep<string, PinnedExecution>(unversioned(findExecution), execution_id => execution_id, LARGE)
   const recorded = keep<AskedRecord, Recorded>(
     unversioned(findExecutionRecord),
@@ -137,6 +137,23 @@ function openKept() {
   )
 
   return { clients, agents, resources, keys, workflows, above, standing, executions, recorded }
+}
+
+/**
+ * What stands above a delegation is assumed to stand, but not where a reading found otherwise under the same parent
+ * token: a write that is refused undoes its batch, and one such client would undo one after the other.
+ */
+function keepStanding(): Keeper<Presentation, StandingAbove> {
+  const fallen = new Map<string, boolean>()
+  const read = async (ctx: Context, presentation: Presentation): Promise<StandingAbove> => {
+    const found = await standingAbove(ctx, presentation)
+    const isFallen = lapseAbove(presentation.above, found, presentation.claims, ctx.now()) !== undefined
+    if (isFallen) rememberLast(fallen, presentation.claims.parent_jti, true, KEPT_LARGE)
+    return found
+  }
+  return keep(unversioned(read), ({ claims }) => claims.digest, {
+    assumed: presentation => (fallen.has(presentation.claims.parent_jti) ? undefined : nothingLapsed(presentation)),
+  })
 }
 
 function knownOf(kept: ReturnType<typeof openKept>, ctx: Context, fresh: boolean): Known {
