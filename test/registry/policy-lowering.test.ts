@@ -65,6 +65,30 @@ test('[attack 118] an owner does not give a client with require_approval away, o
   assert.equal((await dan('POST', '/owners/transfer', transfer)).status, 200)
 })
 
+test('[attack 118] nor does who registers for it through a client of their own lower it, or give it away (four eyes)', async () => {
+  const owner = 'user:local:erna'
+  const erna = adminCalls(app, await givenAdmin(app, { owner }), 'admin:clients')
+  const { client_id } = await givenClient(app, { policies: { require_approval: true } })
+  const pipeline = await givenClient(app, { owner, registers_for: [client_id] })
+  const to = (body: object) => ({ body })
+  const path = `/clients/${client_id}`
+  const lower = to({ policies: { require_approval: false } })
+  for (const [reason, change] of [
+    ['own_policy_lowered', lower],
+    ['own_handover', to({ owner: 'user:local:fritz' })],
+    ['own_client_asserted', to({ policies: { workflow_state: 'asserted' } })],
+  ] as const) {
+    const { status } = await erna('PATCH', path, change)
+    const { details, ...row } = await lastAudited(app, 'client.update')
+    assert.deepEqual([status, row.reason, Object(details).compared.acting_owner], [403, reason, owner])
+  }
+  assert.equal((await olga('PATCH', path, lower)).status, 200)
+  // Who registers for it no longer is a stranger again.
+  assert.equal((await olga('PATCH', path, to({ policies: { require_approval: true } }))).status, 200)
+  assert.equal((await olga('PATCH', `/clients/${pipeline.client_id}`, to({ registers_for: [] }))).status, 200)
+  assert.equal((await erna('PATCH', path, lower)).status, 200)
+})
+
 test('what asks nobody else is the owner’s own: a longer drain, more endorsed keys, the shim', async () => {
   const { client_id } = await givenClient(app, { owner: 'user:local:dora' })
   const dora = adminCalls(app, await givenAdmin(app, { owner: 'user:local:dora' }), 'admin:clients')
@@ -74,5 +98,5 @@ test('what asks nobody else is the owner’s own: a longer drain, more endorsed 
 })
 
 function detailOf(name: string): string {
-  return `Somebody else must lower ${name}: the acting owner owns the client.`
+  return `Somebody else must lower ${name}: the acting owner owns the client, or one that registers for it.`
 }

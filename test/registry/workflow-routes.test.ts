@@ -291,6 +291,15 @@ test('what waits at a client that was revoked is in no list, and nobody decides 
   const revoked = await asAdmin('POST', '/revocations', { kind: 'client', id: gone.client_id, reason: 'left' })
   assert.equal(revoked.status, 201)
   assert.deepEqual((await asAdmin('GET', path)).body.items, [])
+  const seen = (await asAdmin('GET', `/workflows?client_id=${gone.client_id}`)).body.items
+  assert.deepEqual(
+    seen.map((item: { status: string; pending: number }) => [item.status, item.pending]),
+    [['revoked', 0]],
+  )
+  const inState = async (status: string) => {
+    return (await asAdmin('GET', `/workflows?client_id=${gone.client_id}&status=${status}`)).body.items.length
+  }
+  assert.deepEqual([await inState('active'), await inState('revoked')], [0, 1])
   const decided = await asAdmin('POST', `/workflows/${gone.client_id}/mail/approve`, { version: 2 })
   assert.deepEqual([decided.status, decided.body.code], [409, 'conflict'])
 })

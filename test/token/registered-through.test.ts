@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { agentRegistrationSchema } from '../../src/protocol/agent.ts'
 import { TOKEN_EXCHANGE_GRANT } from '../../src/protocol/grant-types.ts'
+import { transaction } from '../../src/server/context.ts'
+import { registerAgent } from '../../src/server/registry/agent-registration.ts'
 import { adminCalls, lastAudited } from '../registry/admin-call.ts'
 import { startTestApp } from '../support/app.ts'
 import { generateKey } from '../support/dpop.ts'
@@ -114,4 +117,40 @@ test('of a version from before the column the client is who registered it (secti
   const [path, body] = [`/agents/${shop.client_id}/planner/approve`, { registration_id, checksum }]
   assert.equal((await carl('POST', path, { body })).status, 403)
   assert.equal((await olga('POST', path, { body })).status, 200)
+})
+
+test('and where a person or job did, before it was kept, nobody approves it: it is registered again (ADR 12)', async () => {
+  const { registration_id, checksum } = await register('agent', agentOf('Four.'))
+  const older = { registered_client: null, registered_client_owner: null }
+  await ctx.db.updateTable('registration').set(older).where('registration_id', '=', String(registration_id)).execute()
+  const [path, body] = [`/agents/${shop.client_id}/planner/approve`, { registration_id, checksum }]
+  assert.equal((await olga('POST', path, { body })).status, 409)
+  assert.equal((await lastAudited(app, 'agent.approve')).reason, 'registering_client_not_kept')
+  const again = await register('agent', agentOf('Four, again.'))
+  const kept = { registration_id: again.registration_id, checksum: again.checksum }
+  assert.equal((await olga('POST', path, { body: kept })).status, 200)
+})
+
+test('[attack 125] nor does who proposed the keys and the grant that it got from a version before (section 4)', async () => {
+  const { jwk } = await generateKey()
+  const named = (prompt_template: string) => ({
+    agent_components: { agent_id: 'heir', prompt_template, tools: [] },
+  })
+  const grant = { access: [{ resource: API, scope: 'read' }] }
+  await register('agent', { ...named('Mine.'), public_key: jwk, grant })
+  // Anna's own pipeline registers next, without keys or grant.
+  const anna = { acting_owner: 'user:local:anna', client_id: shop.client_id, sub: shop.client_id }
+  const caller = { ...anna, scope: ['register:intent'], registers_for: [], request_id: 'x', address: '127.0.0.1' }
+  const registerHers = async (prompt_template: string) => {
+    const asked = agentRegistrationSchema.parse({ app_id: shop.client_id, ...named(prompt_template) })
+    const { registration_id, checksum } = (await transaction(ctx, tx => registerAgent(tx, caller, asked))).body
+    return { registration_id, checksum }
+  }
+  const path = `/agents/${shop.client_id}/heir/approve`
+  const body = await registerHers('Hers.')
+  const own = await carl('POST', path, { body })
+  assert.deepEqual([own.status, (await lastAudited(app, 'agent.approve')).reason], [403, 'own_proposal'])
+  assert.equal((await olga('POST', path, { body })).status, 200)
+  // Once a version has counted nothing comes down any more.
+  assert.equal((await carl('POST', path, { body: await registerHers('Later.') })).status, 200)
 })

@@ -101,23 +101,25 @@ export const ADMINISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     command: 'remit workflow list {client_id}',
   },
   own_wider_grant: {
-    check: 'The grant was to become wider, and the acting owner owns the client of the agent.',
+    check:
+      'The grant was to become wider, and the acting owner owns the client of the agent, or registered a version of it that counts, waits or drains.',
     mend: 'Have an administrator of another owner do it, or register a version that asks for it.',
     command: AGENT,
   },
   own_policy_lowered: {
     check:
-      'A policy that asks for the approval of another owner, or for the key of the agent, was to fall, and the acting owner owns the client.',
+      'A policy that asks for the approval of another owner, or for the key of the agent, was to fall, and the acting owner owns the client, or one that registers for it.',
     mend: 'Have an administrator of another owner change it.',
     command: CLIENT,
   },
   own_handover: {
-    check: 'A client with require_approval was to get another owner, and the acting owner owns it.',
+    check:
+      'A client with require_approval was to get another owner, and the acting owner owns it, or one that registers for it.',
     mend: 'Have an administrator of a third owner do it: neither the old nor the new owner may.',
     command: CLIENT,
   },
   own_client_asserted: {
-    check: 'workflow_state was to become asserted, and the acting owner owns the client.',
+    check: 'workflow_state was to become asserted, and the acting owner owns the client, or one that registers for it.',
     mend: 'Ask an administrator of another owner; from then on the client vouches for its own steps.',
     command: 'remit client show {client_id}',
   },

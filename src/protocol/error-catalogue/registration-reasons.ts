@@ -73,9 +73,14 @@ export const REGISTRATION_REASONS: Readonly<Record<string, ReasonEntry>> = {
     mend: 'Look at the newest version and decide about that one.',
     command: SHOW,
   },
+  registering_client_not_kept: {
+    check: 'The version is from before the server kept by which client somebody registered; its owner is not known.',
+    mend: 'Register the same content again, and have that approved.',
+    command: 'remit agent create --help',
+  },
   own_proposal: {
     check:
-      'The acting owner was compared with who registered it, who owns the client, and who owns the client by which it came.',
+      'The acting owner was compared with who registered it, who owns the client, who owns the client by which it came, and, where its keys or grant were proposed with an earlier version, with those of that.',
     mend: 'Have an administrator of another owner decide; with none, add one.',
     command: 'remit admin add --help',
   },

@@ -1,15 +1,16 @@
 import type { ApproveVersion, RegistrationAnswer } from '../../protocol/agent.ts'
+import { hasCounted } from '../../protocol/rollback-target.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import { findAgentKeys, insertAgentKeys, removeOtherKeys } from '../store/agent-keys.ts'
 import type { AgentName } from '../store/agent-lists.ts'
 import { updateGrant } from '../store/agents.ts'
 import { activateRegistration, supersede } from '../store/registration-changes.ts'
-import { newestLiveVersion, type RegistrationRow } from '../store/registrations.ts'
+import { listRegistrations, MOST_VALID, newestLiveVersion, type RegistrationRow } from '../store/registrations.ts'
 import type { Outcome } from './act.ts'
 import { grantChange, keyChange } from './agent-changes.ts'
 import { agentToDecide, checkSameContent, conflict, versionOf } from './agent-decisions.ts'
-import { checkFourEyes } from './four-eyes.ts'
+import { checkFourEyes, registrants } from './four-eyes.ts'
 
 /**
  * Approves one pending version, named by id and content (protocol.md sections 4 and 11), inside `act` with
@@ -32,7 +33,7 @@ export async function approveVersion(
   if ((await newestLiveVersion(tx, client_id, agent_id)) !== version.version) {
     throw conflict('A newer version has replaced this one; approve that.', 'replaced')
   }
-  await checkFourEyes(tx, caller, version, client)
+  await checkFourEyes(tx, caller, version, client, await proposers(tx, version))
   // The policy may have become stricter while the version waited.
   const drain_seconds = Math.min(version.drain_seconds, client.policies.max_drain_seconds)
   const held = await findAgentKeys(tx, client_id, agent_id)
@@ -48,6 +49,18 @@ export async function approveVersion(
     body: { agent_id, ...named, status: 'active' },
     audit: { client_id, agent_id, details: { ...named, drain_seconds, ...given } },
   }
+}
+
+/**
+ * Who registered the versions before the first that counts: the keys and the grant that they proposed may have come down
+ * to this one.
+ */
+async function proposers(tx: Context, version: RegistrationRow): Promise<readonly (string | null)[]> {
+  const { client_id, agent_id, proposed_grant, proposed_keys, version: below } = version
+  if (proposed_grant === null && proposed_keys === null) return []
+  const older = await listRegistrations(tx, client_id, agent_id, { below, limit: MOST_VALID })
+  if (older.some(hasCounted)) return []
+  return (await Promise.all(older.map(one => registrants(tx, one)))).flat()
 }
 
 async function apply(tx: Context, version: RegistrationRow, caller: Caller, drain_seconds: number): Promise<void> {

@@ -24,7 +24,7 @@ import { endTokensOf } from './ended-tokens.ts'
 import { checkOtherOwner } from './four-eyes.ts'
 import { noteAdministrators } from './only-administrator.ts'
 import { checkNewOwner } from './owners.ts'
-import { checkHandover, checkLowering } from './policy-lowering.ts'
+import { checkHandover, checkLowering, gainers } from './policy-lowering.ts'
 import { keepAnAdministrator } from './revocation-subjects.ts'
 
 /**
@@ -116,9 +116,11 @@ async function checkChange(
  * From then on the client's word counts for its steps: that lifts every gate, and is not for its own owner to decide, nor
  * while executions run by the record. Throws Problem `forbidden`, `conflict`.
  */
-async function checkMayAssert(tx: Context, caller: Caller, { client_id, owner }: Client): Promise<void> {
-  await checkOtherOwner(tx, caller, [owner], {
-    detail: 'Somebody else must let a client vouch for its own steps: the acting owner owns it.',
+async function checkMayAssert(tx: Context, caller: Caller, client: Client): Promise<void> {
+  const { client_id } = client
+  await checkOtherOwner(tx, caller, await gainers(tx, client), {
+    detail:
+      'Somebody else must let a client vouch for its own steps: the acting owner owns it, or one that registers for it.',
     reason: 'own_client_asserted',
   })
   if (!(await hasOpenExecutions(tx, { client_id }, tx.now()))) return

@@ -1,3 +1,4 @@
+import { parseSubjectName } from '../../protocol/names.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
@@ -15,16 +16,24 @@ type Registered = {
 
 /**
  * The approver's owner differs from the registering and the owning client's (protocol.md section 4), also where a person
- * or a job registered it through that client. While there is exactly one administrator, it may approve its own acts
- * (section 11). Throws Problem `forbidden`.
+ * or a job registered it through that client. `more`: who else may not. While there is exactly one administrator, it may
+ * approve its own acts (section 11). Throws Problem `forbidden`; `conflict` where nobody knows who owns what brought it.
  */
 export async function checkFourEyes(
   tx: Context,
   caller: Caller,
   version: Registered,
   { owner }: { readonly owner: string },
+  more: readonly (string | null)[] = [],
 ): Promise<void> {
-  await checkOtherOwner(tx, caller, [owner, ...(await registrants(tx, version))], {
+  if (registeringClient(version) === null) {
+    throw new Problem(
+      'conflict',
+      'A person or job registered this before the server kept by which client; register it again.',
+      'registering_client_not_kept',
+    )
+  }
+  await checkOtherOwner(tx, caller, [owner, ...(await registrants(tx, version)), ...more], {
     detail: 'Somebody else must approve: the acting owner registered this version or owns the client.',
     reason: 'own_proposal',
   })
@@ -32,7 +41,8 @@ export async function checkFourEyes(
 
 /** Who answers for what a version brought: whoever gave away the client by which it came too, and whoever has it now. */
 export async function registrants(tx: Context, version: Registered): Promise<readonly (string | null)[]> {
-  const now = await ownerOfClient(tx, registeringClient(version))
+  const through = registeringClient(version)
+  const now = through === null ? null : await ownerOfClient(tx, through)
   return [version.registered_owner, version.registered_client_owner, now]
 }
 
@@ -40,9 +50,9 @@ export async function ownerOfClient(tx: Context, client_id: string): Promise<str
   return (await findClient(tx, client_id))?.owner ?? null
 }
 
-/** Of versions from before it was kept, whoever is named to have registered them: a client, or nobody who is one. */
-export function registeringClient({ registered_client, registered_by }: Registered): string {
-  return registered_client ?? registered_by
+/** Of versions from before it was kept, the client that registered in its own name; null where a person or job did. */
+export function registeringClient({ registered_client, registered_by }: Registered): string | null {
+  return registered_client ?? (parseSubjectName(registered_by)?.kind === 'user' ? null : registered_by)
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Policies } from '../../protocol/client.ts'
 import type { Caller } from '../caller.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../store/clients.ts'
-import { ownsGuardedClient } from '../store/owners.ts'
+import { findRegisteringOwners, ownsGuardedClient } from '../store/owners.ts'
 import { checkOtherOwner } from './four-eyes.ts'
 
 /**
@@ -21,12 +21,19 @@ export function lowered(held: Policies, next: Policies): readonly string[] {
   return Object.entries(falls).flatMap(([name, falls]) => (falls ? [name] : []))
 }
 
+/**
+ * Who gains where a client's policies fall: its owner, and whoever owns a client that registers for it.
+ */
+export async function gainers(tx: Context, client: Pick<Client, 'client_id' | 'owner'>): Promise<readonly string[]> {
+  return [client.owner, ...(await findRegisteringOwners(tx, client.client_id))]
+}
+
 /** The owner is that of before the change: giving the client away with the same request helps nobody. Throws `forbidden`. */
 export async function checkLowering(tx: Context, caller: Caller, client: Client, next: Client): Promise<void> {
   const names = lowered(client.policies, next.policies)
   if (names.length === 0) return
-  await checkOtherOwner(tx, caller, [client.owner], {
-    detail: `Somebody else must lower ${names.join(', ')}: the acting owner owns the client.`,
+  await checkOtherOwner(tx, caller, await gainers(tx, client), {
+    detail: `Somebody else must lower ${names.join(', ')}: the acting owner owns the client, or one that registers for it.`,
     reason: 'own_policy_lowered',
   })
 }
@@ -35,9 +42,9 @@ export async function checkLowering(tx: Context, caller: Caller, client: Client,
 export async function checkHandover(
   tx: Context,
   caller: Caller,
-  { owner, policies }: Pick<Client, 'owner' | 'policies'>,
+  client: Pick<Client, 'client_id' | 'owner' | 'policies'>,
 ): Promise<void> {
-  if (policies.require_approval) await checkOtherOwner(tx, caller, [owner], HANDOVER)
+  if (client.policies.require_approval) await checkOtherOwner(tx, caller, await gainers(tx, client), HANDOVER)
 }
 
 /** `checkHandover` for every client of an owner, before they move. Throws Problem `forbidden`. */
@@ -46,6 +53,7 @@ export async function checkHandoverOfAll(tx: Context, caller: Caller, owner: str
 }
 
 const HANDOVER = {
-  detail: 'Somebody else must give away a client with require_approval: the acting owner owns it.',
+  detail:
+    'Somebody else must give away a client with require_approval: the acting owner owns it, or one that registers for it.',
   reason: 'own_handover',
 }

@@ -111,13 +111,15 @@ async function waitsFor(ctx: Context, workflow: WorkflowRow): Promise<(row: Work
 }
 
 function workflowView(row: WorkflowListRow): WorkflowView {
-  const { workflow_id, version, status, workflow_status, pending, registered_at, definition } = row
+  const { workflow_id, version, status, workflow_status, client_status, pending, registered_at, definition } = row
+  // Of a client that was revoked or deleted nothing counts, and nothing is left to decide.
+  const isOver = client_status !== 'active'
   return {
     workflow_id,
     workflow_type: 'dag',
     version,
-    status: workflow_status === 'active' ? status : workflow_status,
-    pending: Number(pending ?? 0),
+    status: isOver ? 'revoked' : workflow_status === 'active' ? status : workflow_status,
+    pending: isOver ? 0 : Number(pending ?? 0),
     registered_at: registered_at.toISOString(),
     step_ids: definition.steps.map(step => step.step_id),
     steps: Object.fromEntries(definition.steps.map(step => [step.step_id, referenceStep(step)])),

@@ -38,6 +38,23 @@ export async function moveClients(tx: Context, from: string, to: string, now: Da
   return moved.map(row => row.client_id).sort()
 }
 
+/** Most owners of pipelines that are looked at, by name. */
+const MOST_REGISTERING = 256
+
+/** Owners of the active clients that register for this one (`registers_for`); the table of clients is read. */
+export async function findRegisteringOwners(tx: Context, client_id: string): Promise<readonly string[]> {
+  const rows = await tx.db
+    .selectFrom('client')
+    .select('owner')
+    .distinct()
+    .where('status', '=', 'active')
+    .where(sql<boolean>`registers_for ? ${client_id}`)
+    .orderBy('owner')
+    .limit(MOST_REGISTERING)
+    .execute()
+  return rows.map(row => row.owner)
+}
+
 /** Whether one of an owner's clients asks for approvals (index client_by_owner). */
 export async function ownsGuardedClient(tx: Context, owner: string): Promise<boolean> {
   const row = await tx.db

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import type { Client } from './clients.ts'
 import type { WorkflowRow, WorkflowVersionRow } from './workflows.ts'
 
 /**
@@ -21,7 +22,11 @@ export type WorkflowPage = {
 export type WorkflowListRow = Pick<
   WorkflowVersionRow,
   'client_id' | 'workflow_id' | 'version' | 'definition' | 'status' | 'registered_at'
-> & { readonly workflow_status: WorkflowRow['status']; readonly pending: string | null }
+> & {
+  readonly workflow_status: WorkflowRow['status']
+  readonly client_status: Client['status']
+  readonly pending: string | null
+}
 
 /**
  * For each workflow the active version, else the newest, in the order of client and id, those after `after` (primary keys
@@ -37,20 +42,24 @@ export async function listWorkflows(ctx: Context, page: WorkflowPage): Promise<r
     )
   }
   if (status === undefined) return await query.execute()
-  if (status !== 'pending') return await query.where('workflow.status', '=', status).execute()
-  // Nothing of a revoked client is left to decide.
-  const waits = query
-    .where('client.status', '=', 'active')
-    .where(eb =>
-      eb.exists(
-        eb
-          .selectFrom('workflow_version as waiting')
-          .select('waiting.version')
-          .whereRef('waiting.client_id', '=', 'workflow.client_id')
-          .whereRef('waiting.workflow_id', '=', 'workflow.workflow_id')
-          .where('waiting.status', '=', 'pending'),
-      ),
-    )
+  if (status === 'revoked') {
+    return await query
+      .where(eb => eb.or([eb('workflow.status', '=', status), eb('client.status', '<>', 'active')]))
+      .execute()
+  }
+  // Nothing of a revoked client counts, or is left to decide.
+  const standing = query.where('client.status', '=', 'active')
+  if (status !== 'pending') return await standing.where('workflow.status', '=', status).execute()
+  const waits = standing.where(eb =>
+    eb.exists(
+      eb
+        .selectFrom('workflow_version as waiting')
+        .select('waiting.version')
+        .whereRef('waiting.client_id', '=', 'workflow.client_id')
+        .whereRef('waiting.workflow_id', '=', 'workflow.workflow_id')
+        .where('waiting.status', '=', 'pending'),
+    ),
+  )
   return await waits.execute()
 }
 
@@ -80,6 +89,7 @@ function selectListed(ctx: Context) {
       'workflow.client_id',
       'workflow.workflow_id',
       'workflow.status as workflow_status',
+      'client.status as client_status',
       'shown.version',
       'shown.definition',
       'shown.status',

@@ -58,7 +58,8 @@ export async function adminAgentActRoutes(app: App, { ctx }: { ctx: Context }): 
   })
   const regrant = {
     ...shared,
-    summary: 'Change the grant of an agent, at once for every version; wider only by another owner than the client’s',
+    summary:
+      'Change the grant of an agent, at once for every version; wider only by another owner than the client’s and the registrants’',
     body: agentGrantChangeSchema,
     response: { 200: agentGrantAnswerSchema, ...problems },
   }
