@@ -118,7 +118,8 @@ async function delegate(tree: Tree, command: TreeCommand & { kind: 'delegate' | 
   const asked = { ...wanted, ...exchanged, assertion: prepared.signed.assertion }
   const times = command.kind === 'delegate' && command.twice ? [asked, asked] : [asked]
   const answers = await Promise.all(times.map(one => answered(one, broken)))
-  const hop = { ...prepared.signed, step, parent }
+  // The token that the assertion names: a lie about it may be true of another token of the same hop.
+  const hop = { ...prepared.signed, step, parent: claimed(tree, prepared.signed) ?? parent }
   for (const got of answers) {
     if (!got) return
     if (command.exchange) figures.exchanged += 1
