@@ -5,17 +5,14 @@ import { z } from 'zod'
 import { passConnection } from '../../src/server/store/database.ts'
 import { recordPresentation } from '../../src/server/store/presentations.ts'
 import { clientCredentials, send } from '../attacks/attempt.ts'
-import { givenClient, givenWorkflow } from '../attacks/given.ts'
-import { ACCESS, delegate, givenCrew, givenCrewAgent, mint } from '../token/delegating.ts'
+import { givenWorkflow } from '../attacks/given.ts'
+import { delegate, givenCrew, mint } from '../token/delegating.ts'
 
-const { world } = await givenCrew()
+const { world, client, agents } = await givenCrew()
 const { ctx } = world
-const client = await givenClient(ctx, 'team', {
-  access: [...ACCESS, { resource: ctx.config.issuer, scope: 'generate:intent-token' }],
-})
-const lead = await givenCrewAgent(world, client, 'lead')
-const hand = await givenCrewAgent(world, client, 'hand')
-await givenWorkflow(ctx, client, 'flow', [{ step_id: 'plan', agent_id: 'lead', required: true }])
+const [lead, hand] = agents
+assert.ok(lead && hand)
+await givenWorkflow(ctx, client, 'flow', [{ step_id: 'plan', agent_id: lead.agent_id, required: true }])
 
 type Plan = {
   readonly 'Node Type': string

@@ -6,22 +6,19 @@ import { LIMITS_DEFAULT } from '../../src/protocol/execution.ts'
 import { type Context, transaction } from '../../src/server/context.ts'
 import { lockExecutionRecord } from '../../src/server/store/execution-record.ts'
 import { proveDelegation } from '../../src/server/token/delegation.ts'
-import { givenClient, givenWorkflow, thumbprint } from '../attacks/given.ts'
+import { givenWorkflow, thumbprint } from '../attacks/given.ts'
 import { givenDelegationFrom, recordProven } from '../support/delegated.ts'
 import { freshPass } from '../support/fresh-pass.ts'
-import { ACCESS, delegate, givenCrew, givenCrewAgent, mint } from './delegating.ts'
+import { delegate, givenCrew, mint } from './delegating.ts'
 
 // A lock, and what must be read only once it is had, are sent to the database without waiting in between: what somebody
 // else committed until then is seen, because the statements arrive in their order.
 
-const { world } = await givenCrew()
+const { world, client, agents } = await givenCrew()
 const { ctx } = world
-const client = await givenClient(ctx, 'team', {
-  access: [...ACCESS, { resource: ctx.config.issuer, scope: 'generate:intent-token' }],
-})
-const lead = await givenCrewAgent(world, client, 'lead')
-const hand = await givenCrewAgent(world, client, 'hand')
-await givenWorkflow(ctx, client, 'flow', [{ step_id: 'plan', agent_id: 'lead', required: true }])
+const [lead, hand] = agents
+assert.ok(lead && hand)
+await givenWorkflow(ctx, client, 'flow', [{ step_id: 'plan', agent_id: lead.agent_id, required: true }])
 const PLAN = { params: { workflow_id: 'flow', workflow_step: 'plan' } }
 
 /** Holds rows, runs `meet` until it waits for one of them, changes something, and lets go. */
@@ -52,7 +49,7 @@ async function somebodyWaits(): Promise<boolean> {
 
 test('the last child of a token that somebody else records while it is held is counted (section 6)', async () => {
   const root = await mint(world, lead, undefined, PLAN)
-  const asked = { client_id: 'team', agent_id: 'hand', jkt: await thumbprint(hand.key) }
+  const asked = { client_id: client.client_id, agent_id: hand.agent_id, jkt: await thumbprint(hand.key) }
   const proven = await proveDelegation(freshPass(ctx), await delegate(world, root, hand), asked)
   const { jti } = root.claims
   const refusal = await meanwhile(
