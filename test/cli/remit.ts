@@ -23,7 +23,8 @@ export async function workingDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'remit-cli-'))
   // Run by root, Postgres is another user, who must pass it.
   await chmod(directory, 0o711)
-  after(() => rm(directory, { recursive: true, force: true }))
+  // A database that a killed server leaves behind writes for a moment more: then a directory is not empty yet.
+  after(() => rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
   return directory
 }
 
